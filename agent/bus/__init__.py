@@ -1,0 +1,67 @@
+"""What a wire tells the beat: answers, misses and link changes, each with the moment it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from drivers import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Ask number `ask` of `device` was answered."""
+
+    device: str
+    ask: int
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Ask number `ask` of `device` brought no value.
+
+    `reason` is `timeout`, `link_down`, `late`, a FrameError reason, or `exception_<code>`.
+    """
+
+    device: str
+    ask: int
+    reason: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The wire of `bus` opened (`up`) or was lost; `reason` is a short plain text for people."""
+
+    bus: str
+    up: bool
+    reason: str
+    at_s: float
+
+
+Outcome = Answered | Missed | LinkChanged
+
+
+class Owner(Protocol):
+    """The one thread that may touch its wires. `take` hands over what happened since the last call, oldest first."""
+
+    name: str
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Ask the thread to end and wait for it, at most one second; the wires are closed."""
+        ...
+
+    def take(self) -> Sequence[Outcome]: ...
+
+    def hurry(self, device: str) -> None:
+        """Read `device` again as soon as the wire is free (a doubtful count wants a second look)."""
+        ...
+
+    @property
+    def progress_s(self) -> float:
+        """When the thread last went round its loop, on the boot-time clock; the watchdog's evidence."""
+        ...

@@ -1,0 +1,51 @@
+"""The clocks: boot time for every duration, wall time with its quality, for labels only."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from functools import cache
+from pathlib import Path
+
+from agent.load.instant import ClockQuality, Instant
+
+BUILD_FLOOR_S = 1_795_000_000.0
+"""Wall time of this release (2026-11): a clock before it is not set."""
+
+_STA_UNSYNC = 0x0040  # <linux/timex.h>
+
+
+def boot_seconds() -> float:
+    """Seconds since boot, running on through suspend; never steps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@cache
+def boot_id() -> str:
+    """The kernel's random name of this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+class _Timex(ctypes.Structure):
+    _fields_ = [("modes", ctypes.c_uint), ("_gap", ctypes.c_long * 4), ("status", ctypes.c_int), ("_rest", ctypes.c_long * 32)]
+
+
+def wall_quality(wall_s: float) -> ClockQuality:
+    """`ntp` when the kernel's clock is disciplined, `rtc` when it is merely later than this release, else `none`."""
+    if wall_s < BUILD_FLOOR_S:
+        return "none"
+    return "ntp" if _kernel_clock_is_synchronised() else "rtc"
+
+
+def _kernel_clock_is_synchronised() -> bool:
+    timex = _Timex()
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    return state >= 0 and not timex.status & _STA_UNSYNC
+
+
+def now() -> Instant:
+    """This moment on both clocks."""
+    wall_s = time.time()
+    return Instant(boot_id(), boot_seconds(), wall_s, wall_quality(wall_s))
+
+

@@ -1,0 +1,1 @@
+"""The simulated site: the same TOML, real sockets and lines, parcels that are known exactly."""

@@ -1,0 +1,1 @@
+"""The way to the bureau: contract, spool and publisher."""

@@ -1,0 +1,1 @@
+"""What the operator writes: settings, device profiles (data), messages in two languages, the unit file."""

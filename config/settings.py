@@ -1,0 +1,186 @@
+"""What a site is: the operator's files as frozen values, already checked; this room knows no file and no TOML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Level = Literal["hub", "outlet", "locker", "temporary"]
+Parity = Literal["none", "even", "odd"]
+Area = Literal["coil", "discrete", "holding", "input"]
+WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+Kind = Literal["counter", "gauge", "bit"]
+ValueType = Literal[
+    "bit",
+    "u16",
+    "i16",
+    "u32",
+    "i32",
+    "u64",
+    "i64",
+    "f32",
+    "f64",
+    "bcd16",
+    "bcd32",
+]
+Trust = Literal["verified", "experimental"]
+Role = Literal["induct", "discharge", "recirculation", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Who this is: `id` is a topic level, province and city are GB/T 2260 codes of two and four digits."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    province: str
+    city: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificate files of the uplink. `ca_file` is the bureau's own CA; a client pair makes it mutual."""
+
+    ca_file: Path
+    cert_file: Path | None
+    key_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bureau:
+    """The broker and how we are known there. The password itself is never in here, only where it lies."""
+
+    host: str
+    port: int
+    tls: Tls | None
+    username: str | None
+    password_file: Path | None
+    password_credential: str | None
+    report_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Where messages wait for the bureau, and how much of the disk they may take."""
+
+    directory: Path
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SerialBus:
+    """An RS-485 or RS-232 line spoken in Modbus RTU, `port` as the operator wrote it (by-path or by-id)."""
+
+    id: str
+    port: str
+    baud: int
+    parity: Parity
+    stop_bits: Literal[1, 2]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TcpBus:
+    """One Modbus TCP connection: a device of its own, or a gateway with several units behind it."""
+
+    id: str
+    host: str
+    port: int
+    timeout_s: float
+
+
+Bus = SerialBus | TcpBus
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a device. `address` is the 0-based protocol address in its area.
+
+    `modulus` is where a counter wraps to zero (2**16, 10**6, ...), None for what is no counter.
+    `max_rate_per_s` is the fastest the counter can truly run. `low` and `high` are inclusive limits of
+    the scaled value; what lies outside is rejected, never clamped.
+    """
+
+    name: str
+    kind: Kind
+    area: Area
+    address: int
+    type: ValueType
+    word_order: WordOrder
+    modulus: int | None
+    max_rate_per_s: float
+    scale: float
+    unit: str
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One Modbus unit on a bus: what is read from it, how often, and in reads of at most how many registers."""
+
+    id: str
+    bus: str
+    unit: int
+    period_s: float
+    profile: str | None
+    max_read_registers: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRef:
+    """A counter by name: `device.point` in the operator's files."""
+
+    device: str
+    point: str
+
+    def __str__(self) -> str:
+        return f"{self.device}.{self.point}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sorting line: which counters see its parcels, what it was built for and what its floor can hold."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    induct: tuple[CounterRef, ...]
+    discharge: tuple[CounterRef, ...]
+    recirculation: tuple[CounterRef, ...]
+    reject: tuple[CounterRef, ...]
+    capacity_pph: float
+    buffer_parcels: int
+
+    def counters(self) -> tuple[tuple[Role, CounterRef], ...]:
+        """Every counter of the line with its role, in the order induct, discharge, recirculation, reject."""
+        return (
+            *(("induct", ref) for ref in self.induct),
+            *(("discharge", ref) for ref in self.discharge),
+            *(("recirculation", ref) for ref in self.recirculation),
+            *(("reject", ref) for ref in self.reject),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole site. Every reference between its parts is known to resolve."""
+
+    site: Site
+    bureau: Bureau
+    spool: Spool
+    buses: tuple[Bus, ...]
+    devices: tuple[Device, ...]
+    lines: tuple[Line, ...]
+    digest: str
+
+    def bus(self, bus_id: str) -> Bus:
+        """The bus of that id; KeyError where there is none."""
+        for bus in self.buses:
+            if bus.id == bus_id:
+                return bus
+        raise KeyError(bus_id)

@@ -1,0 +1,72 @@
+"""What every device language offers: points, and asks whose answer is a batch, 'more bytes', or one of two errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+Value = int | float | bool
+
+
+class FrameError(Exception):
+    """The bytes make no sense as an answer to what was asked.
+
+    `reason` is one of: crc, unit, function, count, length, transaction, protocol, garbage.
+    """
+
+    def __init__(self, reason: str, seen: bytes = b"") -> None:
+        super().__init__(f"{reason}: {bytes(seen[:32]).hex(' ')}")
+        self.reason = reason
+        self.seen = bytes(seen[:256])
+
+
+class DeviceError(Exception):
+    """The device understood the ask and refused it; `code` is the protocol's number, `name` its standard name."""
+
+    def __init__(self, code: int, name: str) -> None:
+        super().__init__(f"exception {code} {name}")
+        self.code = code
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The values of one answer, in the order of the ask's `points`, and when the reply was complete.
+
+    A value is None where the bytes are no number within the point's declared limits. `at_s` is seconds
+    on the boot-time clock.
+    """
+
+    values: tuple[Value | None, ...]
+    at_s: float
+
+
+class Ask(Protocol):
+    """One question to one device.
+
+    `turn` is a number the owner changes with every sending; a language that can carry it in the frame
+    (Modbus TCP) lets no late reply pass for this one's answer.
+    """
+
+    @property
+    def unit(self) -> int: ...
+
+    @property
+    def points(self) -> tuple[str, ...]: ...
+
+    @property
+    def reply_length(self) -> int:
+        """Bytes of a good reply, for time-outs and wire time."""
+        ...
+
+    def request(self, turn: int) -> bytes:
+        """The bytes to send; empty where the language only listens."""
+        ...
+
+    def answer(self, buffer: bytearray, turn: int, at_s: float) -> Batch | None:
+        """Take this ask's answer off the front of `buffer`.
+
+        None: bytes are missing and nothing was consumed. Raises FrameError (nothing consumed, the owner
+        drains) or DeviceError (the reply consumed), and nothing else, whatever the bytes.
+        """
+        ...

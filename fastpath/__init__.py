@@ -1,0 +1,1 @@
+"""Bytes and integers in, integers out: the compiled room."""

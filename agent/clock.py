@@ -27,7 +27,12 @@ def boot_id() -> str:
 
 
 class _Timex(ctypes.Structure):
-    _fields_ = [("modes", ctypes.c_uint), ("_gap", ctypes.c_long * 4), ("status", ctypes.c_int), ("_rest", ctypes.c_long * 32)]
+    _fields_ = [
+        ("modes", ctypes.c_uint),
+        ("_gap", ctypes.c_long * 4),
+        ("status", ctypes.c_int),
+        ("_rest", ctypes.c_long * 32),
+    ]
 
 
 def wall_quality(wall_s: float) -> ClockQuality:
@@ -47,5 +52,3 @@ def now() -> Instant:
     """This moment on both clocks."""
     wall_s = time.time()
     return Instant(boot_id(), boot_seconds(), wall_s, wall_quality(wall_s))
-
-

@@ -1,0 +1,68 @@
+"""The command `hubpulse`: finds the verb, loads only that verb's room, and runs it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from types import ModuleType
+
+from agent.release import VERSION
+
+VERBS = {
+    "run": "run the agent of this site (what systemd starts)       · 运行本站点的采集服务",
+    "check": "check the configuration without touching a wire        · 检查配置文件,不碰线路",
+    "init": "write a commented configuration to begin with          · 生成带注释的配置文件",
+    "install": "put unit, directories and example in place             · 安装服务、目录和示例",
+    "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
+    "simulate": "serve the devices of a configuration, without hardware · 用模拟设备代替真实硬件",
+    "demo": "a simulated hub, a broker, the agent and a live screen · 一键演示",
+}
+
+EPILOG = """\
+verbs:
+{verbs}
+
+`hubpulse VERB --help` explains a verb.  Begin with `hubpulse init`, then `hubpulse check`.
+exit codes:
+  0 done    1 not as it should be    2 wrong usage
+  66 no such file    75 another agent runs here    78 faults in the configuration
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the verb that `arguments` (default: the command line's) name; returns the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    verb = next((word for word in words if not word.startswith("-")), None)
+    parser = _top_parser()
+    if verb not in VERBS:
+        parser.parse_args(words)
+        parser.print_help()
+        return 2
+    room = importlib.import_module(f"agent.cli.{verb}")
+    return int(room.run(_verb_parser(verb, room).parse_args(words[words.index(verb) + 1 :])))
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {verb:<10}{text}" for verb, text in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="hubpulse",
+        description="The edge agent of a parcel hub: true counts and load telemetry for the postal bureau.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG.format(verbs=lines),
+    )
+    parser.add_argument("--version", action="version", version=f"hubpulse {VERSION}")
+    parser.add_argument("verb", nargs="?", choices=VERBS, metavar="VERB")
+    return parser
+
+
+def _verb_parser(verb: str, room: ModuleType) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"hubpulse {verb}", description=room.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    room.add_arguments(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

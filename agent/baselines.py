@@ -1,0 +1,59 @@
+"""What must outlive the process: the epoch's number and every counter's baseline, as the blob each spool frame carries."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_FORM = 1
+_EPOCH = re.compile(r"([0-9]{1,15})-([0-9a-f]{6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One run of the process. The nonce tells two runs apart even when a lying card forgot the number."""
+
+    number: int
+    nonce: str
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.nonce}"
+
+    @classmethod
+    def after(cls, number: int) -> Epoch:
+        """The epoch that follows number `number`, with a nonce of its own."""
+        return cls(number + 1, secrets.token_hex(3))
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name."""
+
+    epoch: Epoch | None = None
+    seq: int = 0
+    counters: Mapping[str, list[object]] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        form = {"form": _FORM, "epoch": str(self.epoch or ""), "seq": self.seq, "counters": self.counters}
+        return json.dumps(form, separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, blob: bytes) -> Baselines:
+        """The baselines in `blob`; ValueError with the reason when these bytes are none (an empty blob is a new site)."""
+        if not blob:
+            return cls()
+        form = json.loads(blob)
+        if not isinstance(form, dict) or form.get("form") != _FORM:
+            raise ValueError("baselines of an unknown form")
+        epoch, seq, counters = form.get("epoch"), form.get("seq"), form.get("counters")
+        if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
+            raise ValueError("baselines are incomplete")
+        return cls(_epoch(epoch), seq, {name: state for name, state in counters.items() if isinstance(state, list)})
+
+
+def _epoch(text: str) -> Epoch | None:
+    found = _EPOCH.fullmatch(text)
+    return Epoch(int(found[1]), found[2]) if found else None

@@ -14,7 +14,7 @@ class FrameError(Exception):
     `reason` is one of: crc, unit, function, count, length, transaction, protocol, garbage.
     """
 
-    def __init__(self, reason: str, seen: bytes = b"") -> None:
+    def __init__(self, reason: str, seen: bytes | bytearray = b"") -> None:
         super().__init__(f"{reason}: {bytes(seen[:32]).hex(' ')}")
         self.reason = reason
         self.seen = bytes(seen[:256])

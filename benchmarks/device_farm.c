@@ -1,7 +1,9 @@
 /* Many Modbus TCP devices in one process, served by libmodbus: device n listens on FIRST_PORT + n, loopback, and its u32
  * counters (high word first, from holding register 0) run at a few counts a second each.
  *
- * device_farm FIRST_PORT DEVICES COUNTERS        ends at end of standard input */
+ * device_farm FIRST_PORT DEVICES COUNTERS
+ *
+ * A byte on standard input is answered with the number of requests served so far; it ends with the input. */
 #include <errno.h>
 #include <modbus/modbus.h>
 #include <poll.h>
@@ -50,6 +52,7 @@ int main(int argc, char **argv) {
     modbus_t *server[MOST_DEVICES];
     modbus_mapping_t *image = modbus_mapping_new(0, 0, 2 * counters, 0);
     double start_s = now_s();
+    long served = 0;
     if (devices > MOST_DEVICES)
         return 2;
     watch(STDIN_FILENO, -1);
@@ -66,8 +69,13 @@ int main(int argc, char **argv) {
     fflush(stdout);
     for (;;) {
         poll(watched, sockets, -1);
-        if (watched[0].revents)
-            return 0;
+        if (watched[0].revents) {
+            char word;
+            if (read(STDIN_FILENO, &word, 1) != 1)
+                return 0;
+            printf("%ld\n", served);
+            fflush(stdout);
+        }
         for (int n = sockets - 1; n > 0; n--) {
             if (!watched[n].revents)
                 continue;
@@ -87,6 +95,7 @@ int main(int argc, char **argv) {
             }
             count(image, d, counters, now_s() - start_s);
             modbus_reply(server[d], request, length, image);
+            served++;
         }
     }
 }

@@ -1,0 +1,116 @@
+"""From what the wires say to what is known: each counter's meter, each device's presence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent import log
+from agent.bus import Answered, LinkChanged, Missed, Outcome
+from agent.load.instant import Instant
+from agent.load.meter import CounterRule, Meter, MeterEvent
+from config.settings import CounterRef, Device
+from drivers import Ask, Value
+
+ABSENT_PERIODS = 3
+"""A device is away when nothing came of it for this many of its periods."""
+
+SECOND_LOOK = frozenset({"doubt", "garbage"})
+"""Events after which a device is read again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a device answers; `online` is None until that is known. Times are boot-clock seconds."""
+
+    online: bool | None
+    reason: str
+    since_s: float
+    answered_s: float | None
+
+
+def counter_meters(devices: Iterable[Device]) -> dict[CounterRef, Meter]:
+    """A fresh meter for every counter of `devices`."""
+    return {
+        CounterRef(device.id, point.name): Meter(CounterRule(point.modulus, point.max_rate_per_s))
+        for device in devices
+        for point in device.points
+        if point.kind == "counter" and point.modulus is not None
+    }
+
+
+class Intake:
+    """Hears outcomes, advances meters, keeps each device's presence.
+
+    `hurry` is called with a device's id when one of its counts wants a second look at once.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[tuple[Device, Sequence[Ask]]],
+        meters: Mapping[CounterRef, Meter],
+        hurry: Callable[[str], None],
+        now_s: float,
+    ) -> None:
+        self._hurry = hurry
+        self._devices = {device.id: device for device, _ in devices}
+        self._counters = {
+            (device.id, n): _counters_in(device, ask, meters) for device, asks in devices for n, ask in enumerate(asks)
+        }
+        self.presence = {device.id: Presence(None, "not_asked", now_s, None) for device, _ in devices}
+
+    def hear(self, outcome: Outcome, now: Instant) -> None:
+        """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
+        match outcome:
+            case Answered(device, ask, batch):
+                self._answered(device, batch.at_s)
+                at = _moment(now, batch.at_s)
+                for position, ref, meter in self._counters[device, ask]:
+                    self._count(ref, meter, batch.values[position], at)
+            case Missed(device, _, reason, at_s):
+                self._missed(device, reason, at_s)
+            case LinkChanged(bus, up, reason, _):
+                log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
+
+    def _count(self, ref: CounterRef, meter: Meter, value: Value | None, at: Instant) -> None:
+        if value is None:
+            return
+        events = meter.advance(int(value), at)
+        for event in events:
+            _tell(ref, event)
+        if any(event.kind in SECOND_LOOK for event in events):
+            self._hurry(ref.device)
+
+    def _answered(self, device: str, at_s: float) -> None:
+        seen = self.presence[device]
+        if seen.online:
+            self.presence[device] = replace(seen, answered_s=at_s)
+        else:
+            self._change(device, Presence(True, "answers", at_s, at_s))
+
+    def _missed(self, device: str, reason: str, at_s: float) -> None:
+        seen = self.presence[device]
+        last_s = seen.since_s if seen.answered_s is None else seen.answered_s
+        if seen.online is not False and at_s - last_s >= ABSENT_PERIODS * self._devices[device].period_s:
+            self._change(device, Presence(False, reason, at_s, seen.answered_s))
+
+    def _change(self, device: str, presence: Presence) -> None:
+        self.presence[device] = presence
+        log.event("device_online" if presence.online else "device_offline", device=device, reason=presence.reason)
+
+
+def _counters_in(
+    device: Device, ask: Ask, meters: Mapping[CounterRef, Meter]
+) -> tuple[tuple[int, CounterRef, Meter], ...]:
+    """Which values of the ask's batch feed which meters."""
+    named = ((position, CounterRef(device.id, name)) for position, name in enumerate(ask.points))
+    return tuple((position, ref, meters[ref]) for position, ref in named if ref in meters)
+
+
+def _moment(now: Instant, at_s: float) -> Instant:
+    """The instant of boot-clock second `at_s`, a little before `now`."""
+    return Instant(now.boot_id, at_s, now.wall_s - (now.boot_s - at_s), now.quality)
+
+
+def _tell(ref: CounterRef, event: MeterEvent) -> None:
+    log.event(f"counter_{event.kind}", counter=ref, detail=event.detail)

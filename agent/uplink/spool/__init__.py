@@ -1,0 +1,7 @@
+"""The one durable store: messages and the count state that contains them, in a ring of salted segments."""
+
+from agent.uplink.spool.disk import SpoolLockedError
+from agent.uplink.spool.ledger import Books
+from agent.uplink.spool.spool import Condition, Spool
+
+__all__ = ["Books", "Condition", "Spool", "SpoolLockedError"]

@@ -1,0 +1,151 @@
+"""The few operations the spool asks of a disk, and the real one: a directory that one process may hold."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Protocol
+
+_PAGE_BYTES = 4096
+_WRITE_BYTES = 256 << 10
+_MODE = 0o640
+
+
+class SpoolLockedError(Exception):
+    """Another process holds the spool directory."""
+
+
+class File(Protocol):
+    """An open file. Every operation raises OSError."""
+
+    def read(self, size_bytes: int, offset: int) -> bytes:
+        """At most `size_bytes`; pages that the medium cannot read come back as zeros, the checksums judge them."""
+        ...
+
+    def write(self, octets: bytes, offset: int) -> None: ...
+
+    def sync(self) -> None:
+        """Durable on return: the data, and the size where it changed (fdatasync)."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Disk(Protocol):
+    """The spool's directory. Every operation raises OSError; `attach` also SpoolLockedError."""
+
+    def attach(self) -> None:
+        """Make the directory where it is missing, and lock it."""
+        ...
+
+    def detach(self) -> None: ...
+
+    def sizes(self) -> dict[str, int]:
+        """Names and sizes in bytes of the plain files; links and other kinds are never seen, so never followed."""
+        ...
+
+    def open(self, name: str, *, writable: bool = False) -> File: ...
+
+    def create(self, name: str) -> File: ...
+
+    def rename(self, old: str, new: str) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+    def sync(self) -> None:
+        """Names made, changed or removed are durable on return."""
+        ...
+
+
+class _CardFile:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, size_bytes: int, offset: int) -> bytes:
+        try:
+            return self._read(size_bytes, offset)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            ends = range(offset + _PAGE_BYTES, offset + size_bytes + _PAGE_BYTES, _PAGE_BYTES)
+            return b"".join(self._read_page(end - _PAGE_BYTES, min(end, offset + size_bytes)) for end in ends)
+
+    def _read_page(self, start: int, end: int) -> bytes:
+        try:
+            return self._read(end - start, start)
+        except OSError:
+            return bytes(end - start)
+
+    def _read(self, size_bytes: int, offset: int) -> bytes:
+        return os.pread(self._descriptor, size_bytes, offset)
+
+    def write(self, octets: bytes, offset: int) -> None:
+        view = memoryview(octets)
+        while view:
+            done = os.pwrite(self._descriptor, view[:_WRITE_BYTES], offset)
+            view, offset = view[done:], offset + done
+
+    def sync(self) -> None:
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        # Forgotten before it is closed: a close that fails must not be repeated on a number that is someone else's now.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+class CardDisk:
+    """A directory of the file system; files are 0640 and reached only through the directory's own descriptor."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._descriptor = -1
+
+    def attach(self) -> None:
+        self.detach()
+        with contextlib.suppress(FileExistsError):
+            self._directory.mkdir(mode=0o750, parents=True)
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise SpoolLockedError(f"{self._directory} is in use by another process") from error
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def detach(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def sizes(self) -> dict[str, int]:
+        with os.scandir(self._descriptor) as entries:
+            plain = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+            return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in plain}
+
+    def open(self, name: str, *, writable: bool = False) -> File:
+        return self._open(name, os.O_RDWR if writable else os.O_RDONLY)
+
+    def create(self, name: str) -> File:
+        return self._open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+    def _open(self, name: str, flags: int) -> File:
+        return _CardFile(os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE, dir_fd=self._descriptor))
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def remove(self, name: str) -> None:
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        os.fsync(self._descriptor)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.bus.counts import BusCounts
 from drivers import Batch
 
 
@@ -55,7 +56,13 @@ class Owner(Protocol):
         """Ask the thread to end and wait for it, at most one second; the wires are closed."""
         ...
 
-    def take(self) -> Sequence[Outcome]: ...
+    def take(self) -> Sequence[Outcome]:
+        """Oldest first, bounded; raises what killed the thread, if anything did."""
+        ...
+
+    def counts(self) -> Mapping[str, BusCounts]:
+        """What went over each of its buses so far, by bus id."""
+        ...
 
     def hurry(self, device: str) -> None:
         """Read `device` again as soon as the wire is free (a doubtful count wants a second look)."""

@@ -1,0 +1,124 @@
+"""A serial line as a device file: opened and set up by pyserial, then read and written by its descriptor."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import termios
+from contextlib import suppress
+from typing import Final
+
+import serial
+
+from agent.bus.guard import check_outgoing
+from agent.bus.link import LinkError
+from agent.bus.waiter import Waiter
+from agent.clock import boot_seconds
+from config.settings import SerialBus
+
+_PARITY: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
+_STOP_BITS: Final = {1: serial.STOPBITS_ONE, 2: serial.STOPBITS_TWO}
+_CHUNK_BYTES = 4096
+_CC = 6  # where the control characters stand in what tcgetattr gives
+_REASONS: Final = {
+    errno.ENOENT: "no such port",
+    errno.ENXIO: "no such port",
+    errno.ENODEV: "no such port",
+    errno.EACCES: "no permission to open the port",
+    errno.EBUSY: "the port is in use by another program",
+    errno.EAGAIN: "the port is in use by another program",
+}
+
+
+class SerialPort:
+    """An open line. Every method raises LinkError when the device is gone (by errno or end of file)."""
+
+    __slots__ = ("_device", "_fd", "_waiter")
+
+    def __init__(self, bus: SerialBus, waiter: Waiter) -> None:
+        """Open the line for us alone; LinkError says why it cannot be."""
+        try:
+            self._device = _opened(bus)
+        except (OSError, ValueError) as fault:  # SerialException is an OSError
+            raise LinkError(_reason(fault)) from fault
+        self._fd: int = self._device.fileno()
+        self._waiter = waiter
+
+    def now(self) -> float:
+        """Seconds on the boot-time clock."""
+        return boot_seconds()
+
+    def wait(self, until_s: float) -> bool:
+        """True when there are bytes, False at `until_s` or when woken."""
+        return self._waiter.wait(self._fd, until_s)
+
+    def pause(self, until_s: float) -> None:
+        """Sleep until then, whatever arrives."""
+        self._waiter.pause(until_s)
+
+    def read(self) -> bytes:
+        """What has arrived, at most a few thousand bytes; empty when nothing has."""
+        try:
+            octets = os.read(self._fd, _CHUNK_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as fault:
+            raise LinkError("the port is gone") from fault
+        if not octets:
+            raise LinkError("the port is gone")
+        return octets
+
+    def send(self, request: bytes) -> None:
+        """Put a read request on the wire; ForbiddenFrameError, and not a byte sent, when it is anything else."""
+        check_outgoing(request, "rtu")
+        try:
+            written = os.write(self._fd, request)
+        except OSError as fault:
+            raise LinkError("the port takes no output") from fault
+        if written != len(request):
+            raise LinkError("the port takes no output")
+
+    def close(self) -> None:
+        """Let the port go, also when the device is no longer there."""
+        with suppress(OSError, termios.error):
+            termios.tcflush(self._fd, termios.TCOFLUSH)  # else close() waits for bytes nobody takes
+        with suppress(OSError, termios.error):
+            self._device.close()
+
+
+def _opened(bus: SerialBus) -> serial.Serial:
+    """The port, locked twice: flock for programs like ours, TIOCEXCL for those that know no locks."""
+    device = serial.Serial(
+        bus.port,
+        bus.baud,
+        parity=_PARITY[bus.parity],
+        stopbits=_STOP_BITS[bus.stop_bits],
+        timeout=0,
+        exclusive=True,
+    )
+    try:
+        fcntl.ioctl(device.fileno(), termios.TIOCEXCL)
+        with suppress(ValueError):  # an FTDI adapter else holds bytes back for 16 ms; others cannot and need not
+            device.set_low_latency_mode(True)
+        _tell_empty_from_gone(device.fileno())
+    except BaseException:
+        device.close()
+        raise
+    return device
+
+
+def _tell_empty_from_gone(fd: int) -> None:
+    """With VMIN 0, as pyserial sets it, a read of nothing and a read of a pulled adapter both give no bytes."""
+    settings = termios.tcgetattr(fd)
+    settings[_CC][termios.VMIN] = 1
+    settings[_CC][termios.VTIME] = 0
+    termios.tcsetattr(fd, termios.TCSANOW, settings)
+    termios.tcflush(fd, termios.TCIFLUSH)
+
+
+def _reason(fault: Exception) -> str:
+    number = getattr(fault, "errno", None)
+    if number is None:
+        return str(fault)
+    return _REASONS.get(number) or os.strerror(number).lower()

@@ -1,0 +1,229 @@
+"""The conversation on a Modbus RTU line: gap, ask, known wire time, answer; after a silence quiet and drain."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.bus.counts import Tally
+from agent.bus.quarantine import Quarantine
+from agent.bus.wire import Wire
+from drivers import Ask, Batch, DeviceError, FrameError
+
+_HUSH_S = 0.02  # longer than the lumps in which USB adapters deliver (1 to 16 ms)
+_HUSH_LIMIT_S = 0.5
+_KEPT_BYTES = 512
+_SHORTER = 0.99
+_MARGIN = 1.25
+_TRIES = 3
+
+
+class Port(Protocol):
+    """An open line, as `serial_port.SerialPort` is one."""
+
+    def now(self) -> float: ...
+    def wait(self, until_s: float) -> bool: ...
+    def pause(self, until_s: float) -> None: ...
+    def read(self) -> bytes: ...
+    def send(self, request: bytes) -> None: ...
+
+
+class SilenceError(Exception):
+    """No answer within the time-out. `late`: one came afterwards."""
+
+    def __init__(self, late: bool) -> None:
+        super().__init__("late" if late else "timeout")
+        self.late = late
+
+
+class BabbleError(Exception):
+    """The line does not fall silent: nobody can be understood."""
+
+
+class Conversation:
+    """All that is said and heard on one line, one exchange at a time; what it learned outlives a reopened port."""
+
+    def __init__(self, wire: Wire, timeout_s: float, tally: Tally) -> None:
+        self._wire = wire
+        self._timeout_s = timeout_s
+        self._tally = tally
+        self._quarantine = Quarantine()
+        self._turnaround_s: dict[int, float] = {}
+        self._owing: dict[int, Ask] = {}
+        self._echo = False
+        self._turn = 0
+        self._sent_s = 0.0
+        self._free_s = 0.0
+        self._port: Port
+
+    def begin(self, port: Port) -> None:
+        """Talk on this line from now on, after a pause: somebody before us may have asked and gone."""
+        self._port = port
+        self._free_s = port.now() + self._timeout_s / 2
+
+    def free_s(self, unit: int) -> float:
+        """Before this moment `unit` must not be asked: it may still owe a late reply."""
+        return self._quarantine.until_s(unit)
+
+    def ask(self, ask: Ask) -> Batch:
+        """The answer, asked for again where a frame was spoilt or where the first answer may be an older one.
+
+        Raises SilenceError, FrameError, DeviceError, BabbleError or LinkError.
+        """
+        fault: FrameError | DeviceError | SilenceError = SilenceError(late=True)
+        for _ in range(_TRIES):
+            try:
+                batch = self._exchange(ask)
+            except FrameError as error:
+                self._refused(error)
+                fault = error
+            except DeviceError:
+                if self._believed(ask):
+                    self._tally.exception += 1
+                    raise
+            else:
+                if self._believed(ask):
+                    self._tally.answered += 1
+                    return batch
+            self.overhear()
+        raise fault
+
+    def overhear(self) -> None:
+        """Take what came without being asked for, until the line is silent. Raises BabbleError or LinkError."""
+        self._unbidden(self._hush())
+
+    def _exchange(self, ask: Ask) -> Batch:
+        """One request and its reply; every way out leaves the line free to be used after the gap."""
+        request = self._send(ask)
+        wire_s = self._wire.frame_s(len(request) + ask.reply_length)
+        deadline_s = self._sent_s + wire_s + self._timeout_s
+        self._port.pause(self._sent_s + wire_s + self._turnaround_s.get(ask.unit, 0.0))
+        buffer = bytearray()
+        at_once = True
+        while True:
+            buffer += self._port.read()
+            now_s = self._port.now()
+            if now_s > deadline_s:  # also when there are bytes: they came too late, or we slept (suspend)
+                raise self._silence(ask, deadline_s)
+            batch = self._attempt(ask, request, buffer, now_s)
+            if batch is not None:
+                self._learn(ask.unit, now_s - self._sent_s - wire_s, at_once)
+                self._free_s = now_s + self._wire.gap_s
+                self._unbidden(buffer)
+                return batch
+            at_once = False
+            self._gather(deadline_s, ask.reply_length - len(buffer))
+
+    def _send(self, ask: Ask) -> bytes:
+        """Hold the gap, take what is left on the line, and put the request out."""
+        self._port.pause(self._free_s)
+        stray = self._port.read()
+        if stray:
+            self._unbidden(stray + self._hush())
+        self._turn += 1
+        request = ask.request(self._turn)
+        self._tally.asked += 1
+        self._port.send(request)
+        self._sent_s = self._port.now()
+        return request
+
+    def _gather(self, deadline_s: float, missing: int) -> None:
+        """Sleep until the rest can have arrived: first for a byte, then for the time the others take."""
+        if self._port.wait(deadline_s):
+            rest_s = self._wire.frame_s(max(missing, 1))
+            self._port.pause(min(self._port.now() + rest_s, deadline_s))
+
+    def _attempt(self, ask: Ask, request: bytes, buffer: bytearray, now_s: float) -> Batch | None:
+        """The answer if it is all there. An adapter that hears itself puts our request before it."""
+        if self._echo:
+            self._strip_echo(request, buffer)
+        try:
+            return ask.answer(buffer, self._turn, now_s)
+        except FrameError:
+            if buffer[: len(request)] != request[: len(buffer)]:
+                raise
+        if not self._strip_echo(request, buffer):
+            return None
+        return ask.answer(buffer, self._turn, now_s) if buffer else None
+
+    def _strip_echo(self, request: bytes, buffer: bytearray) -> bool:
+        if not buffer.startswith(request):
+            return False
+        del buffer[: len(request)]
+        self._echo = True
+        self._tally.echo += 1
+        return True
+
+    def _learn(self, unit: int, turnaround_s: float, at_once: bool) -> None:
+        """Sleep a little shorter each time the reply was there at once, and longer when it was not."""
+        known_s = self._turnaround_s.get(unit, 0.0)
+        self._turnaround_s[unit] = known_s * _SHORTER if at_once else max(turnaround_s, 0.0)
+
+    def _believed(self, ask: Ask) -> bool:
+        if not self._quarantine.answered(ask.unit):
+            return False
+        self._owing.pop(ask.unit, None)
+        return True
+
+    def _silence(self, ask: Ask, deadline_s: float) -> SilenceError:
+        """Keep the line quiet for the slowest device, so that its late reply is known for what it is."""
+        self._tally.timeout += 1
+        self._owing[ask.unit] = ask
+        self._quarantine.silent(ask.unit, self._sent_s, self._timeout_s)
+        beyond_s = _MARGIN * self._quarantine.latest_s(ask.unit) - (deadline_s - self._sent_s)
+        quiet_s = min(max(beyond_s, self._timeout_s / 2), 2 * self._timeout_s)
+        late = self._listen(ask, deadline_s + quiet_s)
+        return SilenceError(late)
+
+    def _listen(self, ask: Ask, until_s: float) -> bool:
+        """Say nothing until then, or until the late answer to `ask` was heard: True."""
+        heard = bytearray()
+        while (now_s := self._port.now()) < until_s:
+            if not self._port.wait(until_s):
+                continue
+            heard += self._port.read()
+            del heard[_KEPT_BYTES:]
+            if _answers(ask, heard):
+                break
+            self._port.pause(min(now_s + _HUSH_S, until_s))
+        self._unbidden(heard)
+        return _answers(ask, heard)
+
+    def _hush(self) -> bytes:
+        """Read away whatever comes until the line has been silent; its first bytes. Raises BabbleError."""
+        silence_s = max(_HUSH_S, self._wire.gap_s)
+        give_up_s = self._port.now() + _HUSH_LIMIT_S + silence_s
+        heard = b""
+        while self._port.now() < give_up_s:
+            self._port.pause(self._port.now() + silence_s)
+            more = self._port.read()
+            if not more:
+                return heard
+            heard = (heard + more)[:_KEPT_BYTES]
+        raise BabbleError("the line does not fall silent")
+
+    def _refused(self, error: FrameError) -> None:
+        if not self._owed(error.seen):
+            self._tally.refused(error.reason)
+
+    def _unbidden(self, octets: bytes | bytearray) -> None:
+        """Account for bytes nobody asked for: a late reply, or a stray."""
+        if octets and not self._owed(octets):
+            self._tally.extra += len(octets)
+
+    def _owed(self, octets: bytes | bytearray) -> bool:
+        """Whether this is the reply to an ask that was given up."""
+        for unit, ask in self._owing.items():
+            if _answers(ask, octets):
+                self._tally.late += 1
+                self._quarantine.late(unit, self._port.now())
+                return True
+        return False
+
+
+def _answers(ask: Ask, octets: bytes | bytearray) -> bool:
+    try:
+        return ask.answer(bytearray(octets), 0, 0.0) is not None
+    except DeviceError:
+        return True
+    except FrameError:
+        return False

@@ -1,0 +1,150 @@
+"""One Modbus TCP connection from first try to loss and back: name, connect, talk, wait."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from agent.bus import Missed
+from agent.bus.counts import Tally
+from agent.bus.link import LinkError, LinkState
+from agent.bus.schedule import Slot
+from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial
+from agent.bus.tcp_talk import NobodyAnswersError, TcpTalk, Tell
+from agent.bus.tcp_watch import Watch
+from config.settings import TcpBus
+
+_CONNECT_S = 3.0
+_CHUNK_BYTES = 4096
+_NEVER = float("inf")
+
+State = Literal["waiting", "resolving", "connecting", "up"]
+
+
+class TcpLink:
+    """The connection of one bus, driven by the poller: `attend` at `alarm_s`, `ready` when its socket says so."""
+
+    def __init__(
+        self, bus: TcpBus, slots: Sequence[Slot], tell: Tell, watch: Watch[TcpLink], wake: Callable[[], None]
+    ) -> None:
+        self.tally = Tally()
+        self._bus = bus
+        self._slots = slots
+        self._tell = tell
+        self._watch = watch
+        self._resolver = Resolver(bus.host, wake)
+        self._patience = Patience()
+        self._said = LinkState(bus.id)
+        self._talk = TcpTalk(bus.timeout_s, frozenset(slot.unit for slot in slots), self.tally, tell)
+        self._state: State = "waiting"
+        self._hope_until_s = _NEVER
+        self._sock: socket.socket | None = None
+        self._until_s = 0.0
+
+    @property
+    def alarm_s(self) -> float:
+        """When `attend` must be called next, whatever happens."""
+        if self._state == "up":
+            deadline_s = self._talk.deadline_s
+            return _NEVER if deadline_s is None else deadline_s
+        if self._state == "resolving":
+            return _NEVER if self._resolver.busy else 0.0
+        return self._until_s
+
+    @property
+    def awaiting(self) -> bool:
+        """True while an answer is awaited."""
+        return self._talk.deadline_s is not None
+
+    def ask(self, slot: Slot, now_s: float) -> None:
+        """Ask now, or when the connection now being made stands; no value where there is little hope of one."""
+        if self._state != "up" and now_s >= self._hope_until_s:
+            self._talk.abandon(now_s)
+            self._tell(Missed(slot.device, slot.index, "link_down", now_s))
+            return
+        try:
+            self._talk.ask(slot, now_s)
+        except LinkError as fault:
+            self._lost(fault, now_s)
+
+    def attend(self, now_s: float) -> None:
+        """Do what is due: the end of a wait, of a time-out, or of a look-up."""
+        if now_s < self.alarm_s:
+            return
+        try:
+            if self._state == "up":
+                self._talk.give_up(now_s)
+            elif self._state == "connecting":
+                raise LinkError("no answer to the connection request")
+            else:
+                self._dial(now_s)
+        except LinkError as fault:
+            self._lost(fault, now_s)
+
+    def ready(self, now_s: float) -> None:
+        """The socket is connected, has bytes, or is lost."""
+        try:
+            if self._state == "up":
+                self._receive(now_s)
+            elif self._sock is not None:
+                self._connected(self._sock, now_s)
+        except LinkError as fault:
+            self._lost(fault, now_s)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            self._watch.forget(sock)
+            sock.close()
+
+    def _receive(self, now_s: float) -> None:
+        if now_s > self.alarm_s:  # we slept over the deadline: what lies there is late
+            self._talk.give_up(now_s)
+        if self._sock is None:
+            return
+        try:
+            octets = self._sock.recv(_CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as fault:
+            raise LinkError((fault.strerror or "connection lost").lower()) from fault
+        if not octets:
+            raise LinkError("the device closed the connection")
+        self._patience.reset()
+        self._talk.hear(octets, now_s)
+
+    def _dial(self, now_s: float) -> None:
+        address = self._resolver.address()
+        if address is None:
+            self._state = "resolving"
+            return
+        self._state, self._until_s = "connecting", now_s + _CONNECT_S
+        self._sock = dial(address, self._bus.port)
+        self._watch.connecting(self._sock, self)
+
+    def _connected(self, sock: socket.socket, now_s: float) -> None:
+        check_connected(sock)
+        self._watch.reading(sock)
+        self._state = "up"
+        if not self._said.up:
+            self._talk.health.fresh_start()
+        self._tell(self._said.changed(True, "connected", now_s))
+        self._talk.begin(sock, now_s)
+        for slot in self._slots:
+            self._talk.ask(slot, now_s)
+
+    def _lost(self, fault: LinkError, now_s: float) -> None:
+        """Close, and wait before the next try; a mute connection is made anew at once, and that is no news yet."""
+        was_up = self._state == "up"
+        self.close()
+        self._talk.abandon(now_s)
+        self._state = "waiting"
+        if was_up:
+            self.tally.reconnects += 1
+        if isinstance(fault, NobodyAnswersError):
+            self._until_s, self._hope_until_s = now_s, now_s + self._bus.timeout_s
+            return
+        self._until_s, self._hope_until_s = now_s + self._patience.next_s(), now_s
+        self._tell(self._said.changed(False, str(fault), now_s))

@@ -147,14 +147,15 @@ def _refining(take: Decode, steps: Sequence[tuple[int, Sequence[Step]]]) -> Deco
 
 
 def _steps(point: Point) -> list[Step]:
-    """What is done to the raw number, in turn, until one step says it is none. Counters are not scaled."""
+    """What is done to the raw number, in turn, until one step says it is none.
+
+    A counter is handed over as the device counts: it is not scaled, and its modulus is the meter's affair.
+    """
     steps: list[Step] = []
     if point.type in ("bcd16", "bcd32"):
         steps.append(_from_bcd)
-    if point.modulus is not None and point.modulus < _span(point.type):
-        steps.append(_below(point.modulus))
     if point.scale != 1 and point.kind != "counter":
-        steps.append(point.scale.__mul__)
+        steps.append(_times(point.scale))
     if point.type in ("f32", "f64"):
         steps.append(_finite)
     if point.low is not None or point.high is not None:
@@ -162,19 +163,13 @@ def _steps(point: Point) -> list[Step]:
     return steps
 
 
-def _span(kind: ValueType) -> int:
-    """How many different numbers the type can hold."""
-    return {"bcd16": 10**4, "bcd32": 10**8}.get(kind) or 256 ** calcsize(">" + _CODES[kind])
-
-
 def _from_bcd(raw: int) -> int | None:
     digits = f"{raw:x}"
     return int(digits) if digits.isdecimal() else None
 
 
-def _below(modulus: int) -> Step:
-    """A counter that wraps at `modulus` never shows it; signed counters run either way from zero."""
-    return lambda value: value if abs(value) < modulus else None
+def _times(scale: float) -> Step:
+    return lambda value: value * scale
 
 
 def _finite(value: float) -> float | None:

@@ -9,15 +9,27 @@ from typing import Any
 from config.settings import Device, Point
 
 FORMATS = {"u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "f32": "f", "f64": "d"}
-WIDTHS = {"bit": 1, "u16": 1, "i16": 1, "bcd16": 1, "u32": 2, "i32": 2, "f32": 2, "bcd32": 2, "u64": 4, "i64": 4, "f64": 4}
+WIDTHS = {
+    "bit": 1,
+    "u16": 1,
+    "i16": 1,
+    "bcd16": 1,
+    "u32": 2,
+    "i32": 2,
+    "f32": 2,
+    "bcd32": 2,
+    "u64": 4,
+    "i64": 4,
+    "f64": 4,
+}
 FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 
 
-def point(name: str, area: str, address: int, type: str, **more: Any) -> Point:
+def point(name: str, area: str, address: int, of: str, **more: Any) -> Point:
     """A point with the defaults of the operator's files."""
-    plain = {"kind": "bit" if type == "bit" else "gauge", "word_order": "ABCD", "modulus": None, "max_rate_per_s": 20.0}
+    plain = {"kind": "bit" if of == "bit" else "gauge", "word_order": "ABCD", "modulus": None, "max_rate_per_s": 20.0}
     rest = {"scale": 1.0, "unit": "", "low": None, "high": None}
-    return Point(name=name, area=area, address=address, type=type, **{**plain, **rest, **more})  # type: ignore[arg-type]
+    return Point(name=name, area=area, address=address, type=of, **{**plain, **rest, **more})  # type: ignore[arg-type]
 
 
 def device(*points: Point, unit: int = 1, max_read_registers: int = 125) -> Device:
@@ -48,12 +60,12 @@ def refusal(framing: str, unit: int, area: str, code: int, turn: int = 1) -> byt
     return framed(framing, unit, bytes((FUNCTIONS[area] | 0x80, code)), turn)
 
 
-def on_wire(type: str, order: str, value: float) -> bytes:
+def on_wire(of: str, order: str, value: float) -> bytes:
     """The bytes of one value: written big-endian (ABCD...), then moved about as the name of the order says."""
-    if type in ("bcd16", "bcd32"):
-        big = bytes.fromhex(str(value).zfill(4 * WIDTHS[type]))
+    if of in ("bcd16", "bcd32"):
+        big = bytes.fromhex(str(value).zfill(4 * WIDTHS[of]))
     else:
-        big = struct.pack(">" + FORMATS[type], value)
+        big = struct.pack(">" + FORMATS[of], value)
     words = [big[at : at + 2] for at in range(0, len(big), 2)]
     if order in ("CDAB", "DCBA"):
         words.reverse()

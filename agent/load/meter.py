@@ -1,0 +1,276 @@
+"""One device counter made continuous: wraps, resets, torn reads, garbage and silences, held in an interval.
+
+What is known of a counter is `lo <= truth <= hi`, where truth is what the device has counted since the first
+sample of this `base`, and `total`, the best value between them. Between two accepted samples the counter can
+have moved in two ways, with M the modulus and `cap` the most it can have counted in the time between:
+
+- it ran on, perhaps round its end: (raw - last) mod M, plus any k * M, up to `cap`;
+- it was reset, once or more often: anything from `raw` to `cap`, when `raw <= cap`.
+
+`lo` grows by the least of all that, `hi` by the most, so both ways stay inside. `total` follows the likelier
+one: it ran on, without a whole turn more than was seen (k = 0), as long as it can have run that far; else a reset.
+
+A small count makes the second way possible at every sample: it may have been reset and have come back above
+its last value unseen. Taken by itself each time, that would let `hi` of an idle counter at 0 grow by `cap` a
+second. So while a counter is *watched* (accepted samples at most WATCHED_PERIODS periods apart), at most one
+such reset is taken to have hidden since the count was last seen to begin again or was last out of sight: the
+widest chance is added once, not each. Every longer silence may hide resets of its own and is widened for them
+in full. `period_s = 0` assumes nothing and widens every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.load.instant import Instant
+from agent.load.reckoning import NOTHING, MeterState, Reckoning, possible
+
+EventKind = Literal["baseline", "wrap", "reset", "doubt", "garbage", "gap", "replaced"]
+
+WATCHED_PERIODS = 3
+"""A counter is fresh, and was watched, when its last accepted sample is at most this many periods old."""
+
+TORN_STEP = 1 << 16
+"""By how much a 32-bit value read while its words change is wrong; where so much is possible, a second look decides."""
+
+BETWEEN_BOOTS_S = 2.0
+"""How far two disciplined wall clocks may be wrong against each other over a reboot."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRule:
+    """What is declared of a counter.
+
+    `modulus`: where it wraps to 0. `max_rate_per_s`: the fastest it truly runs. `agree`: how many samples that
+    contradict the counter but agree with each other prove that it was replaced. `period_s`: how often it is
+    meant to be read. `latency_s`: how old a value can be when its reply is complete (the time-out of its bus):
+    the time between two values is longer than between their replies by up to that.
+    """
+
+    modulus: int
+    max_rate_per_s: float
+    agree: int = 3
+    period_s: float = 1.0
+    latency_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterEvent:
+    """What befell a counter; `detail` is plain text for the log.
+
+    `doubt` and `garbage` (the sample was not taken): read again at once. `baseline`, `gap` and `replaced`
+    break the run of counts: no rate may be drawn across them.
+    """
+
+    kind: EventKind
+    detail: str
+
+
+class Meter:
+    """A counter's total since the first sample of `base`, as lo <= truth <= hi and the best value `total`.
+
+    `base` is 0 until the first sample, then `first_base`; it grows by one when the counter was replaced, and all
+    three begin at 0 again. `hi` is None where nothing bounds it. `earlier` sums the bases that have ended.
+    `breaks` counts the events across which no rate is true, `estimated_s` is the boot-clock second of the last
+    increment that was an estimate, `refused` how many samples in a row were not taken.
+    """
+
+    __slots__ = (
+        "_agreeing",
+        "_blind",
+        "_latency_s",
+        "_modulus",
+        "_rate",
+        "_suspect_raw",
+        "_suspect_s",
+        "_unseen",
+        "_watched_s",
+        "at",
+        "base",
+        "breaks",
+        "earlier",
+        "estimated_s",
+        "first_base",
+        "hi",
+        "lo",
+        "raw",
+        "refused",
+        "rule",
+        "total",
+    )
+
+    def __init__(self, rule: CounterRule, first_base: int = 1) -> None:
+        self.rule = rule
+        self.first_base = first_base
+        self._modulus = rule.modulus
+        self._rate = rule.max_rate_per_s
+        self._latency_s = rule.latency_s
+        self._blind = min(rule.modulus, TORN_STEP)
+        self._watched_s = WATCHED_PERIODS * rule.period_s
+        self.base = 0
+        self.lo = 0
+        self.hi: int | None = 0
+        self.total = 0
+        self.earlier = NOTHING
+        self.raw = 0
+        self.at: Instant | None = None
+        self._unseen = 0
+        self.refused = 0
+        self._agreeing = 0
+        self._suspect_raw = 0
+        self._suspect_s = 0.0
+        self.breaks = 0
+        self.estimated_s: float | None = None
+
+    def advance(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
+        """Take one reading of the register in, oldest first; empty in the ordinary case.
+
+        A reading from -M/2 is taken as signed; any other outside 0..M-1 is garbage.
+        """
+        last = self.at
+        if last is not None and at.boot_id == last.boot_id and not self.refused:
+            since_s = at.boot_s - last.boot_s
+            cap = int(self._rate * (since_s + self._latency_s)) + 1
+            step = raw - self.raw
+            # No reset can hide behind a count above the cap, or the chance of one is in `hi` already.
+            certain = raw > cap or (since_s < self._watched_s and cap - step <= self._unseen)
+            if certain and 0 <= step <= cap < self._blind and raw < self._modulus:
+                self.raw = raw
+                self.at = at
+                if step:
+                    self.lo += step
+                    self.total += step
+                    if self.hi is not None:
+                        self.hi += step
+                return ()
+        return self._consider(raw, at)
+
+    def _consider(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
+        if -self._modulus // 2 <= raw < 0:
+            raw += self._modulus
+        if not 0 <= raw < self._modulus:
+            return self._refuse("garbage", f"{raw} is no value below {self._modulus}")
+        if self.at is None:
+            return (self._begin("baseline", self.first_base, raw, at, f"counted from {raw}"),)
+        cap = self._cap(at)
+        ran_on = (raw - self.raw) % self._modulus
+        if cap is not None and ran_on <= cap < self._blind:
+            return self._run_on(raw, at, ran_on, cap)
+        return self._suspect(raw, at, cap)
+
+    def _cap(self, at: Instant) -> int | None:
+        """The most that can have been counted since the last accepted sample; None when that time is unknown."""
+        assert self.at is not None
+        if at.boot_id == self.at.boot_id:
+            elapsed_s = at.boot_s - self.at.boot_s
+        elif at.wall_trusted and self.at.wall_trusted and at.wall_s >= self.at.wall_s - BETWEEN_BOOTS_S:
+            elapsed_s = at.wall_s - self.at.wall_s + BETWEEN_BOOTS_S
+        else:
+            return None
+        return self._within(elapsed_s)
+
+    def _within(self, elapsed_s: float) -> int:
+        return int(self._rate * (max(0.0, elapsed_s) + self._latency_s)) + 1
+
+    def _run_on(self, raw: int, at: Instant, ran_on: int, cap: int) -> tuple[MeterEvent, ...]:
+        """The counter ran on, over its end or not; a reset may hide behind it when `raw <= cap`."""
+        wrapped = raw < self.raw
+        events = (MeterEvent("wrap", f"{self.raw} then {raw}"),) if wrapped else ()
+        chance = cap - ran_on if raw <= cap else 0
+        if wrapped or not self._was_watched(at):
+            self._unseen = 0
+            most = ran_on + chance
+        else:
+            most = ran_on + max(0, chance - self._unseen)
+            self._unseen = max(self._unseen, chance)
+        # Where a reset can look like a wrap, the least is what stands in the register now.
+        self._accept(raw, at, Reckoning(min(ran_on, raw), most, ran_on))
+        return events
+
+    def _was_watched(self, at: Instant) -> bool:
+        assert self.at is not None
+        return at.boot_id == self.at.boot_id and 0.0 <= at.boot_s - self.at.boot_s < self._watched_s
+
+    def _suspect(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
+        """A fall, a leap, or a sample after so long a silence that nothing can be called a leap: ask again."""
+        feasible = cap is None or raw <= cap or (raw - self.raw) % self._modulus <= cap
+        follows = self._agreeing > 0 and self._follows_suspect(raw, at)
+        self._agreeing = self._agreeing + 1 if follows else 1
+        if self._agreeing >= (2 if feasible else self.rule.agree):
+            return self._settle(raw, at, cap) if feasible else self._replace(raw, at)
+        self._suspect_raw, self._suspect_s = raw, at.boot_s
+        return self._refuse(
+            "doubt" if feasible else "garbage", f"{raw} after {self.raw}, at most {cap} more can be true"
+        )
+
+    def _follows_suspect(self, raw: int, at: Instant) -> bool:
+        step = (raw - self._suspect_raw) % self._modulus
+        return step <= self._within(at.boot_s - self._suspect_s) < self._blind
+
+    def _refuse(self, kind: EventKind, detail: str) -> tuple[MeterEvent, ...]:
+        self.refused += 1
+        return (MeterEvent(kind, detail),)
+
+    def _settle(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
+        """The suspect was confirmed, and could have come about: by a reset, a wrap, or unseen turns in a silence."""
+        ran_on, fell = (raw - self.raw) % self._modulus, raw < self.raw
+        can_run_on = not fell if cap is None else ran_on <= cap
+        likely = ran_on if can_run_on else raw
+        gap = cap is None or ran_on + self._modulus <= cap
+        events = [MeterEvent("gap", f"silent for longer than a turn of {self._modulus}")] if gap else []
+        if fell:
+            events.append(MeterEvent("wrap" if can_run_on else "reset", f"{self.raw} then {raw}"))
+        if gap or not can_run_on:
+            self.estimated_s = at.boot_s
+        self.breaks += gap
+        self._unseen = 0
+        self._accept(raw, at, Reckoning(*possible(ran_on, raw, self._modulus, cap), likely))
+        return tuple(events)
+
+    def _replace(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
+        """Samples agree with each other and not with the past: another counter, from here on."""
+        was = self.raw
+        self.earlier = self.overall
+        return (self._begin("replaced", self.base + 1, raw, at, f"{was} then {raw}, {self._agreeing} times"),)
+
+    def _begin(self, kind: EventKind, base: int, raw: int, at: Instant, detail: str) -> MeterEvent:
+        self.base = base
+        self.lo = self.hi = self.total = self._unseen = 0
+        self.breaks += 1
+        self._accept(raw, at, NOTHING)
+        return MeterEvent(kind, detail)
+
+    def _accept(self, raw: int, at: Instant, more: Reckoning) -> None:
+        self.raw, self.at = raw, at
+        self.lo, self.hi, self.total = Reckoning(self.lo, self.hi, self.total).plus(more)
+        self.refused = self._agreeing = 0
+
+    @property
+    def overall(self) -> Reckoning:
+        """Counted in all bases together."""
+        return self.earlier.plus(Reckoning(self.lo, self.hi, self.total))
+
+    def state(self) -> list[object]:
+        """What must be kept with the messages that hold these counts; JSON-able; empty before the first sample."""
+        if self.at is None:
+            return []
+        here = Reckoning(self.lo, self.hi, self.total)
+        kept = MeterState(self._modulus, self.base, here, self.earlier, self.raw, self._unseen, self.at)
+        return kept.to_list()
+
+    def restore(self, state: object) -> None:
+        """Go on from `state()` of an earlier run.
+
+        ValueError with the reason, and nothing changed, when it is none of this counter: then the next sample
+        begins `first_base`, which must be a base this counter never had.
+        """
+        if state == []:
+            return
+        kept = MeterState.from_list(state)
+        if kept.modulus != self._modulus:
+            raise ValueError(f"a counter's state has modulus {kept.modulus}, not {self._modulus}")
+        self.base, self.earlier, self.raw, self.at = kept.base, kept.earlier, kept.raw, kept.at
+        self.lo, self.hi, self.total = kept.here
+        self._unseen = kept.unseen
+        self.refused = self._agreeing = 0

@@ -1,0 +1,59 @@
+"""What two parts of a site may not share: a wire, an address on it; and what is there but serves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from config.profiles import Library
+from config.settings import Bus, SerialBus
+from config.table import Table
+from config.wiring import Unit
+
+
+def refuse_one_wire_twice(buses: Mapping[str, Bus], tables: Mapping[str, Table]) -> None:
+    """A serial port, or a host and port, has one owner: two buses on it would garble each other."""
+    first = dict[tuple[str, int], str]()
+    for name, bus in buses.items():
+        key = "serial" if isinstance(bus, SerialBus) else "tcp"
+        if not tables[name].sound(key):
+            continue
+        wire = (bus.port, 0) if isinstance(bus, SerialBus) else (bus.host.lower().rstrip("."), bus.port)
+        other = first.setdefault(wire, name)
+        if other != name:
+            tables[name].fault(key, "E2306", bus=other, first=tables[other].place(key))
+
+
+def refuse_one_address_twice(units: Mapping[str, Unit]) -> None:
+    """Two devices with one unit number on one bus answer at the same time."""
+    first = dict[tuple[str, int], str]()
+    for name, unit in units.items():
+        device, table = unit.device, unit.table
+        if not table.sound("bus") or not table.faultless("unit") or ("unit" not in table and not device.profile):
+            continue
+        other = first.setdefault((device.bus, device.unit), name)
+        if other != name:
+            place = units[other].table.place("unit")
+            table.fault("unit", "E2325", unit=device.unit, bus=device.bus, device=other, first=place)
+
+
+def notice_idle_buses(buses: Mapping[str, Bus], tables: Mapping[str, Table], units: Mapping[str, Unit]) -> None:
+    """Tell of buses that no device is on."""
+    used = {unit.device.bus for unit in units.values()}
+    for name in buses:
+        if name not in used:
+            tables[name].ledger.add("W2403", tables[name].node.key, bus=name)
+
+
+def notice_experimental_profiles(units: Mapping[str, Unit], library: Library) -> None:
+    """Tell of profiles that nobody has tried on the real device yet, once each."""
+    told = set[str]()
+    for unit in units.values():
+        name = unit.device.profile
+        if name is None or name in told or not unit.complete:
+            continue
+        told.add(name)
+        profile = library.find(name, unit.table.place("profile"))
+        if profile and profile.trust == "experimental":
+            unit.table.ledger.add(
+                "W2404", unit.table.place("profile"), profile=name, model=f"{profile.maker} {profile.model}"
+            )

@@ -1,0 +1,88 @@
+"""Sorting lines: which counters see their parcels; every counter they name must be there and count."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+
+from config.settings import CounterRef, Line
+from config.table import Table, Written
+from config.wiring import Unit
+
+_ROLES = ("induct", "discharge", "recirculation", "reject")
+
+
+class Counters:
+    """The devices a line may name. Not `complete` when part of the files could not be read."""
+
+    def __init__(self, units: Mapping[str, Unit], complete: bool) -> None:
+        self._units = units
+        self._complete = complete
+
+    def check(self, table: Table, role: str, written: Written) -> CounterRef | None:
+        """The counter that is written there, None with a fault."""
+        device, dot, point = written.text.partition(".")
+        if not dot or not point:
+            table.fault_at(written.place, role, "E2303", value=written.text)
+            return None
+        unit = self._units.get(device)
+        if unit:
+            return _counter_of(unit, point, table, role, written)
+        if self._complete:
+            table.fault_at(written.place, role, "E2302", **_near(device, self._units))
+        return None
+
+
+def _counter_of(unit: Unit, name: str, table: Table, role: str, written: Written) -> CounterRef | None:
+    point = unit.points.get(name)
+    if point and point.kind == "counter":
+        return CounterRef(unit.device.id, name)
+    if point:
+        table.fault_at(written.place, role, "E2307", value=written.text, kind=point.kind, point=name)
+    elif unit.complete:
+        table.fault_at(written.place, role, "E2304", device=unit.device.id, **_near(name, unit.points))
+    return None
+
+
+def _near(name: str, there: Collection[str]) -> dict[str, str]:
+    """What a message about an unknown name tells of the known ones."""
+    near, known = difflib.get_close_matches(name, there, 1, 0.5), ", ".join(list(there)[:12]) or "–"
+    return {"name": name, "near": near[0] if near else known, "known": known}
+
+
+def line(name: str, table: Table, counters: Counters) -> Line:
+    """The line of that table."""
+    table.require("capacity_pph", "buffer_parcels")
+    table.require_one("induct", "discharge")
+    name_zh, name_en = table.text("name_zh", ""), table.text("name_en", "")
+    refs = _refs(table, counters)
+    made = Line(
+        id=name,
+        name_zh=name_zh or name_en or name,
+        name_en=name_en or name,
+        induct=refs["induct"],
+        discharge=refs["discharge"],
+        recirculation=refs["recirculation"],
+        reject=refs["reject"],
+        capacity_pph=table.number("capacity_pph", 1.0, 1, 1_000_000),
+        buffer_parcels=table.whole("buffer_parcels", 1, 1, 10_000_000),
+    )
+    table.end()
+    return made
+
+
+def _refs(table: Table, counters: Counters) -> dict[str, tuple[CounterRef, ...]]:
+    """The counters of each role; one that is named twice in the line would count its parcels twice."""
+    refs, first = dict[str, tuple[CounterRef, ...]](), dict[str, Written]()
+    for role in _ROLES:
+        found = list[CounterRef]()
+        for written in table.texts(role):
+            before = first.setdefault(written.text, written)
+            if before is not written:
+                table.fault_at(written.place, role, "E2308", value=written.text, first=before.place)
+            elif ref := counters.check(table, role, written):
+                found.append(ref)
+        refs[role] = tuple(found)
+    if not first and ("induct" in table or "discharge" in table) and table.faultless(*_ROLES):
+        table.fault("induct" if "induct" in table else "discharge", "E2324")
+    return refs

@@ -1,0 +1,64 @@
+"""The two ways in: `load` gives the settings of a site or every fault at once, `check` tells all there is to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import assembly, files
+from config.document import Node
+from config.faults import ConfigError, Fault, Ledger
+from config.profiles import PACKAGED, Library
+from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known of a site's files: `settings` when there is no fault."""
+
+    settings: Settings | None
+    faults: tuple[Fault, ...]
+    notices: tuple[Fault, ...]
+
+
+def load(main: Path, conf_d: Path | None = None, profile_dirs: Sequence[Path] = ()) -> Settings:
+    """The settings in `main` and the `*.toml` of `conf_d` (default: the `conf.d` beside `main`).
+
+    Profiles come from `profile_dirs`, then the `profiles` beside `main`, then the package. Reads files and does
+    nothing else. Raises ConfigError with every fault of every file.
+    """
+    report = check(main, conf_d, profile_dirs)
+    if report.settings is None:
+        raise ConfigError(report.faults)
+    return report.settings
+
+
+def check(main: Path, conf_d: Path | None = None, profile_dirs: Sequence[Path] = ()) -> Report:
+    """Like `load`, but faults and notices are the answer."""
+    ledger = Ledger()
+    root = files.read(main, ledger)
+    if root is None:
+        return Report(None, tuple(ledger.faults), ())
+    paths = files.parts(main.parent / "conf.d" if conf_d is None else conf_d, ledger)
+    roots = [root, *(part for path in paths if (part := files.read(path, ledger)))]
+    return _report(roots, len(roots) == 1 + len(paths), [*profile_dirs, main.parent / "profiles"], ledger)
+
+
+def check_text(name: str, raw: bytes, profile_dirs: Sequence[Path] = ()) -> Report:
+    """Check the content of a main file that is not on the disk; `name` stands for it in the faults."""
+    ledger = Ledger()
+    root = files.parse(name, raw, ledger)
+    return _report([root], True, profile_dirs, ledger) if root else Report(None, tuple(ledger.faults), ())
+
+
+def _report(roots: Sequence[Node], whole: bool, profile_dirs: Sequence[Path], ledger: Ledger) -> Report:
+    merged = files.merge(roots, ledger)
+    merged.damaged |= not whole
+    folders = [folder for folder in profile_dirs if folder.resolve() != PACKAGED]
+    settings = assembly.settings(merged, Library(folders, ledger), ledger)
+    order = {root.place.source.name: number for number, root in enumerate(roots)}
+    faults = sorted(
+        ledger.faults, key=lambda fault: (order.get(fault.file, len(order)), fault.file, fault.line, fault.column)
+    )
+    return Report(None if faults else settings, tuple(faults), tuple(ledger.notices))

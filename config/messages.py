@@ -1,0 +1,103 @@
+"""What people are told: every message has a stable code and a text in English and Simplified Chinese, kept as data."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+_TEXTS = Path(__file__).parent / "texts"
+_LONGEST_VALUE = 160
+
+
+class Text(NamedTuple):
+    """One message: what was seen, the most likely cause, one next action."""
+
+    seen: str
+    cause: str
+    action: str
+
+
+class Word(str):
+    """The name of a word of the catalogue; as a value of a message it is said in the reader's language."""
+
+    __slots__ = ()
+
+
+def text(code: str, lang: Language, **values: object) -> Text:
+    """The message `code` in `lang` with `values` in its places; KeyError where the code or a value is missing.
+
+    Values may come from anywhere: what is not printable in them is escaped, what is too long is cut.
+    """
+    said = {name: _said(value, lang) for name, value in values.items()}
+    return Text(*(part.format_map(said) for part in _catalogue()[code][lang]))
+
+
+def word(name: str, lang: Language) -> str:
+    """A single word or phrase of the catalogue."""
+    return _words()[name][lang]
+
+
+def codes() -> tuple[str, ...]:
+    """Every code there is, in order."""
+    return tuple(sorted(_catalogue()))
+
+
+def template(code: str, lang: Language) -> Text:
+    """The message `code` with its places still open."""
+    return Text(*_catalogue()[code][lang])
+
+
+def english_key(chinese: str) -> str | None:
+    """The key an operator means who writes it in Chinese, None where the catalogue does not know."""
+    return _chinese_keys().get(chinese)
+
+
+def language(environ: Mapping[str, str], encoding: str | None) -> Language:
+    """The reader's language: what the locale asks for, but English where Chinese cannot be shown.
+
+    That is the bare Linux console (it has no Chinese font) and every stream that is not UTF-8.
+    """
+    if environ.get("TERM") == "linux" or (encoding or "").lower().replace("-", "") != "utf8":
+        return "en"
+    locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def printable(value: str) -> str:
+    """`value` with everything escaped that a terminal would obey instead of show."""
+    if value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in value)
+
+
+def _said(value: object, lang: Language) -> str:
+    if isinstance(value, Word):
+        return word(value, lang)
+    shown = printable(str(value))
+    return shown if len(shown) <= _LONGEST_VALUE else shown[:_LONGEST_VALUE] + "…"
+
+
+@cache
+def _catalogue() -> dict[str, dict[Language, list[str]]]:
+    return {code: said for page in _pages() for code, said in page.items() if code not in {"words", "chinese_keys"}}
+
+
+@cache
+def _words() -> dict[str, dict[Language, str]]:
+    return {name: said for page in _pages() for name, said in page.get("words", {}).items()}
+
+
+@cache
+def _chinese_keys() -> dict[str, str]:
+    return {chinese: key for page in _pages() for chinese, key in page.get("chinese_keys", {}).items()}
+
+
+@cache
+def _pages() -> tuple[dict[str, Any], ...]:
+    return tuple(tomllib.loads(path.read_text("utf-8")) for path in sorted(_TEXTS.glob("*.toml")))

@@ -1,0 +1,149 @@
+"""Points of a Modbus device: which register, what kind of number, and which of these cannot be meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import get_args
+
+from config.settings import Area, Kind, Point, ValueType, WordOrder
+from config.table import Table
+
+REGISTERS: dict[ValueType, int] = {
+    **dict.fromkeys(("bit", "u16", "i16", "bcd16"), 1),
+    **dict.fromkeys(("u32", "i32", "f32", "bcd32"), 2),
+    **dict.fromkeys(("u64", "i64", "f64"), 4),
+}
+"""How many registers (bits of a bit area) a value takes."""
+
+_WRAP: dict[ValueType, int] = {
+    **dict.fromkeys(("u16", "i16"), 2**16),
+    **dict.fromkeys(("u32", "i32"), 2**32),
+    **dict.fromkeys(("u64", "i64"), 2**64),
+    "bcd16": 10**4,
+    "bcd32": 10**8,
+}
+_AREAS: tuple[Area, ...] = get_args(Area)
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+_TYPES: tuple[ValueType, ...] = get_args(ValueType)
+_ORDERS: tuple[WordOrder, ...] = get_args(WordOrder)
+_BIT_AREAS: tuple[Area, ...] = ("coil", "discrete")
+_REFERENCE = re.compile(r"[0134](?:[0-9]{4}|[0-9]{5})")
+_AREA_OF_DIGIT: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
+
+
+def point(name: str, table: Table) -> Point:
+    """The point of that table; with faults, something near it."""
+    area, address = _where(table)
+    in_bits = area in _BIT_AREAS
+    value_type = _type(table, in_bits)
+    kind = _kind(table, in_bits, value_type)
+    if address + REGISTERS[value_type] > 65536:
+        table.fault("ref" if "ref" in table else "address", "E2315", last=65536 - REGISTERS[value_type])
+    low, high = _limits(table)
+    made = Point(
+        name=name,
+        kind=kind,
+        area=area,
+        address=address,
+        type=value_type,
+        word_order=table.choice("word_order", "ABCD", _ORDERS),
+        modulus=_modulus(table, kind, value_type),
+        max_rate_per_s=_max_rate(table, kind),
+        scale=_scale(table),
+        unit=table.text("unit", ""),
+        low=low,
+        high=high,
+    )
+    table.end()
+    return made
+
+
+def overlapping(points: Mapping[str, Point]) -> list[tuple[str, str]]:
+    """Pairs of points that share registers without being the same number."""
+    pairs, latest = list[tuple[str, str]](), dict[Area, Point]()
+    for this in sorted(points.values(), key=lambda one: (one.area, one.address)):
+        before = latest.get(this.area)
+        shared = before is not None and this.address < before.address + REGISTERS[before.type]
+        if before and shared and _number(this) != _number(before):
+            pairs.append((before.name, this.name))
+        if before is None or this.address + REGISTERS[this.type] > before.address + REGISTERS[before.type]:
+            latest[this.area] = this
+    return pairs
+
+
+def _number(one: Point) -> tuple[int, ValueType, WordOrder]:
+    return one.address, one.type, one.word_order
+
+
+def _where(table: Table) -> tuple[Area, int]:
+    area = table.choice("area", "holding", _AREAS)
+    table.require_one("address", "ref")
+    if "ref" not in table:
+        table.require("area")
+        return area, table.whole("address", 0, 0, 65535)
+    if "address" in table:
+        table.whole("address", 0, 0, 65535)
+        table.fault("ref", "E2215", first="address", second="ref")
+    reference = table.text("ref", None, _REFERENCE, "E2313")
+    if reference is None:
+        return area, 0
+    number, meant = int(reference[1:]), _AREA_OF_DIGIT[reference[0]]
+    if not 1 <= number <= 65536:
+        table.fault("ref", "E2313", value=reference)
+    elif table.sound("area") and meant != area:
+        table.fault("ref", "E2312", value=reference, area=area, meant=meant)
+    return meant, max(0, min(number - 1, 65535))
+
+
+def _type(table: Table, in_bits: bool) -> ValueType:
+    if not in_bits:
+        table.require("type")
+    default: ValueType = "bit" if in_bits else "u16"
+    value_type = table.choice("type", default, _TYPES)
+    if (value_type == "bit") != in_bits:
+        table.fault("type", "E2314", value=value_type)
+        return default
+    return value_type
+
+
+def _kind(table: Table, in_bits: bool, value_type: ValueType) -> Kind:
+    default: Kind = "bit" if in_bits else "gauge"
+    kind = table.choice("kind", default, _KINDS)
+    if (kind == "bit") != in_bits:
+        table.fault("kind", "E2314", value=kind)
+        return default
+    if kind == "counter" and value_type not in _WRAP:
+        table.fault("kind", "E2316", value=value_type)
+    return kind
+
+
+def _modulus(table: Table, kind: Kind, value_type: ValueType) -> int | None:
+    full = _WRAP.get(value_type, 2**64)
+    modulus = table.whole("modulus", full, 2, full)
+    if kind == "counter":
+        return modulus
+    if table.sound("modulus"):
+        table.fault("modulus", "E2320")
+    return None
+
+
+def _max_rate(table: Table, kind: Kind) -> float:
+    rate = table.number("max_rate_per_s", 20.0, 0.001, 1e6)
+    if kind != "counter" and table.sound("max_rate_per_s"):
+        table.fault("max_rate_per_s", "E2320")
+    return rate
+
+
+def _scale(table: Table) -> float:
+    scale = table.number("scale", 1.0)
+    if scale == 0:
+        table.fault("scale", "E2321")
+    return scale
+
+
+def _limits(table: Table) -> tuple[float | None, float | None]:
+    low, high = table.number("low", None, -1e18, 1e18), table.number("high", None, -1e18, 1e18)
+    if low is not None and high is not None and low > high:
+        table.fault("low", "E2319", low=table.place("low").text, high=table.place("high").text)
+    return low, high

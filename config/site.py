@@ -1,0 +1,95 @@
+"""Who the site is, how it is known at the bureau, and where its messages wait."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from config.regions import PROVINCES
+from config.settings import Bureau, Level, Site, Spool, Tls
+from config.table import ID, Table
+from config.wiring import is_host, is_loopback
+
+_LEVELS: tuple[Level, ...] = get_args(Level)
+_PROVINCE, _CITY = re.compile("|".join(PROVINCES)), re.compile("[0-9]{4}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SECRETS = ("password", "passwd", "passphrase", "secret", "token", "密码", "口令")
+_SPOOL = Path("/var/lib/hubpulse/spool")
+_MIB = 2**20
+
+
+def site(table: Table) -> Site:
+    """The site's own table; a name left out is the other language's, or the id."""
+    table.require("id", "province", "city", "level")
+    site_id = table.text("id", "", ID, "E2217")
+    province = table.text("province", "", _PROVINCE, "E2218")
+    city = table.text("city", "", _CITY, "E2219")
+    if province and city and not city.startswith(province):
+        table.fault("city", "E2220", value=city, province=province)
+    name_zh, name_en = table.text("name_zh", ""), table.text("name_en", "")
+    made = Site(
+        id=site_id,
+        name_zh=name_zh or name_en or site_id,
+        name_en=name_en or site_id,
+        province=province,
+        city=city,
+        level=table.choice("level", "hub", _LEVELS),
+    )
+    table.end()
+    return made
+
+
+def bureau(table: Table) -> Bureau:
+    """The broker. A secret written in the file is a fault, and is not repeated."""
+    table.require("host")
+    for key in _SECRETS:
+        if key in table:
+            table.refuse(key, "E2222")
+    host = table.text("host", "")
+    if host and not is_host(host):
+        table.fault("host", "E2211", value=host)
+    tls = _tls(table, host)
+    made = Bureau(
+        host=host,
+        port=table.whole("port", 8883 if tls else 1883, 1, 65535),
+        tls=tls,
+        username=table.text("username", None),
+        password_file=table.path("password_file", None),
+        password_credential=table.text("password_credential", None, _CREDENTIAL),
+        report_s=table.number("report_s", 10.0, 1, 3600),
+    )
+    if "password_file" in table and "password_credential" in table:
+        table.fault("password_credential", "E2215", first="password_file", second="password_credential")
+    for key in ("password_file", "password_credential"):
+        _together(table, key, "username")
+    table.end()
+    return made
+
+
+def _tls(table: Table, host: str) -> Tls | None:
+    wanted = table.flag("tls", True)
+    ca_file, cert_file = table.path("ca_file", None), table.path("cert_file", None)
+    key_file = table.path("key_file", None)
+    _together(table, "cert_file", "key_file")
+    _together(table, "key_file", "cert_file")
+    if wanted:
+        table.require("ca_file")
+    elif table.sound("host") and not is_loopback(host):
+        table.fault("tls", "E2311", host=host)
+    return Tls(ca_file, cert_file, key_file) if wanted and ca_file else None
+
+
+def _together(table: Table, key: str, other: str) -> None:
+    if key in table and other not in table:
+        table.fault(key, "E2214", other=other)
+
+
+def spool(table: Table) -> Spool:
+    """The spool; every key has a default."""
+    made = Spool(
+        directory=table.path("directory", _SPOOL),
+        max_bytes=table.whole("max_mb", 256, 1, 65536) * _MIB,
+    )
+    table.end()
+    return made

@@ -1,0 +1,287 @@
+"""One table of the operator's files, read key by key; whatever is wrong goes to the ledger and the reading goes on."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from config import measures, messages
+from config.document import Node
+from config.faults import Ledger, Place, Word
+
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_LONGEST_TEXT = 200
+
+W = TypeVar("W", int, None)
+N = TypeVar("N", float, None)
+T = TypeVar("T", str, None)
+F = TypeVar("F", Path, None)
+C = TypeVar("C", bound=str | int)
+
+
+class Written(NamedTuple):
+    """A text of a list and where it stands."""
+
+    text: str
+    place: Place
+
+
+class Table:
+    """Reads a table. A reading with a fault gives the default, so that one run finds everything.
+
+    Keys that nobody asked for are unknown: call `end()` when all is read.
+    """
+
+    def __init__(self, node: Node, name: str, ledger: Ledger) -> None:
+        self.node = node
+        self.name = name
+        self.title: str = f"[{name}]" if name else Word("top_level")
+        self.ledger = ledger
+        self._entries: Mapping[str, Node] = node.value
+        self._asked: dict[str, None] = {}
+        self._required: list[tuple[str, ...]] = []
+        self._unsound: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def place(self, key: str) -> Place:
+        """Where the value of `key` stands; the table itself where it has none."""
+        return self._entries[key].place if key in self._entries else self.node.place
+
+    def key_place(self, key: str) -> Place:
+        """Where `key` itself stands."""
+        return self._entries[key].key if key in self._entries else self.node.place
+
+    def sound(self, key: str) -> bool:
+        """Whether `key` is there and its value has no fault so far."""
+        return key in self._entries and key not in self._unsound
+
+    def faultless(self, *keys: str) -> bool:
+        """Whether none of `keys` has a fault so far, there or not."""
+        return self._unsound.isdisjoint(keys)
+
+    def fault(self, key: str, code: str, **parameters: object) -> None:
+        """Note a fault of the value of `key`."""
+        self.fault_at(self.place(key), key, code, **parameters)
+
+    def fault_at(self, place: Place, key: str, code: str, **parameters: object) -> None:
+        """Note a fault at `place`, a part of the value of `key`."""
+        self._unsound.add(key)
+        self.ledger.add(code, place, key=key, table=self.title, **parameters)
+
+    def require(self, *keys: str) -> None:
+        """These keys may not be left out."""
+        self._required += [(key,) for key in keys]
+
+    def require_one(self, *keys: str) -> None:
+        """One of these keys must be there."""
+        self._required.append(keys)
+
+    def refuse(self, key: str, code: str) -> None:
+        """This key, which is there, may not be."""
+        self._asked[key] = None
+        self.ledger.add(code, self.key_place(key), key=key, table=self.title)
+
+    # values
+
+    def text(self, key: str, default: T, pattern: re.Pattern[str] | None = None, code: str = "E2209") -> str | T:
+        """A text of one line; `code` is the fault of one that does not match `pattern`."""
+        value: str | None = self._typed(key, str, "type_text")
+        if value is None:
+            return default
+        if not value.isprintable() or len(value) > _LONGEST_TEXT or not value.strip():
+            self.fault(key, "E2209", value=value)
+            return default
+        if pattern and not pattern.fullmatch(value):
+            self.fault(key, code, value=value)
+            return default
+        return value
+
+    def choice(self, key: str, default: C, options: Sequence[C]) -> C:
+        """One of `options`."""
+        value = self._typed(key, type(options[0]), "type_text" if isinstance(options[0], str) else "type_whole")
+        if value is None:
+            return default
+        for option in options:
+            if option == value:
+                return option
+        near = difflib.get_close_matches(str(value).lower(), [str(one) for one in options], 1, 0.5)
+        self.fault(key, "E2205", value=value, options=_list(options), near=_toml(_like(options, near)))
+        return default
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self._typed(key, bool, "type_flag")
+        return default if value is None else value
+
+    def whole(self, key: str, default: W, low: int, high: int) -> int | W:
+        """A whole number from `low` to `high`."""
+        value = self._typed(key, int, "type_whole")
+        return default if value is None or not self._within(key, value, low, high) else value
+
+    def number(self, key: str, default: N, low: float = -1e12, high: float = 1e12) -> float | N:
+        """A finite number from `low` to `high`."""
+        value = self._typed(key, (int, float), "type_number")
+        if value is None or not self._within(key, value, low, high):
+            return default
+        return float(value)
+
+    def path(self, key: str, default: F) -> Path | F:
+        """An absolute path. Nobody looks whether it exists."""
+        value = self._typed(key, str, "type_text")
+        if value is None:
+            return default
+        if not value.startswith("/") or not value.isprintable() or len(value) > 4096:
+            self.fault(key, "E2212", value=value)
+            return default
+        return Path(value)
+
+    def texts(self, key: str) -> list[Written]:
+        """A list of texts, empty where there is none."""
+        self._asked[key] = None
+        node = self._entries.get(key)
+        if node is None:
+            return []
+        if not isinstance(node.value, list):
+            self._wrong_type(key, node, "type_texts")
+            return []
+        for one in node.value:
+            if not isinstance(one.value, str):
+                self.fault_at(one.place, key, "E2203", expected=Word("type_text"), example=_quoted(one))
+        return [Written(one.value, one.place) for one in node.value if isinstance(one.value, str)]
+
+    def table(self, key: str) -> Table:
+        """The table under `key`, an empty one where there is none."""
+        self._asked[key] = None
+        node = self._entries.get(key)
+        if node is not None and isinstance(node.value, dict):
+            return Table(node, self._inner(key), self.ledger)
+        if node is not None:
+            self._wrong_type(key, node, "type_table")
+        return Table(Node({}, self.node.key, self.node.place, damaged=True), self._inner(key), self.ledger)
+
+    def tables(self, key: str) -> dict[str, Table]:
+        """The named tables under `key`; a name that is no id is a fault."""
+        group = self.table(key)
+        for name, node in group._entries.items():
+            if not ID.fullmatch(name):
+                self.ledger.add("E2207", node.key, name=name, near=_near_id(name))
+            group._asked[name] = None
+        return {name: group.table(name) for name in group._entries}
+
+    # the end
+
+    def end(self) -> None:
+        """Note every key that nobody asked for and every required one that is missing."""
+        forgiven: set[str] = set()
+        for key, node in self._entries.items():
+            if key not in self._asked and not self.ledger.full:
+                forgiven |= self._unknown(key, node)
+        if self.node.damaged:
+            return
+        for keys in self._required:
+            if not (set(keys) & (self._entries.keys() | forgiven)):
+                code = "E2221" if len(keys) > 1 else "E2206" if self.name else "E2213"
+                self.ledger.add(code, self.node.place, key=" / ".join(keys), table=self.title)
+
+    def _unknown(self, key: str, node: Node) -> set[str]:
+        """Note an unknown key; returns the keys that were probably meant."""
+        known = [name for name in self._asked if name not in self._entries]
+        if other := measures.same_quantity(key, self._asked):
+            return self._wrong_unit(key, node, *other)
+        if not key.isascii():
+            return self._chinese(key, node)
+        near = difflib.get_close_matches(key.lower().replace("-", "_"), known or list(self._asked), 1, 0.6)
+        if near:
+            example = near[0] if isinstance(node.value, list | dict) else f"{near[0]} = {node.place.text}"
+            self.ledger.add("E2201", node.key, key=key, table=self.title, near=near[0], example=example)
+        else:
+            self.ledger.add("E2202", node.key, key=key, table=self.title, known=_list(sorted(self._asked)))
+        return set(near)
+
+    def _wrong_unit(self, key: str, node: Node, known: str, factor: float) -> set[str]:
+        number = type(node.value) in (int, float) and abs(node.value) < 1e15
+        example = measures.plain(node.value * factor) if number else "…"
+        self.ledger.add("E2204", node.key, key=key, table=self.title, known=known, example=f"{known} = {example}")
+        return {known}
+
+    def _chinese(self, key: str, node: Node) -> set[str]:
+        meant = messages.english_key(key)
+        if meant in self._asked:
+            example = str(meant) if isinstance(node.value, list | dict) else f"{meant} = {node.place.text}"
+            self.ledger.add("E2103", node.key, key=key, table=self.title, example=example)
+            return {str(meant)}
+        self.ledger.add("E2117", node.key, key=key, table=self.title, known=_list(sorted(self._asked)))
+        return {name for keys in self._required for name in keys}
+
+    # helpers of the values
+
+    def _typed(self, key: str, kind: type | tuple[type, ...], expected: str) -> Any:
+        """The value of `key` when it is of `kind` (a bool is no number), else None and a fault."""
+        self._asked[key] = None
+        node = self._entries.get(key)
+        if node is None:
+            return None
+        if isinstance(node.value, kind) and (kind is bool or not isinstance(node.value, bool)):
+            return node.value
+        self._wrong_type(key, node, expected)
+        return None
+
+    def _wrong_type(self, key: str, node: Node, expected: str) -> None:
+        number = measures.converted(node.value, key) if isinstance(node.value, str) else None
+        if number is not None and expected in ("type_whole", "type_number"):
+            self.fault(key, "E2208", value=node.value, example=f"{key} = {measures.plain(number)}")
+        else:
+            self.fault(key, "E2203", expected=Word(expected), example=f"{key} = {_example(node, expected)}")
+
+    def _within(self, key: str, value: float, low: float, high: float) -> bool:
+        if low <= value <= high:
+            return True
+        self.fault(key, "E2210", value=self.place(key).text, low=measures.plain(low), high=measures.plain(high))
+        return False
+
+    def _inner(self, key: str) -> str:
+        return f"{self.name}.{key}" if self.name else key
+
+
+def _example(node: Node, expected: str) -> str:
+    """The value as the operator may have meant it."""
+    if expected == "type_text":
+        return _quoted(node)
+    if expected == "type_texts":
+        return f"[{_quoted(node)}]" if not isinstance(node.value, dict) else '["…"]'
+    if expected == "type_flag":
+        return "true"
+    if isinstance(node.value, float) and math.isfinite(node.value):
+        return measures.plain(round(node.value))
+    written = node.value.strip() if isinstance(node.value, str) else ""
+    return written if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]+)?", written) else "…"
+
+
+def _quoted(node: Node) -> str:
+    if isinstance(node.value, str):
+        return node.place.text
+    return f'"{node.place.text}"' if not isinstance(node.value, list | dict) else '"…"'
+
+
+def _near_id(name: str) -> str:
+    """The id that `name` could become."""
+    near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
+    return near or "line-1"
+
+
+def _like(options: Sequence[C], near: Sequence[str]) -> C:
+    return next((one for one in options if near and str(one) == near[0]), options[0])
+
+
+def _toml(value: str | int) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _list(words: Sequence[object]) -> str:
+    return ", ".join(str(one) for one in words)

@@ -1,0 +1,159 @@
+"""Buses and devices: the wires of a site and who answers on them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from config.document import Node
+from config.points import REGISTERS, point
+from config.profiles import BAUDS, PARITIES, Library, Profile, refuse_overlaps
+from config.settings import Bus, Device, Point, SerialBus, TcpBus
+from config.table import Table
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?"
+)
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+_UNSTABLE_PORT = re.compile(r"/dev/tty(?:USB|ACM)[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A device with the table it was written in. Not `complete` when its profile could not be used."""
+
+    device: Device
+    table: Table
+    complete: bool
+    points: dict[str, Point]
+
+
+def bus(name: str, table: Table) -> Bus:
+    """The bus of that table, serial or TCP."""
+    table.require_one("serial", "tcp")
+    if "serial" in table and "tcp" in table:
+        table.fault("tcp", "E2215", first="serial", second="tcp")
+    made = _tcp_bus(name, table) if "tcp" in table and "serial" not in table else _serial_bus(name, table)
+    table.end()
+    return made
+
+
+def is_host(host: str) -> bool:
+    """Whether `host` is written like a host name or an address; nobody resolves it."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _HOST_NAME.fullmatch(host) is not None and not re.fullmatch(r"[0-9.]+", host)
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+def _serial_bus(name: str, table: Table) -> SerialBus:
+    port = table.path("serial", None)
+    if port and _UNSTABLE_PORT.fullmatch(str(port)):
+        table.fault("serial", "W2402", value=port)
+    if "tcp" in table:
+        table.text("tcp", "")
+    return SerialBus(
+        id=name,
+        port=str(port or ""),
+        baud=table.choice("baud", 9600, BAUDS),
+        parity=table.choice("parity", "none", PARITIES),
+        stop_bits=2 if table.choice("stop_bits", 1, (1, 2)) == 2 else 1,
+        timeout_s=table.number("timeout_s", 0.5, 0.01, 30),
+    )
+
+
+def _tcp_bus(name: str, table: Table) -> TcpBus:
+    host, port = _tcp_address(table)
+    for key in ("baud", "parity", "stop_bits"):
+        if key in table:
+            table.refuse(key, "E2216")
+    return TcpBus(id=name, host=host, port=port, timeout_s=table.number("timeout_s", 1.0, 0.01, 30))
+
+
+def _tcp_address(table: Table) -> tuple[str, int]:
+    written = table.text("tcp", None)
+    if written is None:
+        return "", 502
+    found = _ADDRESS.fullmatch(written)
+    host = (found["v6"] or found["host"]) if found else ""
+    port = int(found["port"] or 502) if found else 0
+    if not is_host(host) or not 1 <= port <= 65535:
+        table.fault("tcp", "E2211", value=written)
+    return host, port
+
+
+def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> Unit:
+    """The device of that table, its profile's points and its own put together."""
+    table.require("bus")
+    named = table.text("bus", "")
+    profile_name = table.text("profile", None)
+    profile = library.find(profile_name, table.place("profile")) if profile_name else None
+    bus_of = buses.get(named)
+    complete = profile is not None or "profile" not in table
+    points = _points(table, profile)
+    made = Device(
+        id=name,
+        bus=named,
+        unit=_unit(table, bus_of, profile),
+        period_s=table.number("period_s", 1.0, 0.02, 3600),
+        profile=profile_name,
+        max_read_registers=table.whole("max_read_registers", profile.max_read_registers if profile else 125, 1, 125),
+        points=tuple(points.values()),
+    )
+    _fit(made, table, bus_of, profile)
+    if complete and not points:
+        table.fault("point", "E2323")
+    table.end()
+    return Unit(made, table, complete, points)
+
+
+def _unit(table: Table, bus_of: Bus | None, profile: Profile | None) -> int:
+    if "profile" not in table:
+        table.require("unit")
+    lowest, highest = (1, 247) if isinstance(bus_of, SerialBus) else (0, 255)
+    return table.whole("unit", profile.default_unit if profile else 1, lowest, highest)
+
+
+def _points(table: Table, profile: Profile | None) -> dict[str, Point]:
+    written = table.tables("point")
+    points, tables = dict[str, Point](), dict[str, Table]()
+    for name, known in profile.points.items() if profile else ():
+        points[name] = known
+        tables[name] = Table(profile.nodes[name], f"point.{name}", table.ledger) if profile else table
+    for name, own in written.items():
+        tables[name] = _overridden(own, profile.nodes[name]) if profile and name in profile.nodes else own
+        points[name] = point(name, tables[name])
+    refuse_overlaps(points, tables)
+    return points
+
+
+def _overridden(own: Table, known: Node) -> Table:
+    """The site's own keys over those of the profile; an address of its own replaces the profile's in either form."""
+    entries = dict(known.value)
+    for key, other in (("address", "ref"), ("ref", "address")):
+        if key in own:
+            entries.pop(other, None)
+    node = Node({**entries, **own.node.value}, own.node.key, own.node.place, damaged=own.node.damaged)
+    return Table(node, own.name, own.ledger)
+
+
+def _fit(made: Device, table: Table, bus_of: Bus | None, profile: Profile | None) -> None:
+    """Note what a device cannot do: speak on that bus, read so long a value, count without wrapping unseen."""
+    transport = "tcp" if isinstance(bus_of, TcpBus) else "rtu"
+    if bus_of and profile and profile.transports and transport not in profile.transports:
+        table.fault("bus", "E2318", profile=profile.name, transports=", ".join(profile.transports), bus=bus_of.id)
+    for one in made.points:
+        if REGISTERS[one.type] > made.max_read_registers:
+            table.fault("max_read_registers", "E2317", point=one.name, needed=REGISTERS[one.type])
+        if one.modulus and one.max_rate_per_s * made.period_s >= one.modulus:
+            table.fault("period_s", "E2322", point=one.name, modulus=one.modulus, rate=one.max_rate_per_s)

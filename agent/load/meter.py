@@ -73,7 +73,8 @@ class Meter:
     `base` is 0 until the first sample, then `first_base`; it grows by one when the counter was replaced, and all
     three begin at 0 again. `hi` is None where nothing bounds it. `earlier` sums the bases that have ended.
     `breaks` counts the events across which no rate is true, `estimated_s` is the boot-clock second of the last
-    increment that was an estimate, `refused` how many samples in a row were not taken.
+    increment that was an estimate, `refused_s` that of the last sample that was not taken,
+    None when the last one was.
     """
 
     __slots__ = (
@@ -95,7 +96,7 @@ class Meter:
         "hi",
         "lo",
         "raw",
-        "refused",
+        "refused_s",
         "rule",
         "total",
     )
@@ -106,8 +107,8 @@ class Meter:
         self._modulus = rule.modulus
         self._rate = rule.max_rate_per_s
         self._latency_s = rule.latency_s
-        self._blind = min(rule.modulus, TORN_STEP)
         self._watched_s = WATCHED_PERIODS * rule.period_s
+        self._blind = min(rule.modulus, max(TORN_STEP, self._within(self._watched_s) + 1))
         self.base = 0
         self.lo = 0
         self.hi: int | None = 0
@@ -116,7 +117,7 @@ class Meter:
         self.raw = 0
         self.at: Instant | None = None
         self._unseen = 0
-        self.refused = 0
+        self.refused_s: float | None = None
         self._agreeing = 0
         self._suspect_raw = 0
         self._suspect_s = 0.0
@@ -129,7 +130,7 @@ class Meter:
         A reading from -M/2 is taken as signed; any other outside 0..M-1 is garbage.
         """
         last = self.at
-        if last is not None and at.boot_id == last.boot_id and not self.refused:
+        if last is not None and at.boot_id == last.boot_id and self.refused_s is None:
             since_s = at.boot_s - last.boot_s
             cap = int(self._rate * (since_s + self._latency_s)) + 1
             step = raw - self.raw
@@ -150,7 +151,7 @@ class Meter:
         if -self._modulus // 2 <= raw < 0:
             raw += self._modulus
         if not 0 <= raw < self._modulus:
-            return self._refuse("garbage", f"{raw} is no value below {self._modulus}")
+            return self._refuse("garbage", at, f"{raw} is no value below {self._modulus}")
         if self.at is None:
             return (self._begin("baseline", self.first_base, raw, at, f"counted from {raw}"),)
         cap = self._cap(at)
@@ -178,7 +179,7 @@ class Meter:
         wrapped = raw < self.raw
         events = (MeterEvent("wrap", f"{self.raw} then {raw}"),) if wrapped else ()
         chance = cap - ran_on if raw <= cap else 0
-        if wrapped or not self._was_watched(at):
+        if wrapped or not self.fresh(at):
             self._unseen = 0
             most = ran_on + chance
         else:
@@ -187,10 +188,6 @@ class Meter:
         # Where a reset can look like a wrap, the least is what stands in the register now.
         self._accept(raw, at, Reckoning(min(ran_on, raw), most, ran_on))
         return events
-
-    def _was_watched(self, at: Instant) -> bool:
-        assert self.at is not None
-        return at.boot_id == self.at.boot_id and 0.0 <= at.boot_s - self.at.boot_s < self._watched_s
 
     def _suspect(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
         """A fall, a leap, or a sample after so long a silence that nothing can be called a leap: ask again."""
@@ -201,15 +198,14 @@ class Meter:
             return self._settle(raw, at, cap) if feasible else self._replace(raw, at)
         self._suspect_raw, self._suspect_s = raw, at.boot_s
         return self._refuse(
-            "doubt" if feasible else "garbage", f"{raw} after {self.raw}, at most {cap} more can be true"
+            "doubt" if feasible else "garbage", at, f"{raw} after {self.raw}, at most {cap} more can be true"
         )
 
     def _follows_suspect(self, raw: int, at: Instant) -> bool:
-        step = (raw - self._suspect_raw) % self._modulus
-        return step <= self._within(at.boot_s - self._suspect_s) < self._blind
+        return (raw - self._suspect_raw) % self._modulus <= self._within(at.boot_s - self._suspect_s)
 
-    def _refuse(self, kind: EventKind, detail: str) -> tuple[MeterEvent, ...]:
-        self.refused += 1
+    def _refuse(self, kind: EventKind, at: Instant, detail: str) -> tuple[MeterEvent, ...]:
+        self.refused_s = at.boot_s
         return (MeterEvent(kind, detail),)
 
     def _settle(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
@@ -244,7 +240,17 @@ class Meter:
     def _accept(self, raw: int, at: Instant, more: Reckoning) -> None:
         self.raw, self.at = raw, at
         self.lo, self.hi, self.total = Reckoning(self.lo, self.hi, self.total).plus(more)
-        self.refused = self._agreeing = 0
+        self.refused_s = None
+        self._agreeing = 0
+
+    def refusing(self, at: Instant) -> bool:
+        """True when the counter answers (within WATCHED_PERIODS periods of `at`) and the answers are not taken."""
+        return self.refused_s is not None and abs(at.boot_s - self.refused_s) < self._watched_s
+
+    def fresh(self, at: Instant) -> bool:
+        """True when the last accepted sample is less than WATCHED_PERIODS periods from `at`."""
+        last = self.at
+        return last is not None and at.boot_id == last.boot_id and abs(at.boot_s - last.boot_s) < self._watched_s
 
     @property
     def overall(self) -> Reckoning:
@@ -273,4 +279,5 @@ class Meter:
         self.base, self.earlier, self.raw, self.at = kept.base, kept.earlier, kept.raw, kept.at
         self.lo, self.hi, self.total = kept.here
         self._unseen = kept.unseen
-        self.refused = self._agreeing = 0
+        self.refused_s = None
+        self._agreeing = 0

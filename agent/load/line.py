@@ -1,0 +1,204 @@
+"""A sorting line's load from its counters: totals, rates, work in progress, how full it is, and how far to trust that.
+
+The one rule behind every figure: it is made of all the counters it needs, or it is None. A counter that is
+silent or refused takes the rates, ratios and work in progress of its role with it; a calm number that is not
+true would be worse than none. Totals stand as last known: they are what was counted, and only `quality` ages.
+
+Quality of a line, the first that applies:
+
+- `unsupported`: no counter is configured, neither induct nor discharge.
+- `bad`: no counter is fresh, and one at least answers with values that cannot be true.
+- `stale`: no counter is fresh: none had an accepted sample within 3 of its periods.
+- `partial`: some counters are not fresh; what they feed is None.
+- `estimated`: all are fresh, but in the last quarter of an hour an increment was a best guess (a reset, a gap,
+  another counter), or the 15-minute rates span less than half their window.
+- `good`: none of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.load.instant import Instant
+from agent.load.meter import Meter
+from agent.load.rates import WindowRate
+from agent.load.reckoning import NOTHING, Reckoning
+from config.settings import CounterRef, Line
+
+Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
+
+SHORT_S = 60.0
+LONG_S = 900.0
+MAX_LOAD_INDEX = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the counters of one role saw together: parcels since their baselines, and parcels per hour."""
+
+    total: int
+    lo: int
+    hi: int | None
+    pph_60: float | None
+    pph_900: float | None
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineLoad:
+    """A line at one moment. A role without counters is None. Parcels, pph, seconds and ratios; None is not known.
+
+    `wip` is inducted - discharged - rejected since the baselines, at least 0, within `wip_lo` and `wip_hi`.
+    `takt_s` is the time between two discharged parcels over the last minute. `load_ratio_in` and
+    `load_ratio_out` are the 15-minute rates over the design capacity, `fill_ratio` is `wip` over the buffer,
+    `load_index` is 100 x the greater of `load_ratio_in` and `fill_ratio`, at most 200.
+    """
+
+    induct: Flow | None
+    discharge: Flow | None
+    recirculation: Flow | None
+    reject: Flow | None
+    wip: int | None
+    wip_lo: int | None
+    wip_hi: int | None
+    takt_s: float | None
+    load_ratio_in: float | None
+    load_ratio_out: float | None
+    fill_ratio: float | None
+    load_index: float | None
+    quality: Quality
+
+
+class _Counter:
+    """One meter and its rates; a base begun anew or a gap restarts them."""
+
+    __slots__ = ("breaks", "long", "meter", "short")
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.breaks = meter.breaks
+        self.short = WindowRate(SHORT_S)
+        self.long = WindowRate(LONG_S)
+
+    def advance(self, boot_id: str) -> None:
+        meter = self.meter
+        if meter.at is None or meter.at.boot_id != boot_id:
+            return
+        if meter.breaks != self.breaks:
+            self.breaks = meter.breaks
+            self.short.restart()
+            self.long.restart()
+        self.short.advance(meter.at.boot_s, meter.total)
+        self.long.advance(meter.at.boot_s, meter.total)
+
+    def settled(self, at: Instant) -> bool:
+        """True when nothing within the long window was a guess, and at least half of it was seen."""
+        guessed_s = self.meter.estimated_s
+        return self.long.span_s >= LONG_S / 2 and (guessed_s is None or at.boot_s - guessed_s > LONG_S)
+
+
+class LineModel:
+    """Draws the load of one line from its counters' meters, which somebody else advances."""
+
+    def __init__(self, line: Line, meters: Mapping[CounterRef, Meter]) -> None:
+        """Raises KeyError for a counter of the line that has no meter."""
+        self.line = line
+        self._counters = {ref: _Counter(meters[ref]) for _, ref in line.counters()}
+        self._induct = self._those(line.induct)
+        self._discharge = self._those(line.discharge)
+        self._recirculation = self._those(line.recirculation)
+        self._reject = self._those(line.reject)
+
+    def _those(self, refs: Iterable[CounterRef]) -> tuple[_Counter, ...]:
+        return tuple(self._counters[ref] for ref in refs)
+
+    def advance(self, at: Instant) -> LineLoad:
+        """The load at `at`, from the samples the meters have taken until now."""
+        for counter in self._counters.values():
+            counter.advance(at.boot_id)
+        induct, discharge = _flow(self._induct, at), _flow(self._discharge, at)
+        reject = _flow(self._reject, at)
+        wip = _wip(induct, discharge, reject)
+        ratio_in = _ratio(induct.pph_900 if induct else None, self.line.capacity_pph)
+        fill = _ratio(wip.total if wip else None, self.line.buffer_parcels)
+        return LineLoad(
+            induct=induct,
+            discharge=discharge,
+            recirculation=_flow(self._recirculation, at),
+            reject=reject,
+            wip=wip.total if wip else None,
+            wip_lo=wip.lo if wip else None,
+            wip_hi=wip.hi if wip else None,
+            takt_s=3600.0 / discharge.pph_60 if discharge and discharge.pph_60 else None,
+            load_ratio_in=ratio_in,
+            load_ratio_out=_ratio(discharge.pph_900 if discharge else None, self.line.capacity_pph),
+            fill_ratio=fill,
+            load_index=_load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
+            quality=self._quality(at),
+        )
+
+    def _quality(self, at: Instant) -> Quality:
+        if not (self._induct or self._discharge):
+            return "unsupported"
+        counters = tuple(self._counters.values())
+        fresh = sum(counter.meter.fresh(at) for counter in counters)
+        if not fresh:
+            return "bad" if any(counter.meter.refusing(at) for counter in counters) else "stale"
+        if fresh < len(counters):
+            return "partial"
+        return "good" if all(counter.settled(at) for counter in counters) else "estimated"
+
+
+def _flow(counters: tuple[_Counter, ...], at: Instant) -> Flow | None:
+    if not counters:
+        return None
+    counted = NOTHING
+    for counter in counters:
+        counted = counted.plus(counter.meter.overall)
+    fresh = all(counter.meter.fresh(at) for counter in counters)
+    return Flow(
+        total=counted.total,
+        lo=counted.lo,
+        hi=counted.hi,
+        pph_60=_sum(counter.short.per_hour for counter in counters) if fresh else None,
+        pph_900=_sum(counter.long.per_hour for counter in counters) if fresh else None,
+        fresh=fresh,
+    )
+
+
+def _sum(rates: Iterable[float | None]) -> float | None:
+    """All of them together; None when one is not known."""
+    total = 0.0
+    for rate in rates:
+        if rate is None:
+            return None
+        total += rate
+    return total
+
+
+def _wip(induct: Flow | None, discharge: Flow | None, reject: Flow | None) -> Reckoning | None:
+    """What is on the line: in, less what left it. None unless both ends are counted and every counter is fresh."""
+    if not (induct and discharge and induct.fresh and discharge.fresh):
+        return None
+    if reject and not reject.fresh:
+        return None
+    left = NOTHING
+    for flow in (discharge, reject):
+        if flow:
+            left = left.plus(Reckoning(flow.lo, flow.hi, flow.total))
+    lo = 0 if left.hi is None else max(0, induct.lo - left.hi)
+    hi = None if induct.hi is None else max(0, induct.hi - left.lo)
+    return Reckoning(lo, hi, max(0, induct.total - left.total))
+
+
+def _ratio(amount: float | None, capacity: float) -> float | None:
+    return None if amount is None or capacity <= 0 else amount / capacity
+
+
+def _load_index(ratio_in: float | None, fill: float | None, *, fill_expected: bool) -> float | None:
+    """100 x the greater of the two, so that it can be explained; None where one that ought to be known is not."""
+    if ratio_in is None or (fill is None and fill_expected):
+        return None
+    return min(MAX_LOAD_INDEX, 100.0 * max(ratio_in, fill or 0.0))

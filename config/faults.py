@@ -81,7 +81,9 @@ class Fault:
 
     @property
     def place(self) -> str:
-        """file:line:column"""
+        """`file:line:column`, the file alone where it is at fault as a whole."""
+        if self.code.startswith("E200"):
+            return messages.printable(self.file)
         return f"{messages.printable(self.file)}:{self.line}:{self.column}"
 
     def text(self, lang: Language) -> Text:
@@ -135,6 +137,11 @@ class Ledger:
         key = (code, place.source.name, place.start, place.end)
         fault = Fault(code, place.source.name, line, column, column + width, text, parameters)
         self._found.setdefault(key, fault)
+
+    def told(self, code: str, place: Place) -> bool:
+        """Whether fault `code` was noted for what ends where `place` ends."""
+        source, end = place.source.name, place.end
+        return any((code, source, end) == (known, name, last) for known, name, _, last in self._found)
 
     @property
     def full(self) -> bool:

@@ -38,9 +38,9 @@ def text(code: str, lang: Language, **values: object) -> Text:
     return Text(*(part.format_map(said) for part in _catalogue()[code][lang]))
 
 
-def word(name: str, lang: Language) -> str:
-    """A single word or phrase of the catalogue."""
-    return _words()[name][lang]
+def word(name: str, lang: Language, **values: object) -> str:
+    """A word or phrase of the catalogue, with `values` in its places."""
+    return _words()[name][lang].format_map({key: _said(value, lang) for key, value in values.items()})
 
 
 def codes() -> tuple[str, ...]:

@@ -132,12 +132,11 @@ def _described(name: str, head: Table, points: dict[str, Point], nodes: dict[str
 
 
 def _transports(head: Table) -> tuple[Transport, ...]:
-    chosen = list[Transport]()
-    for written in head.texts("transports"):
-        chosen += [one for one in _TRANSPORTS if one == written.text]
-        if written.text not in _TRANSPORTS:
-            head.fault_at(written.place, "transports", "E2205", value=written.text, options="tcp, rtu", near='"tcp"')
-    return tuple(chosen)
+    written = head.texts("transports")
+    for one in written:
+        if one.text not in _TRANSPORTS:
+            head.fault_at(one.place, "transports", "E2205", value=one.text, options="tcp, rtu", near='["tcp"]')
+    return tuple(transport for transport in _TRANSPORTS if any(one.text == transport for one in written))
 
 
 def refuse_overlaps(points: Mapping[str, Point], written: Mapping[str, Table]) -> None:

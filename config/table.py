@@ -236,7 +236,7 @@ class Table:
         number = measures.converted(node.value, key) if isinstance(node.value, str) else None
         if number is not None and expected in ("type_whole", "type_number"):
             self.fault(key, "E2208", value=node.value, example=f"{key} = {measures.plain(number)}")
-        else:
+        elif not self.ledger.told("E2102", node.place):
             self.fault(key, "E2203", expected=Word(expected), example=f"{key} = {_example(node, expected)}")
 
     def _within(self, key: str, value: float, low: float, high: float) -> bool:

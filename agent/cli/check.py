@@ -1,0 +1,152 @@
+"""Check the configuration of a site without touching a wire: every fault at once, with its place, reason and fix."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+import config
+from config import messages
+from config.faults import Fault, columns
+from config.messages import Language
+from config.regions import PROVINCES
+from config.settings import Bureau, Settings, Site
+
+DEFAULT_FILE = Path("/etc/hubpulse/hubpulse.toml")
+EXIT_NO_FILE, EXIT_FAULTS = 66, 78
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"default: {DEFAULT_FILE}")
+    parser.add_argument("--conf-d", type=Path, metavar="DIR", help="further files; default: conf.d beside FILE")
+    parser.add_argument(
+        "--profiles",
+        type=Path,
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the site's own device profiles; `profiles` beside FILE and the packaged ones come after",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    add_language(parser)
+
+
+def add_language(parser: argparse.ArgumentParser) -> None:
+    """The option --lang, the same for every verb that speaks with people."""
+    parser.add_argument("--lang", choices=messages.LANGUAGES, help="default: the language of the locale")
+
+
+def run(args: argparse.Namespace) -> int:
+    report = config.check(args.file, args.conf_d, args.profiles)
+    lang = chosen_language(args.lang, sys.stdout)
+    if args.json:
+        say(json.dumps(_as_json(args.file, report, lang), ensure_ascii=False, indent=2))
+    else:
+        say("\n\n".join(_blocks(args.file, report, lang, color=_colored(args.color, sys.stdout, os.environ))))
+    if report.settings is not None:
+        return 0
+    return EXIT_NO_FILE if [fault.code for fault in report.faults] == ["E2001"] else EXIT_FAULTS
+
+
+def chosen_language(asked: Language | None, stream: TextIO) -> Language:
+    """The language asked for, else the one that the locale wants and `stream` can show."""
+    return asked or messages.language(os.environ, stream.encoding)
+
+
+def say(text: str) -> None:
+    """Print `text` whatever the terminal's encoding (what it cannot show becomes a question mark), and to whoever listens.
+
+    A pipe whose reader has gone, as in `hubpulse check | head`, is nobody's fault.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "replace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _blocks(file: Path, report: config.Report, lang: Language, *, color: bool) -> Iterator[str]:
+    yield from (found.render(lang, color=color) for found in (*report.notices, *report.faults))
+    if report.settings is None:
+        yield messages.word("faults_found", lang, count=len(report.faults), file=file)
+    else:
+        yield "\n".join([messages.word("in_order", lang, file=file), *_summary(report.settings, lang)])
+
+
+def _summary(settings: Settings, lang: Language) -> Iterator[str]:
+    points = [point for device in settings.devices for point in device.points]
+    counters = sum(point.kind == "counter" for point in points)
+    rows = {
+        "site": _site(settings.site, lang),
+        "bureau": _bureau(settings.bureau, lang),
+        "buses": _named([bus.id for bus in settings.buses]),
+        "devices": _named([device.id for device in settings.devices]),
+        "points": messages.word("of_these_counters", lang, points=len(points), counters=counters),
+        "lines": _named([line.id for line in settings.lines]),
+        "digest": settings.digest,
+    }
+    for name, said in rows.items():
+        title = messages.word(name, lang)
+        yield f"  {title}{' ' * (9 - columns(title))}{said}"
+
+
+def _site(site: Site, lang: Language) -> str:
+    name, province = (site.name_zh, 0) if lang == "zh" else (site.name_en, 1)
+    where = f"{PROVINCES[site.province][province]} {site.province}, {messages.word('city', lang, code=site.city)}"
+    return f"{site.id}, {name} ({messages.word(f'level_{site.level}', lang)}), {where}"
+
+
+def _bureau(bureau: Bureau, lang: Language) -> str:
+    secured = messages.word("with_tls" if bureau.tls else "without_tls", lang)
+    return f"{bureau.host}:{bureau.port}, {secured}, {messages.word('each', lang, seconds=f'{bureau.report_s:g}')}"
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(names[:6]) + (" …" if len(names) > 6 else "")
+    return f"{len(names)}: {shown}" if names else "0"
+
+
+def _as_json(file: Path, report: config.Report, lang: Language) -> dict[str, object]:
+    settings = report.settings
+    return {
+        "ok": settings is not None,
+        "file": str(file),
+        "digest": settings.digest if settings else None,
+        "faults": [_fault_as_json(fault, lang) for fault in report.faults],
+        "notices": [_fault_as_json(fault, lang) for fault in report.notices],
+        "counts": {
+            "buses": len(settings.buses),
+            "devices": len(settings.devices),
+            "points": sum(len(device.points) for device in settings.devices),
+            "lines": len(settings.lines),
+        }
+        if settings
+        else None,
+    }
+
+
+def _fault_as_json(fault: Fault, lang: Language) -> dict[str, object]:
+    said = fault.text(lang)
+    return {
+        "code": fault.code,
+        "file": fault.file,
+        "line": fault.line,
+        "column": fault.column,
+        "end_column": fault.end_column,
+        "source": fault.source,
+        "seen": said.seen,
+        "cause": said.cause,
+        "action": said.action,
+    }
+
+
+def _colored(wish: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
+    if wish != "auto":
+        return wish == "always"
+    return stream.isatty() and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"

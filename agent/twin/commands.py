@@ -1,0 +1,217 @@
+"""What the twin can be told to do: each command with the words it takes, checked before anything happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.twin.site import READ_WITHIN_S, Twin
+
+FASTEST = 1000.0
+LONGEST_S = 86_400.0
+
+Reply = dict[str, Any]
+Check = Callable[[str, object], Any]
+
+
+class CommandError(Exception):
+    """What was asked cannot be done; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command: its check, and what it is when not said; without `default` it must be said."""
+
+    check: Check
+    default: object = ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What `run` does to the twin, with these words."""
+
+    words: Mapping[str, Word]
+    run: Callable[..., Awaitable[Reply]]
+
+
+async def obey(twin: Twin, said: object) -> Reply:
+    """Do what `said` asks. Raises CommandError, with nothing done, where it cannot be understood."""
+    if not isinstance(said, dict):
+        raise CommandError("a command is a JSON object")
+    name = said.get("do")
+    if not isinstance(name, str) or name not in COMMANDS:
+        raise CommandError(f"do is one of {' '.join(COMMANDS)}")
+    command = COMMANDS[name]
+    if strange := [word for word in said if word != "do" and word not in command.words]:
+        raise CommandError(f"{name} takes {' '.join(command.words) or 'no word'}, not {' '.join(strange)}")
+    values = {word: _value(said, word, rule) for word, rule in command.words.items()}
+    try:
+        return {"ok": True} | await command.run(twin, **values)
+    except KeyError as error:
+        raise CommandError(f"this site has no {error}") from None
+    except TimeoutError:
+        raise CommandError(f"no read within {READ_WITHIN_S:.0f} s") from None
+    except OSError as error:
+        raise CommandError(str(error)) from None
+
+
+def _value(said: Mapping[str, object], word: str, rule: Word) -> object:
+    if word in said:
+        return rule.check(word, said[word])
+    if rule.default is ...:
+        raise CommandError(f"{word} is missing")
+    return rule.default
+
+
+# --- words ---
+
+
+def _text(word: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise CommandError(f"{word} is a text")
+    return value
+
+
+def _flag(word: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise CommandError(f"{word} is true or false")
+    return value
+
+
+def _number(low: float, high: float) -> Check:
+    def check(word: str, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise CommandError(f"{word} is a number from {low:g} to {high:g}")
+        return float(value)
+
+    return check
+
+
+def _whole(low: int, high: int) -> Check:
+    def check(word: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise CommandError(f"{word} is a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+# --- commands ---
+
+
+async def _truth(twin: Twin) -> Reply:
+    return {"truth": twin.truth(), "lost": twin.lost(), "flows": twin.flows(), "running": twin.pace.running}
+
+
+async def _state(twin: Twin) -> Reply:
+    return {"buses": twin.buses(), "devices": twin.devices(), "speed": twin.pace.speed, "at_s": twin.pace.now_s}
+
+
+async def _freeze(twin: Twin) -> Reply:
+    twin.freeze()
+    return {}
+
+
+async def _go(twin: Twin) -> Reply:
+    twin.go()
+    return {}
+
+
+async def _speed(twin: Twin, speed: float) -> Reply:
+    twin.set_speed(speed)
+    return {}
+
+
+async def _jam(twin: Twin, line: str, seconds: float) -> Reply:
+    twin.jam(line, seconds)
+    return {}
+
+
+async def _preset(twin: Twin, counter: str, value: int) -> Reply:
+    face = twin.counter(counter)
+    if value >= face.modulus:
+        raise CommandError(f"{counter} wraps at {face.modulus}")
+    twin.preset(face, value)
+    return {}
+
+
+async def _wrap(twin: Twin, counter: str, before: int) -> Reply:
+    face = twin.counter(counter)
+    return await _preset(twin, counter, max(0, face.modulus - before))
+
+
+async def _reset(twin: Twin, device: str, point: str | None, clean: bool) -> Reply:
+    if clean:
+        await twin.reset_clean(device, point)
+    else:
+        twin.reset(device, point)
+    return {}
+
+
+async def _reboot(twin: Twin, device: str, seconds: float) -> Reply:
+    await twin.reboot(device, seconds)
+    return {}
+
+
+async def _tear(twin: Twin, counter: str, times: int) -> Reply:
+    face = twin.counter(counter)
+    if face.width == 1:
+        raise CommandError(f"{counter} has one register, it cannot tear")
+    face.tear(times)
+    return {}
+
+
+async def _unplug(twin: Twin, bus: str) -> Reply:
+    await twin.wires[bus].unplug()
+    return {}
+
+
+async def _plug(twin: Twin, bus: str) -> Reply:
+    await twin.wires[bus].plug()
+    return {}
+
+
+async def _silence(twin: Twin, device: str) -> Reply:
+    twin.set_silent(device, silent=True)
+    return {}
+
+
+async def _speak(twin: Twin, device: str) -> Reply:
+    twin.set_silent(device, silent=False)
+    return {}
+
+
+async def _delay(twin: Twin, device: str, seconds: float) -> Reply:
+    twin.set_delay(device, seconds)
+    return {}
+
+
+async def _stop(twin: Twin) -> Reply:
+    asyncio.get_running_loop().call_soon(twin.stopped.set)
+    return {}
+
+
+_NAME = Word(_text)
+_SECONDS = Word(_number(0.0, LONGEST_S))
+
+COMMANDS: Mapping[str, Command] = {
+    "truth": Command({}, _truth),
+    "state": Command({}, _state),
+    "freeze": Command({}, _freeze),
+    "go": Command({}, _go),
+    "speed": Command({"speed": Word(_number(0.01, FASTEST))}, _speed),
+    "jam": Command({"line": _NAME, "seconds": _SECONDS}, _jam),
+    "preset": Command({"counter": _NAME, "value": Word(_whole(0, (1 << 64) - 1))}, _preset),
+    "wrap": Command({"counter": _NAME, "before": Word(_whole(1, 1 << 32), 5)}, _wrap),
+    "reset": Command({"device": _NAME, "point": Word(_text, None), "clean": Word(_flag, False)}, _reset),
+    "reboot": Command({"device": _NAME, "seconds": Word(_number(0.0, LONGEST_S), 2.0)}, _reboot),
+    "tear": Command({"counter": _NAME, "times": Word(_whole(1, 1000), 1)}, _tear),
+    "unplug": Command({"bus": _NAME}, _unplug),
+    "plug": Command({"bus": _NAME}, _plug),
+    "silence": Command({"device": _NAME}, _silence),
+    "speak": Command({"device": _NAME}, _speak),
+    "delay": Command({"device": _NAME, "seconds": _SECONDS}, _delay),
+    "stop": Command({}, _stop),
+}

@@ -1,0 +1,67 @@
+"""A twin from its settings file until somebody ends it: wires, control socket, the copied settings, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.twin.control import SOCKET, Control
+from agent.twin.patch import Keys, copy_site
+from agent.twin.site import Scenario, Twin
+from config.settings import Settings, TcpBus
+
+TICK_S = 1.0
+"""How often parcels move when nobody reads, so that no read has to catch up with hours."""
+
+Change = str | int | bool | None
+Ready = Callable[[Twin, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is played: the settings of `main`, in which scenario, with which other `changes` in the copy."""
+
+    main: Path
+    settings: Settings
+    scenario: Scenario
+    changes: Mapping[Keys, Change]
+
+
+async def serve(play: Play, folder: Path, ready: Ready) -> None:
+    """Serve the site until SIGINT, SIGTERM or the word stop; calls `ready` when all is open.
+
+    Lines, socket and copied settings lie in `folder`. Raises OSError where an address cannot be had, ValueError where the settings cannot be changed in place.
+    """
+    twin = Twin(play.settings, folder, play.scenario)
+    control = Control(twin, folder / SOCKET)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, twin.stopped.set)
+    try:
+        await twin.start()
+        await control.start()
+        ready(twin, copy_site(play.main, folder, {**addresses(twin), **play.changes}))
+        await _until_stopped(twin)
+    finally:
+        await control.close()
+        await twin.close()
+
+
+def addresses(twin: Twin) -> dict[Keys, Change]:
+    """What the settings must say to reach the twin's wires."""
+    return {
+        ("bus", bus.id, "tcp" if isinstance(bus, TcpBus) else "serial"): twin.wires[bus.id].address
+        for bus in twin.settings.buses
+    }
+
+
+async def _until_stopped(twin: Twin) -> None:
+    while not twin.stopped.is_set():
+        twin.catch_up()
+        try:
+            await asyncio.wait_for(twin.stopped.wait(), TICK_S)
+        except TimeoutError:
+            continue

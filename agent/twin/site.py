@@ -1,0 +1,210 @@
+"""A whole simulated site from its settings: parcels, devices and wires, and everything that can happen to them."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from agent.twin.arrivals import DayKind
+from agent.twin.day import Day
+from agent.twin.pace import Pace
+from agent.twin.registers import CounterFace, Image
+from agent.twin.servers import Manners, SerialWire, TcpWire, Wire
+from config.settings import Bus, CounterRef, Device, Settings, TcpBus
+
+READ_WITHIN_S = 15.0
+"""A clean reset that no read follows within this time is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How the day is played: which one, how often as fast as the wall clock, and whether it begins at once."""
+
+    seed: int = 1
+    speed: float = 1.0
+    kind: DayKind = "normal"
+    running: bool = True
+
+
+class Twin:
+    """Serves every device of `settings`. `folder` gets the names of the serial lines, `tty-<bus>`.
+
+    Build it in a running event loop, `start` it, and `close` it when `stopped` is set. Names that the site
+    has not raise KeyError.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, scenario: Scenario) -> None:
+        self.settings = settings
+        self.stopped = asyncio.Event()
+        self.pace = Pace(scenario.speed, running=scenario.running)
+        rates = {CounterRef(device.id, name): rate for device in settings.devices for name, rate in _rates(device)}
+        self.day = Day(settings.lines, rates, scenario.seed, scenario.kind)
+        self.day.pace(scenario.speed)
+        self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
+        self.wires: dict[str, Wire] = {bus.id: self._wire(bus, folder) for bus in settings.buses}
+
+    async def start(self) -> None:
+        """Open every wire. Raises OSError where an address cannot be had; what was opened is closed again."""
+        try:
+            for wire in self.wires.values():
+                await wire.start()
+        except OSError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close every wire and take the names of the lines away."""
+        for wire in self.wires.values():
+            await wire.close()
+
+    def catch_up(self) -> None:
+        """Let happen all parcels that are due."""
+        self.day.advance(self.pace.now_s)
+
+    def answers(self, device: Device) -> bool:
+        wire = self.wires[device.bus]
+        return wire.plugged and wire.manners.answers(device.unit)
+
+    # --- what is true ---
+
+    def truth(self) -> dict[str, dict[str, dict[str, int]]]:
+        """For each line and role, what each counter counted since the start, exactly."""
+        self.catch_up()
+        return {
+            name: {role: {str(ref): self.day.gates[ref].count for ref in refs} for role, refs in roles.items()}
+            for name, roles in self.day.roles.items()
+        }
+
+    def lost(self) -> dict[str, int]:
+        """What each counter counted that a reset took before any read saw it; only those with a loss."""
+        return {f"{device}.{name}": face.lost for device, name, face in self._faces() if face.lost}
+
+    def flows(self) -> dict[str, dict[str, int]]:
+        """Where each line's parcels are now: `waiting` before induction, `wip` on the sorter."""
+        self.catch_up()
+        return {name: {"waiting": flow.waiting, "wip": flow.wip} for name, flow in self.day.flows.items()}
+
+    def buses(self) -> dict[str, dict[str, object]]:
+        """Each bus: where it is reached, and whether it is plugged."""
+        return {bus: {"address": wire.address, "plugged": wire.plugged} for bus, wire in self.wires.items()}
+
+    def devices(self) -> dict[str, dict[str, object]]:
+        """Each device: what its counters show, how often it was read, and how often somebody tried to write."""
+        self.catch_up()
+        return {
+            name: {
+                "counters": {point: face.raw for point, face in image.counters.items()},
+                "reads": image.reads,
+                "writes": image.writes,
+                "answers": self.answers(image.device),
+            }
+            for name, image in self.images.items()
+        }
+
+    # --- what can happen ---
+
+    def freeze(self) -> None:
+        """No parcel moves any more, until `go`."""
+        self.catch_up()
+        self.pace.change(running=False)
+
+    def go(self) -> None:
+        self.pace.change(running=True)
+
+    def set_speed(self, speed: float) -> None:
+        self.catch_up()
+        self.pace.change(speed=speed)
+        self.day.pace(speed)
+
+    def jam(self, line: str, duration_s: float) -> None:
+        """Stop a line for so long; afterwards it catches up."""
+        self.catch_up()
+        self.day.flows[line].jam(duration_s)
+
+    def preset(self, counter: CounterFace, raw: int) -> None:
+        """Let a counter show `raw` from now on, as a replaced device does."""
+        self.catch_up()
+        counter.preset(raw)
+
+    async def reset_clean(self, device: str, point: str | None) -> None:
+        """Start one counter or all of a device at 0 right after its next read. Raises TimeoutError when none comes."""
+        faces = self._faces_of(device, point)
+        reads = [asyncio.Event() for _ in faces]
+        for face, read in zip(faces, reads, strict=True):
+            face.reset_after_read(read.set)
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                await asyncio.gather(*(read.wait() for read in reads))
+        finally:
+            for face in faces:
+                face.reset_after_read(None)
+
+    def reset(self, device: str, point: str | None) -> None:
+        """Start one counter or all of a device at 0 now; what was not yet read is `lost`."""
+        self.catch_up()
+        for face in self._faces_of(device, point):
+            face.preset(0)
+
+    async def reboot(self, device: str, duration_s: float) -> None:
+        """Power off and on: silent for so long, then all its counters at 0."""
+        unit, manners = self._unit(device)
+        manners.silent.add(unit)
+        await asyncio.sleep(duration_s)
+        self.reset(device, None)
+        manners.silent.discard(unit)
+
+    def set_silent(self, device: str, *, silent: bool) -> None:
+        unit, manners = self._unit(device)
+        (manners.silent.add if silent else manners.silent.discard)(unit)
+
+    def set_delay(self, device: str, delay_s: float) -> None:
+        """From now on every reply of the device leaves so much later."""
+        unit, manners = self._unit(device)
+        manners.delays_s[unit] = delay_s
+
+    def counter(self, name: str) -> CounterFace:
+        """The counter `device.point`."""
+        device, _, point = name.partition(".")
+        return self.images[device].counters[point]
+
+    # --- building ---
+
+    def _image(self, device: Device, seed: int) -> Image:
+        gates = {name: self.day.gates[CounterRef(device.id, name)] for name, _ in _rates(device)}
+        rng = Random(f"{seed} {device.id}")  # noqa: S311, a simulation is meant to be repeatable
+        return Image(device, gates, rng, self)
+
+    def _wire(self, bus: Bus, folder: Path) -> Wire:
+        devices = [self.images[device.id].sim_device() for device in self.settings.devices if device.bus == bus.id]
+        if isinstance(bus, TcpBus):
+            return TcpWire(devices, bus.port, bus.host) if _is_loopback(bus.host) else TcpWire(devices, 0)
+        return SerialWire(bus, devices, folder / f"tty-{bus.id}")
+
+    # --- looking up ---
+
+    def _faces(self) -> list[tuple[str, str, CounterFace]]:
+        return [(device, name, face) for device, image in self.images.items() for name, face in image.counters.items()]
+
+    def _faces_of(self, device: str, point: str | None) -> list[CounterFace]:
+        counters: Mapping[str, CounterFace] = self.images[device].counters
+        return list(counters.values()) if point is None else [counters[point]]
+
+    def _unit(self, device: str) -> tuple[int, Manners]:
+        known = self.images[device].device
+        return known.unit, self.wires[known.bus].manners
+
+
+def _rates(device: Device) -> list[tuple[str, float]]:
+    """The device's counters with the rate that is plausible for each."""
+    return [(point.name, point.max_rate_per_s) for point in device.points if point.kind == "counter" and point.modulus]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

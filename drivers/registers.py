@@ -104,8 +104,8 @@ def _cuts(points: Sequence[Point], first: int) -> list[_Cut]:
 
 
 def _take_one(cut: _Cut, data_at: int) -> Decode:
-    unpack = Struct(cut.format).unpack
-    unpack_from = Struct(cut.format).unpack_from
+    layout = Struct(cut.format)
+    unpack, unpack_from = layout.unpack, layout.unpack_from
     data_end = data_at + cut.end
 
     def plain(buffer: bytearray) -> tuple[Value, ...]:

@@ -83,6 +83,15 @@ def test_neighbours_share_a_read_and_a_hole_parts_them() -> None:
     assert spans(device(*points)) == [("holding", 0, 6), ("holding", 7, 4)]
 
 
+def test_a_point_inside_a_wider_one_does_not_part_its_neighbours() -> None:
+    points = [
+        point("wide", "holding", 0, "u64"),
+        point("inside", "holding", 1, "u16"),
+        point("next", "holding", 4, "u16"),
+    ]
+    assert spans(device(*points)) == [("holding", 0, 5)]
+
+
 def test_areas_never_share_a_read_and_come_in_the_order_of_their_function_codes() -> None:
     areas = ("input", "holding", "discrete", "coil")
     points = [point(area, area, 5, "bit" if area in ("coil", "discrete") else "u16") for area in areas]

@@ -38,6 +38,10 @@ BETWEEN_BOOTS_S = 2.0
 """How far two disciplined wall clocks may be wrong against each other over a reboot."""
 
 
+LONGEST_SILENCE_S = 10 * 366 * 86400.0
+"""No silence of unknown length is longer; a greater step of a 64-bit counter is garbage all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class CounterRule:
     """What is declared of a counter.
@@ -191,7 +195,8 @@ class Meter:
 
     def _suspect(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
         """A fall, a leap, or a sample after so long a silence that nothing can be called a leap: ask again."""
-        feasible = cap is None or raw <= cap or (raw - self.raw) % self._modulus <= cap
+        bound = self._within(LONGEST_SILENCE_S) if cap is None else cap
+        feasible = min(raw, (raw - self.raw) % self._modulus) <= bound
         follows = self._agreeing > 0 and self._follows_suspect(raw, at)
         self._agreeing = self._agreeing + 1 if follows else 1
         if self._agreeing >= (2 if feasible else self.rule.agree):
@@ -202,7 +207,8 @@ class Meter:
         )
 
     def _follows_suspect(self, raw: int, at: Instant) -> bool:
-        return (raw - self._suspect_raw) % self._modulus <= self._within(at.boot_s - self._suspect_s)
+        step = (raw - self._suspect_raw) % self._modulus
+        return step <= self._within(at.boot_s - self._suspect_s) < self._blind
 
     def _refuse(self, kind: EventKind, at: Instant, detail: str) -> tuple[MeterEvent, ...]:
         self.refused_s = at.boot_s

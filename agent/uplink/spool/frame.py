@@ -181,12 +181,16 @@ class FrameIndex:
 
 
 class Scan(NamedTuple):
-    """What a segment's bytes hold: its frames, the last header, where to append, and the spans that are damaged."""
+    """What a segment's bytes hold: its frames, the last header, where to append, and the spans that are damaged.
+
+    `end` is the position after all of it, a destroyed last frame included.
+    """
 
     frames: FrameIndex
     last: Header | None
     tail: int
     damaged: list[tuple[int, int]]
+    end: int
 
 
 def scan(octets: bytes, stamp: Stamp, first: int) -> Scan:
@@ -208,7 +212,22 @@ def scan(octets: bytes, stamp: Stamp, first: int) -> Scan:
             continue
         offset = _next_header(octets, offset, stamp.segment)
         if offset < 0:
-            return Scan(frames, last, tail, damaged)
+            lost = _destroyed(octets, tail, stamp.segment, first)
+            if lost:
+                damaged.append((tail, len(octets)))
+            return Scan(frames, last, tail, damaged, first + lost)
+
+
+def _destroyed(octets: bytes, offset: int, segment: int, first: int) -> int:
+    """How many messages a frame claims whose header at the tail is this segment's, but bad.
+
+    No power cut tears a header, so this is damage, and the count in it is more likely whole than not.
+    """
+    if offset + _HEADER.size > len(octets):
+        return 0
+    header = Header._make(_HEADER.unpack_from(octets, offset))
+    is_ours = header.magic == MAGIC and header.segment == segment and header.first == first
+    return header.message_count if is_ours and header.message_count * _LENGTH.size <= len(octets) else 0
 
 
 def _next_header(octets: bytes, offset: int, segment: int) -> int:

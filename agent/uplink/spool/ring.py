@@ -123,7 +123,7 @@ class Ring:
             older, octets = segment.scan(self._disk)
             state, more = self._last_state(segment, older.frames, octets, later.name.first)
             lost, later = lost + more, segment
-        end = max(last.end, claimed)
+        end = max(found.end, claimed)
         self._take_up(newest, found.tail)
         return Found(end, last.marks, state or b"", [*lost, (last.end, end)])
 

@@ -1,0 +1,213 @@
+"""One connection to a broker: a paho client that is used once, driven by our own loop; it decides nothing."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+from collections import deque
+from dataclasses import dataclass
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.uplink.credentials import Login
+from agent.uplink.dialect import Version
+
+KEEPALIVE_S = 20
+CONNECT_TIMEOUT_S = 10.0
+USER_TIMEOUT_MS = 10_000
+"""The kernel gives a connection up when the peer has not acknowledged a byte for so long (tcp(7), TCP_USER_TIMEOUT)."""
+LARGEST_PACKET_BYTES = 64 << 10
+"""We subscribe to nothing: a broker has no reason to send more than a few bytes."""
+
+_PROTOCOL = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+_RECEIVE_MAXIMUM = 65_535  # MQTT 5.0, 3.2.2.3.3: when the server names none
+_PUBLISH_OVERHEAD_BYTES = 16
+_BROKE = "the connection broke"
+
+
+class RefusedError(Exception):
+    """There is no connection: `reason` is a short plain text for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the broker is and what we say on entering."""
+
+    host: str
+    port: int
+    client_id: str
+    will_topic: str
+    will: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The CONNACK of a broker that lets us in; limits None where it named none."""
+
+    receive_maximum: int
+    maximum_packet_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A PUBACK. `code` is its MQTT 5 reason code (0 from a 3.1.1 broker, which cannot refuse)."""
+
+    packet: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over. `code` is the broker's reason code; `hung_up` when it went without one."""
+
+    reason: str
+    code: int | None = None
+    hung_up: bool = False
+
+
+Event = Accepted | Acknowledged | Ended
+
+
+class Connection:
+    """Open it, then call `turn` for ever; `events` tell what the broker said. Ended is the last of them."""
+
+    def __init__(self, address: Address, version: Version, login: Login | None, tls: ssl.SSLContext | None) -> None:
+        self.events: deque[Event] = deque()
+        self._is_over = False
+        self._address = address
+        self._version = version
+        self._poll = select.poll()
+        self._client = self._make_client(address, version)
+        if login is not None:
+            self._client.username_pw_set(login.username, login.password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
+
+    def _make_client(self, address: Address, version: Version) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            address.client_id,
+            clean_session=None if version == "5" else True,
+            protocol=_PROTOCOL[version],
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # the window is ours
+        client.will_set(address.will_topic, address.will, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def open(self, wake: int) -> None:
+        """Resolve, connect, shake hands and send CONNECT; blocks. `wake` is a descriptor that ends a turn's wait.
+
+        Raises RefusedError.
+        """
+        try:
+            if self._version == "5":
+                self._client.connect(self._address.host, self._address.port, KEEPALIVE_S, clean_start=True)
+            else:
+                self._client.connect(self._address.host, self._address.port, KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            raise RefusedError(_plain(error)) from error
+        if not isinstance(sock := self._client.socket(), socket.socket):
+            raise RefusedError("closed at once")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        self._poll.register(sock, select.POLLIN)
+        self._poll.register(wake, select.POLLIN)
+        self._wake = wake
+
+    def turn(self, timeout_s: float) -> None:
+        """Wait until the broker, `wake` or the time says so, and let what came become events."""
+        if self._is_over:
+            return
+        if (sock := self._client.socket()) is None:
+            self._end(Ended(_BROKE, hung_up=True))
+            return
+        writing = select.POLLOUT if self._client.want_write() else 0
+        self._poll.modify(sock, select.POLLIN | writing)
+        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        ready = dict(self._poll.poll(0 if pending else max(0.0, timeout_s) * 1000))
+        if self._wake in ready:
+            os.eventfd_read(self._wake)
+        heard = ready.get(sock.fileno(), 0)
+        if pending or heard & ~select.POLLOUT:
+            self._read()
+        if heard & select.POLLOUT:
+            self._client.loop_write()
+        if not self._is_over:
+            self._client.loop_misc()
+
+    def _read(self) -> None:
+        try:
+            self._client.loop_read()
+        except Exception as error:  # noqa: BLE001 - paho's parser raises anything on bytes it did not foresee
+            self.cut(f"malformed: {type(error).__name__}")
+        # paho would collect whatever a packet announces, up to 256 MiB, and every QoS 2 message that is never released.
+        if self._client._in_packet["remaining_length"] > LARGEST_PACKET_BYTES or self._client._in_messages:
+            self.cut("the broker sends what nobody asked for")
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
+        """Send at QoS 1; the packet id, or None when the connection is over."""
+        sent = self._client.publish(topic, payload, qos=1, retain=retain)
+        return sent.mid if sent.rc == mqtt.MQTT_ERR_SUCCESS else None
+
+    def goodbye(self) -> None:
+        """Send DISCONNECT: the broker then keeps the will to itself."""
+        self._client.disconnect()
+
+    def cut(self, reason: str) -> None:
+        """End the connection here and now, without a word to the broker."""
+        if (sock := self._client.socket()) is not None:
+            sock.close()
+        self._end(Ended(reason))
+
+    def _end(self, ended: Ended) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self.events.append(ended)
+
+    def _on_connect(
+        self, _client: mqtt.Client, _user: object, _flags: object, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._end(Ended(str(code), code.value))
+            return
+        receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
+        self.events.append(Accepted(receive_maximum, getattr(properties, "MaximumPacketSize", None)))
+
+    def _on_publish(
+        self, _client: mqtt.Client, _user: object, packet: int, code: ReasonCode, _properties: object
+    ) -> None:
+        self.events.append(Acknowledged(packet, code.value))
+
+    def _on_disconnect(
+        self, _client: mqtt.Client, _user: object, flags: mqtt.DisconnectFlags, code: ReasonCode, _properties: object
+    ) -> None:
+        from_broker = flags.is_disconnect_packet_from_server
+        self._end(Ended(str(code), code.value) if from_broker else Ended(_BROKE, hung_up=True))
+
+
+def packet_bytes(topic: str, payload: bytes) -> int:
+    """An upper bound of the size of the PUBLISH that carries `payload`."""
+    return len(topic.encode()) + len(payload) + _PUBLISH_OVERHEAD_BYTES
+
+
+def _plain(error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the broker's certificate is refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return getattr(error, "strerror", None) or str(error)

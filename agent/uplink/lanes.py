@@ -1,0 +1,178 @@
+"""What to send next: live messages first, then the backlog at its pace; and what the spool may forget."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.uplink.contract import Message, as_history
+from agent.uplink.positions import Positions
+
+_CHUNK_MESSAGES = 64
+_CHUNK_BYTES = 64 << 10
+
+
+class Store(Protocol):
+    """The part of the spool that a reader needs (see `agent.uplink.spool.Spool`)."""
+
+    @property
+    def next_position(self) -> int: ...
+
+    @property
+    def acked(self) -> int: ...
+
+    def acknowledge(self, upto: int) -> None: ...
+
+    def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message due to be sent, as it is to be sent."""
+
+    position: int
+    message: Message
+    backlog: bool
+
+
+class TokenBucket:
+    """Lets `rate_per_s` things pass, in bursts of at most a tenth of a second's worth."""
+
+    __slots__ = ("_at_s", "_burst", "_rate_per_s", "_tokens")
+
+    def __init__(self, rate_per_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = max(1.0, rate_per_s / 10)
+        self._tokens = self._burst
+        self._at_s = 0.0
+
+    def ready_in_s(self, now_s: float) -> float:
+        """Seconds until the next may pass; 0 when it may now."""
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
+        self._at_s = now_s
+        return max(0.0, (1.0 - self._tokens) / self._rate_per_s)
+
+    def take(self) -> None:
+        self._tokens -= 1.0
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """How far a lane has read, and what it has read ahead."""
+
+    position: int
+    ahead: deque[tuple[int, bytes]]
+
+
+class Lanes:
+    """The two lanes over one spool. Made once; `reconnected` begins a connection."""
+
+    def __init__(self, spool: Store, backlog_per_s: float) -> None:
+        self._spool = spool
+        self._done = Positions()
+        self._bucket = TokenBucket(backlog_per_s)
+        self._begin(spool.next_position)
+        self.unreadable = 0
+
+    def _begin(self, live_from: int) -> None:
+        self._live = _Cursor(live_from, deque())
+        self._backlog = _Cursor(self._spool.acked, deque())
+        self._backlog_end = live_from
+
+    def reconnected(self) -> None:
+        """A new connection: what is committed from now on is live, what is not acknowledged is backlog."""
+        self._begin(self._spool.next_position)
+
+    def rewind(self) -> None:
+        """Offer again, as backlog, whatever was passed over."""
+        self._begin(self._live.position if not self._live.ahead else self._live.ahead[0][0])
+
+    @property
+    def live(self) -> int:
+        """Messages the live lane has yet to send."""
+        return max(0, self._spool.next_position - self._live.position) + len(self._live.ahead)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Messages that the bureau's broker has not acknowledged, in flight or not."""
+        return max(0, self._spool.next_position - self._spool.acked - self._done.count)
+
+    def next_live(self, held: Container[str]) -> Record | None:
+        """The next live message, None when all are sent; topics in `held` are passed over."""
+        end = self._spool.next_position
+        if end < self._live.position:
+            self._renumbered()
+        while (found := self._pull(self._live, end)) is not None:
+            if (message := self._decode(*found)) is not None and message.tail not in held:
+                return Record(found[0], message, backlog=False)
+        return None
+
+    def next_backlog(self, held: Container[str], in_flight: Container[int]) -> Record | None:
+        """The next message of the backlog, marked as history; the caller asks `backlog_in_s` first."""
+        while (found := self._pull(self._backlog, self._backlog_end)) is not None:
+            if found[0] in in_flight or self._done.next_absent(found[0]) != found[0]:
+                continue
+            if (message := self._decode(*found)) is not None and message.tail not in held:
+                self._bucket.take()
+                return Record(found[0], as_history(message), backlog=True)
+        return None
+
+    def backlog_in_s(self, now_s: float) -> float | None:
+        """Seconds until the backlog may send its next message; None when it has nothing."""
+        if self._backlog.position >= self._backlog_end and not self._backlog.ahead:
+            return None
+        return self._bucket.ready_in_s(now_s)
+
+    def fetch(self, position: int) -> Record | None:
+        """The message at `position` as history; None when it is done with or gone."""
+        if position < self._spool.acked or self._done.next_absent(position) != position:
+            return None
+        found = self._spool.read(position, 1, _CHUNK_BYTES)
+        if not found or found[0][0] != position or (message := self._decode(*found[0])) is None:
+            return None
+        return Record(position, as_history(message), backlog=True)
+
+    def settle(self, position: int) -> None:
+        """The message there needs no more sending; the spool learns the contiguous watermark."""
+        self._settle(position, position + 1)
+
+    def _settle(self, start: int, end: int) -> None:
+        self._done.add(start, end)
+        acked = self._spool.acked
+        if (watermark := self._done.next_absent(acked)) > acked:
+            self._spool.acknowledge(watermark)
+        self._done.forget_below(self._spool.acked)
+
+    def _pull(self, lane: _Cursor, end: int) -> tuple[int, bytes] | None:
+        if not lane.ahead:
+            lane.position = self._done.next_absent(max(lane.position, self._spool.acked))
+            if lane.position < end:
+                self._read_ahead(lane, end)
+        return lane.ahead.popleft() if lane.ahead else None
+
+    def _read_ahead(self, lane: _Cursor, end: int) -> None:
+        """Positions that the spool skips cannot be read any more; nobody shall wait for them."""
+        for position, octets in self._spool.read(lane.position, _CHUNK_MESSAGES, _CHUNK_BYTES):
+            if not lane.position <= position < end:
+                break
+            self._settle(lane.position, position)
+            lane.ahead.append((position, octets))
+            lane.position = position + 1
+        if not lane.ahead:
+            self._settle(lane.position, end)
+            lane.position = end
+
+    def _decode(self, position: int, octets: bytes) -> Message | None:
+        try:
+            return Message.decode(octets)
+        except ValueError:
+            self.unreadable += 1
+            self.settle(position)
+            return None
+
+    def _renumbered(self) -> None:
+        """The spool could read its directory at last and counts on from there: all positions have a new meaning."""
+        self._done = Positions()
+        self._begin(self._spool.next_position)

@@ -1,0 +1,240 @@
+"""The uplink: one thread that keeps one connection to the bureau's broker and moves the spool through it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent import clock, log
+from agent.uplink import contract, credentials, tls
+from agent.uplink.backoff import Backoff
+from agent.uplink.connection import Accepted, Acknowledged, Address, Connection, Ended, RefusedError
+from agent.uplink.contract import Identity
+from agent.uplink.credentials import CredentialError, Login
+from agent.uplink.dialect import Dialect, Version
+from agent.uplink.lanes import Lanes, Store
+from agent.uplink.session import Documents, Memory, Session
+from agent.uplink.status import UplinkStatus
+from config.settings import Bureau
+
+CONNACK_DEADLINE_S = 10.0
+CONNECT_ALLOWANCE_S = 90.0
+"""Resolving, connecting and shaking hands block, at worst so long; the watchdog is told beforehand."""
+BACKLOG_PER_S = 200.0
+FAREWELL_S = 0.5
+"""The end of the time to stop is kept for the last word."""
+_MARGIN_S = 0.1
+_STEP_S = 5.0
+_UNSUPPORTED_VERSION = 0x84
+_TAKEN_OVER = 0x8E
+_FORGIVEN_S = 600.0
+_CONNECTS_AN_EPOCH = 65_536
+
+
+class Publisher:
+    """Made once, started once. `wake` after each commit; `retained` are the documents the broker shall keep now."""
+
+    name = "uplink"
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what an uplink connects
+        self,
+        bureau: Bureau,
+        identity: Identity,
+        spool: Store,
+        retained: Documents = tuple,
+        login: Callable[[Bureau], Login | None] = credentials.login,
+        backlog_per_s: float = BACKLOG_PER_S,
+    ) -> None:
+        self._bureau = bureau
+        self._identity = identity
+        self._retained = retained
+        self._login = login
+        self._lanes = Lanes(spool, backlog_per_s)
+        self._memory = Memory()
+        self._dialect = Dialect()
+        self._backoff = Backoff()
+        self._session: Session | None = None
+        self._connects = 0
+        self._accepted = 0
+        self._taken_over = False
+        self._stopping = threading.Event()
+        self._stop_at_s = float("inf")
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._progress_s = clock.boot_seconds()
+        self._status = UplinkStatus(False, self._progress_s, None, "not started", 0, 0, 0, 0, (), 0, False, False, 0)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new in the spool. Costs one system call, never blocks."""
+        if not self._stopping.is_set():
+            os.eventfd_write(self._wake, 1)
+
+    def stop(self, deadline_s: float) -> None:
+        """Send what is live, say goodbye and end: within `deadline_s`, whatever the network does."""
+        self._stop_at_s = clock.boot_seconds() + deadline_s
+        self._stopping.set()
+        os.eventfd_write(self._wake, 1)
+        if self._thread.ident is not None:
+            self._thread.join(deadline_s)
+        if not self._thread.is_alive():
+            os.close(self._wake)
+
+    def status(self) -> UplinkStatus:
+        """How things are; from any thread."""
+        status = self._status
+        return status if status.connected else replace(status, backlog=self._lanes.unacknowledged)
+
+    @property
+    def progress_s(self) -> float:
+        """When the thread last went round its loop, on the boot-time clock; later than now while it may block."""
+        return self._progress_s
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._attempt():
+                self._pause(self._backoff.delay_s(taken_over=self._taken_over))
+
+    def _pause(self, delay_s: float) -> None:
+        until_s = clock.boot_seconds() + delay_s
+        while (left_s := until_s - self._tick()) > 0 and not self._stopping.wait(min(left_s, _STEP_S)):
+            pass
+
+    def _tick(self) -> float:
+        self._progress_s = now_s = clock.boot_seconds()
+        return now_s
+
+    def _attempt(self) -> bool:
+        """One connection from beginning to end; True when the next attempt need not wait."""
+        version = self._dialect.choose(self._tick())
+        sid = self._identity.epoch_number * _CONNECTS_AN_EPOCH + min(self._connects + 1, _CONNECTS_AN_EPOCH - 1)
+        try:
+            connection = self._connect(version, sid)
+        except (RefusedError, CredentialError) as error:
+            self._down(str(error))
+            return False
+        self._connects += 1  # the broker may know our will from here on: this sid is used
+        greeting = self._greeting(connection)
+        if isinstance(greeting, Accepted):
+            self._down(self._live(connection, greeting, version, sid))
+            return False
+        self._down(greeting.reason)
+        plainly = greeting.code == _UNSUPPORTED_VERSION
+        return (plainly or greeting.hung_up) and self._dialect.refused(version, self._tick(), plainly=plainly)
+
+    def _connect(self, version: Version, sid: int) -> Connection:
+        bureau, identity = self._bureau, self._identity
+        self._progress_s = clock.boot_seconds() + CONNECT_ALLOWANCE_S
+        will = contract.death(sid, "lwt")
+        address = Address(bureau.host, bureau.port, identity.client_id, identity.topic("status"), will)
+        secured = None if bureau.tls is None else tls.context(bureau.tls)
+        connection = Connection(address, version, self._login(bureau), secured)
+        connection.open(self._wake)
+        self._tick()
+        return connection
+
+    def _greeting(self, connection: Connection) -> Accepted | Ended:
+        until_s = clock.boot_seconds() + CONNACK_DEADLINE_S
+        while not connection.events:
+            left_s = min(until_s, self._stop_at_s) - self._tick()
+            if left_s <= 0:
+                connection.cut("the broker does not answer")
+            elif self._stopping.is_set():
+                connection.cut("stopped")
+            else:
+                connection.turn(min(left_s, _STEP_S))
+        greeting = connection.events.popleft()
+        return greeting if isinstance(greeting, Accepted | Ended) else Ended("an answer to no question")
+
+    def _live(self, connection: Connection, accepted: Accepted, version: Version, sid: int) -> str:
+        """A connection from its CONNACK to its end; the reason of the end."""
+        began = clock.now()
+        session = Session(connection, accepted, self._identity.topic, self._lanes, self._retained, self._memory)
+        session.open(contract.birth(self._identity, sid, began), began.boot_s)
+        self._up(version, sid, began.boot_s)
+        ended = self._converse(connection, session, sid)
+        lasted_s = self._tick() - began.boot_s
+        self._backoff.ended(lasted_s)
+        self._taken_over = ended.code == _TAKEN_OVER or (self._taken_over and lasted_s < _FORGIVEN_S)
+        if not self._stopping.is_set():
+            session.ended(ended.code)
+        return ended.reason
+
+    def _converse(self, connection: Connection, session: Session, sid: int) -> Ended:
+        while True:
+            now_s = self._tick()
+            if (ended := _hear(connection, session, now_s)) is not None:
+                return ended
+            stopping = self._stopping.is_set()
+            farewell_s = self._stop_at_s - FAREWELL_S
+            if stopping and (session.is_drained or now_s >= farewell_s):
+                return self._farewell(connection, session, sid)
+            session.keep_deadlines(now_s)
+            session.send(now_s, stopping=stopping)
+            self._note(session)
+            connection.turn(min(session.wait_s(now_s, stopping=stopping), max(0.0, farewell_s - now_s)))
+
+    def _farewell(self, connection: Connection, session: Session, sid: int) -> Ended:
+        """Say `shutdown` and leave in order; where that is not acknowledged in time the will speaks for us."""
+        if session.window.open:
+            session.say_status(contract.death(sid, "shutdown"), self._tick())
+        while len(session.window) and (left_s := self._stop_at_s - _MARGIN_S - self._tick()) > 0:
+            connection.turn(left_s)
+            if (ended := _hear(connection, session, self._tick())) is not None:
+                return ended
+        if not len(session.window):
+            connection.goodbye()
+        connection.cut("stopped")
+        return Ended("stopped")
+
+    # --- what is shown ---
+
+    def _up(self, version: Version, sid: int, now_s: float) -> None:
+        self._accepted += 1
+        self._status = replace(self._status, connected=True, since_s=now_s, protocol=version, reason="", sid=sid)
+        log.event("uplink_up", protocol=version, sid=sid, backlog=self._lanes.unacknowledged)
+
+    def _note(self, session: Session) -> None:
+        live, in_flight = self._lanes.live, session.window.records
+        self._status = replace(
+            self._memory_shown(),
+            live=live,
+            in_flight=in_flight,
+            backlog=max(0, self._lanes.unacknowledged - live - in_flight),
+        )
+
+    def _down(self, reason: str) -> None:
+        was = self._status
+        since_s = self._tick() if was.connected else was.since_s
+        self._status = replace(
+            self._memory_shown(), connected=False, since_s=since_s, protocol=None, reason=reason, in_flight=0, live=0
+        )
+        if was.connected or was.reason != reason:
+            log.warn("uplink_down", reason=reason)
+
+    def _memory_shown(self) -> UplinkStatus:
+        memory = self._memory
+        return replace(
+            self._status,
+            denied=tuple(sorted(memory.denied)),
+            set_aside=memory.set_aside + self._lanes.unreadable,
+            no_subscribers=memory.no_subscribers,
+            duplicate_identity=self._taken_over,
+            reconnects=max(0, self._accepted - 1),
+        )
+
+
+def _hear(connection: Connection, session: Session, now_s: float) -> Ended | None:
+    while connection.events:
+        event = connection.events.popleft()
+        if isinstance(event, Ended):
+            return event
+        if isinstance(event, Acknowledged):
+            session.acknowledged(event, now_s)
+    return None

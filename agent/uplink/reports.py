@@ -1,0 +1,189 @@
+"""What the agent reports, as messages of the contract: line by line, device by device, the site, and itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from agent.load.line import Flow, LineLoad
+from agent.uplink.contract import Head, Json, Message, compact
+from agent.uplink.spool import Books, Condition
+from agent.uplink.status import UplinkStatus
+from config.settings import CounterRef, Line, Settings
+
+UNITS = {
+    "ts": "ms since 1970-01-01 UTC",
+    "mono_ms": "ms since boot",
+    "win": "s",
+    "*_total *_lo *_hi *_d": "parcels",
+    "*_pph *_pph_900": "parcels/h",
+    "wip": "parcels",
+    "takt_s": "s",
+    "load_ratio_* fill_ratio": "1",
+    "load_index": "0-200",
+    "counts": "[base, lo, hi, total] in parcels, per counter",
+}
+
+_ORDER = ("good", "estimated", "partial", "stale", "bad")
+
+
+class Counted(Protocol):
+    """A counter's totals since the first sample of `base` (a `Meter` is one); `base` 0 means no sample yet."""
+
+    base: int
+    lo: int
+    hi: int | None
+    total: int
+
+
+class Presence(Protocol):
+    """Whether a device answers, and since when; times are boot-clock seconds."""
+
+    @property
+    def online(self) -> bool | None: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def since_s(self) -> float: ...
+
+    @property
+    def answered_s(self) -> float | None: ...
+
+
+def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
+    head: Head, line: str, load: LineLoad, counts: Mapping[CounterRef, Counted], previous: LineLoad | None, win_s: float
+) -> Message:
+    """The load of a line, and what changed since its report `win_s` seconds ago (`previous`; None: there was none).
+
+    `counts` are the line's counters with their authoritative totals. What is not known is left out.
+    """
+    fields = head.fields(load.quality) | {"win": round(win_s, 1)}
+    for name, flow, before in _flows(load, previous):
+        fields |= _flow(name, flow, before)
+    fields |= _figures(load)
+    fields["counts"] = {str(ref): [one.base, one.lo, one.hi, one.total] for ref, one in counts.items() if one.base}
+    return Message(f"line/{line}/telemetry", compact(fields))
+
+
+def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flow, Flow | None]]:
+    roles = (("in", "induct"), ("out", "discharge"), ("recirc", "recirculation"), ("reject", "reject"))
+    for name, role in roles:
+        flow: Flow | None = getattr(load, role)
+        if flow is not None:
+            yield name, flow, getattr(previous, role, None)
+
+
+def _flow(name: str, flow: Flow, before: Flow | None) -> Json:
+    return {
+        f"{name}_total": flow.total,
+        f"{name}_lo": flow.lo,
+        f"{name}_hi": flow.hi,
+        f"{name}_d": None if before is None else flow.total - before.total,
+        f"{name}_pph": _rounded(flow.pph_60, 1),
+        f"{name}_pph_900": _rounded(flow.pph_900, 1),
+    }
+
+
+def _figures(load: LineLoad) -> Json:
+    return {
+        "wip": load.wip,
+        "wip_lo": load.wip_lo,
+        "wip_hi": load.wip_hi,
+        "takt_s": _rounded(load.takt_s, 3),
+        "load_ratio_in": _rounded(load.load_ratio_in, 4),
+        "load_ratio_out": _rounded(load.load_ratio_out, 4),
+        "fill_ratio": _rounded(load.fill_ratio, 4),
+        "load_index": _rounded(load.load_index, 1),
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def line_state(head: Head, line: str, load: LineLoad) -> Message:
+    """How far the line's figures can be trusted and how loaded it is; retained, on change."""
+    fields = head.fields(load.quality) | {"load_index": _rounded(load.load_index, 1), "wip": load.wip}
+    return Message(f"line/{line}/state", compact(fields), retain=True)
+
+
+def site_state(head: Head, loads: Mapping[str, LineLoad]) -> Message:
+    """The site in one line: the most loaded line's index, sums that are None unless every line knows its part."""
+    known = [load for load in loads.values() if load.quality != "unsupported"]
+    quality = max((load.quality for load in known), key=_ORDER.index, default="unsupported")
+    indices = [load.load_index for load in known if load.load_index is not None]
+    fields = head.fields(quality) | {
+        "lines": len(loads),
+        "load_index": _rounded(max(indices), 1) if known and len(indices) == len(known) else None,
+        "in_pph": _sum([load.induct.pph_60 if load.induct else None for load in known]),
+        "out_pph": _sum([load.discharge.pph_60 if load.discharge else None for load in known]),
+        "wip": _sum([load.wip for load in known]),
+    }
+    return Message("state", compact(fields), retain=True)
+
+
+def _sum(parts: Sequence[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return round(sum(known), 1) if parts and len(known) == len(parts) else None
+
+
+def device_state(head: Head, device: str, presence: Presence) -> Message:
+    """Whether a device answers (`online` null: not known yet) and why not; retained, on change."""
+    now_s, answered_s = head.at.boot_s, presence.answered_s
+    fields = head.fields("good" if presence.online else "stale") | {
+        "reason": presence.reason,
+        "for_s": round(now_s - presence.since_s, 1),
+        "last_ok_s": None if answered_s is None else round(now_s - answered_s, 1),
+    }
+    return Message(f"dev/{device}/state", compact({**fields, "online": bool(presence.online)}), retain=True)
+
+
+def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int] | None) -> Message:
+    """What the numbers are about; retained, at each start. `previous` is the epoch before this one and its last seq."""
+    site = settings.site
+    fields = head.fields() | {
+        "site": {"id": site.id, "name_zh": site.name_zh, "name_en": site.name_en, "level": site.level},
+        "report_s": settings.bureau.report_s,
+        "lines": [_line(line) for line in settings.lines],
+        "counters": list(_counters(settings)),
+        "units": UNITS,
+        "ver": version,
+        "cfg": settings.digest,
+        "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},
+    }
+    return Message("meta", compact(fields), retain=True)
+
+
+def _line(line: Line) -> Json:
+    return {
+        "id": line.id,
+        "name_zh": line.name_zh,
+        "name_en": line.name_en,
+        "capacity_pph": line.capacity_pph,
+        "buffer_parcels": line.buffer_parcels,
+    }
+
+
+def _counters(settings: Settings) -> Iterator[Json]:
+    moduli = {
+        CounterRef(device.id, point.name): point.modulus for device in settings.devices for point in device.points
+    }
+    for line in settings.lines:
+        for role, ref in line.counters():
+            yield {"name": str(ref), "line": line.id, "role": role, "modulus": moduli[ref]}
+
+
+def health(  # noqa: PLR0913, PLR0917 - a report is these figures
+    head: Head, up_s: float, books: Books, condition: Condition, uplink: UplinkStatus, buses: Mapping[str, Json]
+) -> Message:
+    """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute."""
+    fields = head.fields() | {
+        "up_s": round(up_s),
+        "spool": {**asdict(books), **asdict(condition)},
+        "uplink": asdict(uplink),
+        "buses": dict(buses),
+    }
+    return Message("health", compact(fields), retain=True)

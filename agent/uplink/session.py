@@ -1,0 +1,204 @@
+"""One accepted connection: what is sent in which order, and what each acknowledgement means for the spool."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agent import log
+from agent.uplink.connection import Accepted, Acknowledged, packet_bytes
+from agent.uplink.contract import Message
+from agent.uplink.lanes import Lanes, Record
+from agent.uplink.suspicion import Suspicion
+from agent.uplink.window import Sent, Window
+
+PUBACK_DEADLINE_S = 15.0
+IDLE_TURN_S = 5.0
+_FIRST_RETRY_S = 60.0
+_LAST_RETRY_S = 3600.0
+_REFUSED = 0x80
+_NO_SUBSCRIBERS = 0x10
+
+Documents = Callable[[], Sequence[Message]]
+
+
+class Wire(Protocol):
+    """The part of a connection that a session uses."""
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int | None: ...
+
+    def cut(self, reason: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the uplink knows over connections: topics that were refused, a suspect, what was set aside."""
+
+    denied: dict[str, int] = field(default_factory=dict)
+    suspicion: Suspicion = field(default_factory=Suspicion)
+    banned: set[str] = field(default_factory=set)
+    set_aside: int = 0
+    no_subscribers: bool = False
+
+
+class Session:
+    """Birth first, alone; then a suspect, alone; then the retained documents, live messages and backlog."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - these are the parts it connects
+        self,
+        wire: Wire,
+        accepted: Accepted,
+        topic: Callable[[str], str],
+        lanes: Lanes,
+        documents: Documents,
+        memory: Memory,
+    ) -> None:
+        self._wire = wire
+        self._topic = topic
+        self._lanes = lanes
+        self._retained = documents
+        self._memory = memory
+        self._largest_bytes = accepted.maximum_packet_bytes
+        self._documents: deque[Message] = deque()
+        self._held: set[str] = set()
+        self._retry_after_s = _FIRST_RETRY_S
+        self._retry_at_s: float | None = None
+        self._birth = b""
+        self.window = Window(accepted.receive_maximum)
+        self.is_proven = False
+
+    def open(self, birth: bytes, now_s: float) -> None:
+        """Publish the birth; everything else waits for its acknowledgement."""
+        self._lanes.reconnected()
+        self._documents.extend(self._retained())
+        self._birth = birth
+        self.say_status(birth, now_s)
+
+    def say_status(self, payload: bytes, now_s: float) -> None:
+        """Publish the retained `status`."""
+        self._send(Message("status", payload, retain=True), None, now_s)
+
+    def send(self, now_s: float, *, stopping: bool = False) -> None:
+        """Send what the window and the pace allow; when `stopping` only what is live."""
+        if not self.is_proven:
+            return
+        if self._memory.suspicion.suspect is not None:
+            self._send_suspect(self._memory.suspicion.suspect, now_s)
+            return
+        while self.window.open and self._send_next(now_s, stopping=stopping):
+            pass
+
+    def _send_next(self, now_s: float, *, stopping: bool) -> bool:
+        if self._documents:
+            document = self._documents.popleft()
+            if document.tail not in self._memory.banned:
+                self._send(document, None, now_s)
+            return True
+        record = self._lanes.next_live(self._held)
+        if record is None and not stopping and self.window.open_for_backlog and self._lanes.backlog_in_s(now_s) == 0:
+            record = self._lanes.next_backlog(self._held, self.window)
+        if record is not None:
+            self._send(record.message, record, now_s)
+        return record is not None
+
+    def _send_suspect(self, suspect: int | str, now_s: float) -> None:
+        if len(self.window):
+            return
+        if isinstance(suspect, int):
+            if (record := self._lanes.fetch(suspect)) is not None:
+                self._send(record.message, record, now_s)
+                return
+        elif (document := next((one for one in self._documents if one.tail == suspect), None)) is not None:
+            self._documents.remove(document)
+            self._send(document, None, now_s)
+            return
+        self._memory.suspicion.passed(suspect)
+
+    def _send(self, message: Message, record: Record | None, now_s: float) -> None:
+        topic = self._topic(message.tail)
+        position = record.position if record else None
+        if self._largest_bytes is not None and packet_bytes(topic, message.payload) > self._largest_bytes:
+            self._set_aside(
+                message.tail if position is None else position, "larger than the broker takes", message.tail
+            )
+            return
+        packet = self._wire.publish(topic, message.payload, retain=message.retain)
+        if packet is None:
+            self._wire.cut("the connection broke")
+            return
+        self.window.put(packet, Sent(message.tail, position, bool(record and record.backlog), now_s))
+
+    def acknowledged(self, puback: Acknowledged, now_s: float) -> None:
+        """A PUBACK came; one that nobody waits for is ignored."""
+        if (sent := self.window.take(puback.packet)) is None:
+            return
+        self.is_proven = True
+        self._memory.suspicion.passed(sent.key)
+        if puback.code >= _REFUSED:
+            self._hold(sent, puback.code, now_s)
+            return
+        self._memory.denied.pop(sent.tail, None)
+        if sent.position is not None:
+            self._memory.no_subscribers = puback.code == _NO_SUBSCRIBERS
+            self._lanes.settle(sent.position)
+
+    def _hold(self, sent: Sent, code: int, now_s: float) -> None:
+        """The broker refused it: it stays in the spool, its topic rests, the others flow."""
+        if sent.tail not in self._memory.denied:
+            log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}")
+        self._memory.denied[sent.tail] = code
+        self._held.add(sent.tail)
+        if self._retry_at_s is None:
+            self._retry_at_s = now_s + self._retry_after_s
+            self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
+
+    def ended(self, code: int | None) -> None:
+        """The connection is over; `code` is the broker's reason, None when it (or the line) gave none."""
+        oldest = self.window.oldest() if self.is_proven else None
+        if oldest is not None and (key := self._memory.suspicion.ended(oldest, code)) is not None:
+            self._set_aside(key, "brokers hang up on it", oldest.tail)
+
+    def _set_aside(self, key: int | str, reason: str, tail: str) -> None:
+        """Give a message up that this broker will never take, and count it."""
+        self._memory.set_aside += 1
+        log.warn("message_set_aside", topic=tail, position=key if isinstance(key, int) else None, reason=reason)
+        if isinstance(key, int):
+            self._lanes.settle(key)
+        else:
+            self._memory.banned.add(key)
+
+    def keep_deadlines(self, now_s: float) -> None:
+        """Cut a connection whose broker does not acknowledge; ask again for what was refused."""
+        oldest = self.window.oldest()
+        if oldest is not None and now_s - oldest.sent_s >= PUBACK_DEADLINE_S:
+            self._wire.cut("the broker stopped acknowledging")
+        if self._retry_at_s is not None and now_s >= self._retry_at_s:
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        self._retry_at_s = None
+        if "status" in self._held:
+            self._documents.append(Message("status", self._birth, retain=True))
+        self._held.clear()
+        self._documents.extend(self._retained())
+        self._lanes.rewind()
+
+    def wait_s(self, now_s: float, *, stopping: bool = False) -> float:
+        """How long nothing needs doing unless something comes."""
+        due_s = now_s + IDLE_TURN_S
+        if (oldest := self.window.oldest()) is not None:
+            due_s = min(due_s, oldest.sent_s + PUBACK_DEADLINE_S)
+        if self._retry_at_s is not None:
+            due_s = min(due_s, self._retry_at_s)
+        flowing = self.is_proven and not stopping and self._memory.suspicion.suspect is None
+        if flowing and self.window.open_for_backlog:
+            pause_s = self._lanes.backlog_in_s(now_s)
+            due_s = due_s if pause_s is None else min(due_s, now_s + pause_s)
+        return max(0.0, due_s - now_s)
+
+    @property
+    def is_drained(self) -> bool:
+        """Everything live is sent and acknowledged."""
+        return self.is_proven and not len(self.window) and not self._lanes.live and not self._documents

@@ -1,0 +1,73 @@
+"""What has been sent and waits for its PUBACK: how much more may be sent, and how long the oldest has waited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LARGEST = 100
+"""More in flight gains nothing at a round trip of 100 ms and makes live messages wait on a slow link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One PUBLISH in flight; `position` is None for what is in no spool (birth, retained documents)."""
+
+    tail: str
+    position: int | None
+    backlog: bool
+    sent_s: float
+
+    @property
+    def key(self) -> int | str:
+        """What tells this message from others over connections."""
+        return self.tail if self.position is None else self.position
+
+
+class Window:
+    """Messages in flight by packet id, oldest first. Backlog fills at most half: live never queues behind it."""
+
+    __slots__ = ("_backlog", "_capacity", "_positions", "_sent")
+
+    def __init__(self, receive_maximum: int) -> None:
+        self._capacity = max(1, min(receive_maximum, LARGEST))
+        self._sent: dict[int, Sent] = {}
+        self._positions: set[int] = set()
+        self._backlog = 0
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def __contains__(self, position: object) -> bool:
+        return position in self._positions
+
+    @property
+    def open(self) -> bool:
+        return len(self._sent) < self._capacity
+
+    @property
+    def open_for_backlog(self) -> bool:
+        return self.open and self._backlog < max(1, self._capacity // 2)
+
+    @property
+    def records(self) -> int:
+        """How many of them come from the spool."""
+        return len(self._positions)
+
+    def put(self, packet: int, sent: Sent) -> None:
+        self._sent[packet] = sent
+        self._backlog += sent.backlog
+        if sent.position is not None:
+            self._positions.add(sent.position)
+
+    def take(self, packet: int) -> Sent | None:
+        """The message that packet id was, no longer in flight; None for an id nobody sent."""
+        sent = self._sent.pop(packet, None)
+        if sent is not None:
+            self._backlog -= sent.backlog
+            if sent.position is not None:
+                self._positions.discard(sent.position)
+        return sent
+
+    def oldest(self) -> Sent | None:
+        """The first in flight: a broker that closes on a message most likely closes on this one."""
+        return next(iter(self._sent.values()), None)

@@ -75,7 +75,7 @@ def some_messages(random: Random) -> list[bytes]:
     ]
 
 
-def live(disk: ModelDisk, truth: Truth, random: Random, commits: int) -> Spool:
+def live(disk: ModelDisk, truth: Truth, random: Random, commits: int, kills_share: float = 0.04) -> Spool:
     """Commit, read, acknowledge; now and then die by kill -9 and come back. Each durable return leaves a mark."""
     clock = Clock()
     spool = open_spool(disk, clock)
@@ -88,7 +88,7 @@ def live(disk: ModelDisk, truth: Truth, random: Random, commits: int) -> Spool:
                 spool.acknowledge(got[-1][0] + 1)
         if random.random() < 0.2:
             spool.tick()
-        if random.random() < 0.04:
+        if random.random() < kills_share:
             spool = open_spool(disk, clock)
     return spool
 

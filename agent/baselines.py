@@ -1,4 +1,4 @@
-"""What must outlive the process: the epoch's number and every counter's baseline, as the blob each spool frame carries."""
+"""What must outlive the process: the epoch and every counter's baseline, as the blob that each spool frame carries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Baselines:
 
     @classmethod
     def decode(cls, blob: bytes) -> Baselines:
-        """The baselines in `blob`; ValueError with the reason when these bytes are none (an empty blob is a new site)."""
+        """The baselines in `blob`; an empty one holds none. ValueError with the reason for any other bytes."""
         if not blob:
             return cls()
         form = json.loads(blob)

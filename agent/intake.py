@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent import log
 from agent.bus import Answered, LinkChanged, Missed, Outcome
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
-from config.settings import CounterRef, Device
+from config.settings import CounterRef, Device, Point, Settings
 from drivers import Ask, Value
 
 ABSENT_PERIODS = 3
@@ -17,6 +19,9 @@ ABSENT_PERIODS = 3
 
 SECOND_LOOK = frozenset({"doubt", "garbage"})
 """Events after which a device is read again at once."""
+
+ORDINARY = frozenset({"baseline", "wrap", "doubt"})
+"""Events that nobody needs to read about in the log of a healthy site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,24 @@ class Presence:
     answered_s: float | None
 
 
-def counter_meters(devices: Iterable[Device]) -> dict[CounterRef, Meter]:
-    """A fresh meter for every counter of `devices`."""
+def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
+    """A meter for every counter that a line names, before its first sample.
+
+    A counter without a past begins a base that no counter of this name ever had, even on a new card: a random one.
+    """
+    timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
+    wanted = {ref for line in settings.lines for _, ref in line.counters()}
     return {
-        CounterRef(device.id, point.name): Meter(CounterRule(point.modulus, point.max_rate_per_s))
-        for device in devices
+        ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=1 + secrets.randbelow(2**31))
+        for device in settings.devices
         for point in device.points
-        if point.kind == "counter" and point.modulus is not None
+        if (ref := CounterRef(device.id, point.name)) in wanted
     }
+
+
+def _rule(point: Point, device: Device, timeout_s: float) -> CounterRule:
+    assert point.modulus is not None, "the settings let a line name counters only"
+    return CounterRule(point.modulus, point.max_rate_per_s, period_s=device.period_s, latency_s=timeout_s)
 
 
 class Intake:
@@ -113,4 +128,5 @@ def _moment(now: Instant, at_s: float) -> Instant:
 
 
 def _tell(ref: CounterRef, event: MeterEvent) -> None:
-    log.event(f"counter_{event.kind}", counter=ref, detail=event.detail)
+    level = logging.DEBUG if event.kind in ORDINARY else logging.WARNING
+    log.event(f"counter_{event.kind}", level, counter=ref, detail=event.detail)

@@ -1,0 +1,86 @@
+"""The beat: each second it hears every wire, advances the load, reports what is due, and vouches for all threads."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import Protocol
+
+from agent import clock, log
+from agent.bus import Owner
+from agent.intake import Intake
+from agent.load.instant import Instant
+from agent.reporter import BEAT_S, Reporter
+from agent.systemd import Notify
+
+STUCK_S = 10.0
+"""An owner that did not go round its loop for this long is stuck; systemd then restarts us."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Alive(Protocol):
+    """Anything whose thread must make progress."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def progress_s(self) -> float: ...
+
+
+class Beat:
+    """The main thread. It alone writes load, baselines and spool."""
+
+    def __init__(
+        self, owners: Sequence[Owner], alive: Sequence[Alive], intake: Intake, reporter: Reporter, notify: Notify
+    ) -> None:
+        self._owners = owners
+        self._alive = alive
+        self._intake = intake
+        self._reporter = reporter
+        self._notify = notify
+        self._stuck: frozenset[str] = frozenset()
+
+    def run(self) -> signal.Signals:
+        """Beat until one of STOP_SIGNALS comes, which is returned; they must be blocked in every thread."""
+        due_s = clock.boot_seconds()
+        while True:
+            due_s = max(due_s + BEAT_S, clock.boot_seconds())
+            if (stop := _wait_until(due_s)) is not None:
+                return stop
+            self.tick(clock.now())
+
+    def tick(self, now: Instant) -> None:
+        """One beat at `now`."""
+        for owner in self._owners:
+            for outcome in owner.take():
+                self._intake.hear(outcome, now)
+        self._reporter.advance(now)
+        self._watch(now.boot_s)
+
+    def finish(self, now: Instant) -> None:
+        """The last beat: what the wires said until the end is reported and made durable."""
+        for owner in self._owners:
+            for outcome in owner.take():
+                self._intake.hear(outcome, now)
+        self._reporter.report(now)
+
+    def _watch(self, now_s: float) -> None:
+        stuck = frozenset(one.name for one in self._alive if now_s - one.progress_s > STUCK_S)
+        if stuck != self._stuck:
+            log.warn("stuck" if stuck else "unstuck", threads=",".join(sorted(stuck or self._stuck)))
+            self._stuck = stuck
+        if not stuck:
+            self._notify.watchdog()
+
+
+def block_stop_signals() -> None:
+    """Keep STOP_SIGNALS for `Beat.run`; threads started later inherit that. A hang-up means nothing to a daemon."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _wait_until(due_s: float) -> signal.Signals | None:
+    caught = signal.sigtimedwait(STOP_SIGNALS, max(0.0, due_s - clock.boot_seconds()))
+    return None if caught is None else signal.Signals(caught.si_signo)

@@ -1,0 +1,45 @@
+"""Run the agent of this site until SIGTERM or Ctrl-C. This is what systemd starts.
+
+Settings: /etc/hubpulse/hubpulse.toml and /etc/hubpulse/conf.d/*.toml, or the file named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from agent import log
+from agent.systemd import Notify
+
+DEFAULT = Path("/etc/hubpulse/hubpulse.toml")
+NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT, help=f"the settings ({DEFAULT})")
+    parser.add_argument("--verbose", action="store_true", help="log more")
+
+
+def run(args: argparse.Namespace) -> int:
+    from agent.service import serve
+    from agent.uplink.spool import SpoolLockedError
+    from config import check
+    from config.messages import language
+
+    lang = language(os.environ, sys.stderr.encoding)
+    log.start(verbose=args.verbose)
+    if not args.file.exists():
+        print(f"hubpulse: {args.file}: no such file; `hubpulse init` writes one to begin with", file=sys.stderr)
+        return NO_FILE
+    report = check(args.file)
+    if report.settings is None:
+        print("\n\n".join(fault.render(lang) for fault in report.faults), file=sys.stderr)
+        return CONFIG
+    try:
+        serve(report.settings, Notify.from_environment())
+    except SpoolLockedError as error:
+        print(f"hubpulse: another agent already runs here: {error}", file=sys.stderr)
+        return BUSY
+    return 0

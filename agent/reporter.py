@@ -1,0 +1,167 @@
+"""What is due to be told, each message with an identity of its own, committed with the baselines it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from agent import clock, log
+from agent.baselines import Baselines, Epoch
+from agent.bus import Owner
+from agent.intake import Intake, Presence
+from agent.load.instant import Instant
+from agent.load.line import LineLoad, LineModel
+from agent.load.meter import Meter
+from agent.release import VERSION
+from agent.systemd import Notify
+from agent.uplink import reports
+from agent.uplink.contract import Head, Message
+from agent.uplink.spool import Spool
+from agent.uplink.status import UplinkStatus
+from config.settings import CounterRef, Settings
+
+BEAT_S = 1.0
+HEALTH_S = 60.0
+HEALTH_REPORTS = 6
+"""Health goes out once a minute, or every sixth report where reports are more frequent."""
+
+
+class Uplink(Protocol):
+    """The part of the publisher that a report needs."""
+
+    def wake(self) -> None: ...
+
+    def status(self) -> UplinkStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the reports are about: every counter's meter, every line's model, the devices' presence, the wires."""
+
+    meters: Mapping[CounterRef, Meter]
+    lines: Sequence[LineModel]
+    intake: Intake
+    owners: Sequence[Owner]
+
+    def counters_of(self, model: LineModel) -> dict[CounterRef, Meter]:
+        """The meters of one line."""
+        return {ref: self.meters[ref] for _, ref in model.line.counters()}
+
+
+class Reporter:
+    """Draws the load of all lines each beat and reports what is due. Lives in the beat's thread, but for `retained`."""
+
+    def __init__(self, settings: Settings, epoch: Epoch, site: Site, spool: Spool, notify: Notify) -> None:
+        self._settings = settings
+        self._epoch = epoch
+        self._site = site
+        self._spool = spool
+        self._notify = notify
+        self._uplink: Uplink | None = None
+        self._seq = 0
+        self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
+        self._loads: dict[str, LineLoad] = {}
+        self._reported: dict[str, LineLoad] = {}
+        self._told: dict[str, Presence] = {}
+        self._retained: dict[str, Message] = {}
+        self._retained_now: tuple[Message, ...] = ()
+        self._condition = spool.condition
+
+    def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
+        """Make the new epoch durable with its first message; nothing of it may be published before."""
+        self._uplink = uplink
+        previous = None if past.epoch is None else (str(past.epoch), past.seq)
+        self._commit([reports.meta(self._head(now), self._settings, VERSION, previous)])
+
+    def advance(self, now: Instant) -> None:
+        """One beat: the load moves on; what is due is reported."""
+        self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
+        self._watch_spool()
+        if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
+            self.report(now)
+        else:
+            self._commit(self._device_states(now))
+
+    def report(self, now: Instant) -> None:
+        """Everything a reporting interval owes the bureau."""
+        messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now)]
+        self._reported_s, self._reported = now.boot_s, self._loads
+        self._commit(messages)
+        self._notify.status(self._sentence())
+
+    def retained(self) -> Sequence[Message]:
+        """The documents the broker shall keep now; called by the uplink's thread."""
+        return self._retained_now
+
+    @staticmethod
+    def _is_due(now: Instant, last_s: float, interval_s: float) -> bool:
+        """Whether the interval ends nearer to this beat than to the next."""
+        return now.boot_s - last_s >= interval_s - BEAT_S / 2
+
+    def _first_counts(self, now: Instant) -> bool:
+        """The first report does not wait for the interval: a baseline counts only once it is durable."""
+        return not self._reported and any(meter.fresh(now) for meter in self._site.meters.values())
+
+    def _head(self, now: Instant) -> Head:
+        self._seq += 1
+        return Head(now, str(self._epoch), self._seq)
+
+    def _lines(self, now: Instant) -> Iterator[Message]:
+        window_s = now.boot_s - self._reported_s
+        for model in self._site.lines:
+            name, counts = model.line.id, self._site.counters_of(model)
+            before = self._reported.get(name)
+            yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s)
+
+    def _device_states(self, now: Instant) -> list[Message]:
+        """Of the devices whose state has changed since it was told."""
+        presence = self._site.intake.presence.items()
+        changed = {device: seen for device, seen in presence if seen.online is not None and self._is_news(device, seen)}
+        self._told |= changed
+        return [reports.device_state(self._head(now), device, seen) for device, seen in changed.items()]
+
+    def _is_news(self, device: str, seen: Presence) -> bool:
+        told = self._told.get(device)
+        return told is None or (told.online, told.reason) != (seen.online, seen.reason)
+
+    def _about_itself(self, now: Instant) -> list[Message]:
+        """The site's state and the agent's health, when they are due."""
+        if not self._is_due(now, self._health_s, min(HEALTH_S, HEALTH_REPORTS * self._settings.bureau.report_s)):
+            return []
+        self._health_s = now.boot_s
+        assert self._uplink is not None
+        up_s, books, uplink = now.boot_s - self._started_s, self._spool.books(), self._uplink.status()
+        buses = {bus: asdict(counts) for owner in self._site.owners for bus, counts in owner.counts().items()}
+        return [
+            reports.site_state(self._head(now), self._loads),
+            reports.health(self._head(now), up_s, books, self._spool.condition, uplink, buses),
+        ]
+
+    def _commit(self, messages: Sequence[Message]) -> None:
+        """Messages and the baselines they were made from, in one frame; then the uplink may have them."""
+        if not messages:
+            return
+        counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
+        self._spool.commit(
+            [message.encode() for message in messages], Baselines(self._epoch, self._seq, counters).encode()
+        )
+        self._retained.update((message.tail, message) for message in messages if message.retain)
+        self._retained_now = tuple(self._retained.values())
+        if self._uplink is not None:
+            self._uplink.wake()
+
+    def _watch_spool(self) -> None:
+        condition = self._spool.condition
+        if condition != self._condition:
+            self._condition = condition
+            log.warn("spool_condition", place=condition.place, reason=condition.reason or None)
+
+    def _sentence(self) -> str:
+        """One line for `systemctl status`."""
+        assert self._uplink is not None
+        uplink, presence = self._uplink.status(), self._site.intake.presence.values()
+        link = f"bureau connected ({uplink.protocol})" if uplink.connected else f"bureau away: {uplink.reason}"
+        online = sum(seen.online is True for seen in presence)
+        waiting = uplink.backlog + uplink.live + uplink.in_flight
+        return f"{online} of {len(presence)} devices answer, {link}, {waiting} messages wait"

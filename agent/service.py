@@ -1,0 +1,148 @@
+"""The service: assembles a site from its settings, beats until told to stop, and ends with everything durable."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from agent import clock, log
+from agent.baselines import Baselines, Epoch
+from agent.beat import Beat, block_stop_signals
+from agent.bus import Owner
+from agent.bus.serial_line import SerialOwner
+from agent.bus.tcp_poller import TcpOwner
+from agent.intake import Intake, counter_meters
+from agent.load.line import LineModel
+from agent.load.meter import Meter
+from agent.release import VERSION
+from agent.reporter import Reporter, Site
+from agent.systemd import Notify
+from agent.uplink.contract import Identity
+from agent.uplink.publisher import Publisher
+from agent.uplink.spool import Spool
+from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
+from drivers import Ask
+from drivers.modbus import asks
+from drivers.modbus_frames import Framing
+
+UPLINK_STOP_S = 1.5
+"""What a goodbye to the broker may take of the three seconds that a stop may last."""
+
+Asking = tuple[Device, Sequence[Ask]]
+
+
+def serve(settings: Settings, notify: Notify) -> None:
+    """Run the agent of this site until SIGTERM or SIGINT. Raises SpoolLockedError when another one runs here.
+
+    A bug in any thread ends the process with its traceback; the spool is whole, systemd starts anew.
+    """
+    block_stop_signals()
+    spool = Spool.open(settings.spool.directory, settings.spool.max_bytes)
+    try:
+        _serve(settings, spool, notify)
+    finally:
+        spool.close()
+
+
+def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
+    meters = counter_meters(settings)
+    past = _remembered(spool.state)
+    _restore(meters, past.counters)
+    epoch = Epoch.after(past.epoch.number if past.epoch else 0)
+    asking = tuple((device, asks(device, _framing(settings, device))) for device in settings.devices)
+    owners = make_owners(settings, asking)
+    intake = Intake(asking, meters, _hurry(owners, asking), clock.boot_seconds())
+    site = Site(meters, [LineModel(line, meters) for line in settings.lines], intake, owners)
+    reporter = Reporter(settings, epoch, site, spool, notify)
+    publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
+    reporter.begin(clock.now(), publisher, past)
+    log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=settings.spool.directory)
+    publisher.start()
+    for owner in owners:
+        owner.start()
+    notify.ready()
+    beat = Beat(owners, (*owners, publisher), intake, reporter, notify)
+    try:
+        stop = beat.run()
+    finally:
+        notify.stopping()
+    log.event("stop", signal=stop.name)
+    _stop(owners)
+    beat.finish(clock.now())
+    publisher.stop(UPLINK_STOP_S)
+
+
+def make_owners(settings: Settings, asking: Sequence[Asking]) -> tuple[Owner, ...]:
+    """One owner for each serial line and one for all TCP buses, where there are any."""
+    serial = (bus for bus in settings.buses if isinstance(bus, SerialBus))
+    tcp = [bus for bus in settings.buses if isinstance(bus, TcpBus)]
+    owners: list[Owner] = [SerialOwner(bus, _on({bus.id}, asking)) for bus in serial]
+    if tcp:
+        owners.append(TcpOwner(tcp, _on({bus.id for bus in tcp}, asking)))
+    return tuple(owners)
+
+
+def identity(settings: Settings, epoch: Epoch) -> Identity:
+    """Who we are at the broker: the site, and the machine, so that a cloned card is noticed."""
+    site = settings.site
+    return Identity(
+        prov=site.province,
+        city=site.city,
+        site=site.id,
+        client_id=f"hubpulse-{site.city}-{site.id}-{machine_mark()}",
+        epoch_number=epoch.number,
+        epoch=str(epoch),
+        version=VERSION,
+        cfg=settings.digest,
+    )
+
+
+def machine_mark(machine_id: Path = Path("/etc/machine-id")) -> str:
+    """Six hex digits that tell this machine from others; machine-id(5) asks for its id not to be published as it is."""
+    try:
+        secret = machine_id.read_bytes().strip()
+    except OSError:
+        return "000000"
+    return hashlib.sha256(b"hubpulse" + secret).hexdigest()[:6]
+
+
+def _remembered(state: bytes) -> Baselines:
+    try:
+        return Baselines.decode(state)
+    except ValueError as error:
+        log.warn("baselines_unreadable", reason=error)
+        return Baselines()
+
+
+def _restore(meters: Mapping[CounterRef, Meter], kept: Mapping[str, list[object]]) -> None:
+    for ref, meter in meters.items():
+        try:
+            meter.restore(kept.get(str(ref), []))
+        except ValueError as error:
+            log.warn("baseline_lost", counter=ref, reason=error)
+
+
+def _framing(settings: Settings, device: Device) -> Framing:
+    return "rtu" if isinstance(settings.bus(device.bus), SerialBus) else "tcp"
+
+
+def _on(buses: set[str], asking: Sequence[Asking]) -> list[Asking]:
+    return [(device, questions) for device, questions in asking if device.bus in buses]
+
+
+def _hurry(owners: Sequence[Owner], asking: Sequence[Asking]) -> Callable[[str], None]:
+    """Which owner reads a device again."""
+    bus_of = {device.id: device.bus for device, _ in asking}
+    owner_of = {bus: owner for owner in owners for bus in owner.counts()}
+    return lambda device: owner_of[bus_of[device]].hurry(device)
+
+
+def _stop(owners: Sequence[Owner]) -> None:
+    """All at once: each may take a second."""
+    stopping = [threading.Thread(target=owner.stop) for owner in owners]
+    for thread in stopping:
+        thread.start()
+    for thread in stopping:
+        thread.join()

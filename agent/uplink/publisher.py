@@ -15,14 +15,12 @@ from agent.uplink.contract import Identity
 from agent.uplink.credentials import CredentialError, Login
 from agent.uplink.dialect import Dialect, Version
 from agent.uplink.lanes import Lanes, Store
-from agent.uplink.session import Documents, Memory, Session
+from agent.uplink.session import Documents, Memory, Pace, Session
 from agent.uplink.status import UplinkStatus
 from config.settings import Bureau
 
-CONNACK_DEADLINE_S = 10.0
 CONNECT_ALLOWANCE_S = 90.0
 """Resolving, connecting and shaking hands block, at worst so long; the watchdog is told beforehand."""
-BACKLOG_PER_S = 200.0
 FAREWELL_S = 0.5
 """The end of the time to stop is kept for the last word."""
 _MARGIN_S = 0.1
@@ -45,17 +43,18 @@ class Publisher:
         spool: Store,
         retained: Documents = tuple,
         login: Callable[[Bureau], Login | None] = credentials.login,
-        backlog_per_s: float = BACKLOG_PER_S,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+        backoff: Backoff | None = None,
     ) -> None:
         self._bureau = bureau
         self._identity = identity
         self._retained = retained
         self._login = login
-        self._lanes = Lanes(spool, backlog_per_s)
+        self._lanes = Lanes(spool, pace.backlog_per_s)
+        self._pace = pace
         self._memory = Memory()
         self._dialect = Dialect()
-        self._backoff = Backoff()
-        self._session: Session | None = None
+        self._backoff = backoff or Backoff()
         self._connects = 0
         self._accepted = 0
         self._taken_over = False
@@ -76,6 +75,8 @@ class Publisher:
 
     def stop(self, deadline_s: float) -> None:
         """Send what is live, say goodbye and end: within `deadline_s`, whatever the network does."""
+        if self._stopping.is_set():
+            return
         self._stop_at_s = clock.boot_seconds() + deadline_s
         self._stopping.set()
         os.eventfd_write(self._wake, 1)
@@ -140,7 +141,7 @@ class Publisher:
         return connection
 
     def _greeting(self, connection: Connection) -> Accepted | Ended:
-        until_s = clock.boot_seconds() + CONNACK_DEADLINE_S
+        until_s = clock.boot_seconds() + self._pace.connack_deadline_s
         while not connection.events:
             left_s = min(until_s, self._stop_at_s) - self._tick()
             if left_s <= 0:
@@ -150,12 +151,16 @@ class Publisher:
             else:
                 connection.turn(min(left_s, _STEP_S))
         greeting = connection.events.popleft()
-        return greeting if isinstance(greeting, Accepted | Ended) else Ended("an answer to no question")
+        if isinstance(greeting, Acknowledged):
+            connection.cut("an answer to no question")
+            return Ended("an answer to no question")
+        return greeting
 
     def _live(self, connection: Connection, accepted: Accepted, version: Version, sid: int) -> str:
         """A connection from its CONNACK to its end; the reason of the end."""
         began = clock.now()
-        session = Session(connection, accepted, self._identity.topic, self._lanes, self._retained, self._memory)
+        topic = self._identity.topic
+        session = Session(connection, accepted, topic, self._lanes, self._retained, self._memory, self._pace)
         session.open(contract.birth(self._identity, sid, began), began.boot_s)
         self._up(version, sid, began.boot_s)
         ended = self._converse(connection, session, sid)

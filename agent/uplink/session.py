@@ -14,9 +14,7 @@ from agent.uplink.lanes import Lanes, Record
 from agent.uplink.suspicion import Suspicion
 from agent.uplink.window import Sent, Window
 
-PUBACK_DEADLINE_S = 15.0
 IDLE_TURN_S = 5.0
-_FIRST_RETRY_S = 60.0
 _LAST_RETRY_S = 3600.0
 _REFUSED = 0x80
 _NO_SUBSCRIBERS = 0x10
@@ -30,6 +28,20 @@ class Wire(Protocol):
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int | None: ...
 
     def cut(self, reason: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast and how patient an uplink is.
+
+    A broker that answers CONNECT or acknowledges a message later than its deadline is given up. What it refused it
+    is asked again after `refused_retry_s`, then after twice as long each time.
+    """
+
+    backlog_per_s: float = 200.0
+    connack_deadline_s: float = 10.0
+    puback_deadline_s: float = 15.0
+    refused_retry_s: float = 60.0
 
 
 @dataclass(slots=True)
@@ -54,8 +66,10 @@ class Session:
         lanes: Lanes,
         documents: Documents,
         memory: Memory,
+        pace: Pace,
     ) -> None:
         self._wire = wire
+        self._pace = pace
         self._topic = topic
         self._lanes = lanes
         self._retained = documents
@@ -63,7 +77,7 @@ class Session:
         self._largest_bytes = accepted.maximum_packet_bytes
         self._documents: deque[Message] = deque()
         self._held: set[str] = set()
-        self._retry_after_s = _FIRST_RETRY_S
+        self._retry_after_s = pace.refused_retry_s
         self._retry_at_s: float | None = None
         self._birth = b""
         self.window = Window(accepted.receive_maximum)
@@ -172,7 +186,7 @@ class Session:
     def keep_deadlines(self, now_s: float) -> None:
         """Cut a connection whose broker does not acknowledge; ask again for what was refused."""
         oldest = self.window.oldest()
-        if oldest is not None and now_s - oldest.sent_s >= PUBACK_DEADLINE_S:
+        if oldest is not None and now_s - oldest.sent_s >= self._pace.puback_deadline_s:
             self._wire.cut("the broker stopped acknowledging")
         if self._retry_at_s is not None and now_s >= self._retry_at_s:
             self._ask_again()
@@ -189,7 +203,7 @@ class Session:
         """How long nothing needs doing unless something comes."""
         due_s = now_s + IDLE_TURN_S
         if (oldest := self.window.oldest()) is not None:
-            due_s = min(due_s, oldest.sent_s + PUBACK_DEADLINE_S)
+            due_s = min(due_s, oldest.sent_s + self._pace.puback_deadline_s)
         if self._retry_at_s is not None:
             due_s = min(due_s, self._retry_at_s)
         flowing = self.is_proven and not stopping and self._memory.suspicion.suspect is None

@@ -119,7 +119,7 @@ class Connection:
             else:
                 self._client.connect(self._address.host, self._address.port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
-            raise RefusedError(_plain(error)) from error
+            raise RefusedError(plain(error)) from error
         if not isinstance(sock := self._client.socket(), socket.socket):
             raise RefusedError("closed at once")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
@@ -203,7 +203,8 @@ def packet_bytes(topic: str, payload: bytes) -> int:
     return len(topic.encode()) + len(payload) + _PUBLISH_OVERHEAD_BYTES
 
 
-def _plain(error: OSError | ValueError) -> str:
+def plain(error: OSError | ValueError) -> str:
+    """Why there is no connection, in a few words for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the broker's certificate is refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

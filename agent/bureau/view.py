@@ -1,0 +1,95 @@
+"""What a bureau knows of its sites from their messages: totals, the latest of each topic, who is online."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.bureau.totals import Totals
+from agent.uplink.contract import ROOT
+
+MAX_PAYLOAD_BYTES = 1 << 20
+MAX_TOPICS = 1000
+"""Topics remembered of one site; a site has a few for each line and device."""
+MAX_SITES = 10_000
+
+_TOPIC = re.compile(re.escape(ROOT) + r"/([0-9]{2}/[0-9]{4}/[a-z0-9-]{1,32})/([a-z0-9_-]+(?:/[a-z0-9_-]+){0,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One good message: the site as `prov/city/site`, the topic below it, the payload."""
+
+    site: str
+    tail: str
+    fields: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class SiteView:
+    """One site as its messages tell it. `online` is None until its status was heard."""
+
+    path: str
+    totals: Totals = field(default_factory=Totals)
+    latest: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    online: bool | None = None
+    sid: int = 0
+
+    def hear(self, tail: str, fields: Mapping[str, object]) -> None:
+        """Take a message in; ValueError, and nothing changed, when it is none of an agent's."""
+        if tail == "status":
+            self._status(fields)
+        else:
+            self.totals.merge(fields)
+        if not fields.get("hist") and (tail in self.latest or len(self.latest) < MAX_TOPICS):
+            self.latest[tail] = fields
+
+    def _status(self, fields: Mapping[str, object]) -> None:
+        """A death that belongs to an earlier connection than the last birth (a late will) is no news."""
+        sid, online = fields.get("sid"), fields.get("online")
+        if type(sid) is not int or type(online) is not bool:
+            raise ValueError("a status has `sid` and `online`")
+        if sid >= self.sid:
+            self.sid, self.online = sid, online
+
+
+class View:
+    """All sites heard of. `rejected` counts messages that were no agent's: foreign, malformed, too large."""
+
+    def __init__(self) -> None:
+        self.sites: dict[str, SiteView] = {}
+        self.rejected = 0
+
+    def hear(self, topic: str, payload: bytes) -> Heard | None:
+        """Take one MQTT message in; None when it was rejected. Never raises, whatever the bytes are."""
+        try:
+            heard = _read(topic, payload)
+            self._site(heard.site).hear(heard.tail, heard.fields)
+        except (ValueError, RecursionError):
+            self.rejected += 1
+            return None
+        return heard
+
+    def site(self, name: str) -> SiteView:
+        """The site by its id or its `prov/city/site`; an empty one when it was never heard of."""
+        found = (view for path, view in self.sites.items() if name in (path, path.rpartition("/")[2]))
+        return next(found, SiteView(name))
+
+    def _site(self, path: str) -> SiteView:
+        if path not in self.sites:
+            if len(self.sites) >= MAX_SITES:
+                raise ValueError("more sites than there can be")
+            self.sites[path] = SiteView(path)
+        return self.sites[path]
+
+
+def _read(topic: str, payload: bytes) -> Heard:
+    found = _TOPIC.fullmatch(topic)
+    if found is None or len(payload) > MAX_PAYLOAD_BYTES:
+        raise ValueError("not a topic of the contract")
+    fields = json.loads(payload)
+    if not isinstance(fields, dict):
+        raise ValueError("a message is an object")
+    return Heard(found[1], found[2], fields)

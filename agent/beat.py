@@ -13,6 +13,9 @@ from agent.load.instant import Instant
 from agent.reporter import BEAT_S, Reporter
 from agent.systemd import Notify
 
+FIRST_BEAT_S = 0.2
+"""The first beat waits no longer than a device on the local network takes to answer."""
+
 STUCK_S = 10.0
 """An owner that did not go round its loop for this long is stuck; systemd then restarts us."""
 
@@ -44,12 +47,11 @@ class Beat:
 
     def run(self) -> signal.Signals:
         """Beat until one of STOP_SIGNALS comes, which is returned; they must be blocked in every thread."""
-        due_s = clock.boot_seconds()
-        while True:
-            due_s = max(due_s + BEAT_S, clock.boot_seconds())
-            if (stop := _wait_until(due_s)) is not None:
-                return stop
+        due_s = clock.boot_seconds() + FIRST_BEAT_S
+        while (stop := _wait_until(due_s)) is None:
             self.tick(clock.now())
+            due_s = max(due_s + BEAT_S, clock.boot_seconds())
+        return stop
 
     def tick(self, now: Instant) -> None:
         """One beat at `now`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +13,6 @@ from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
-from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
 from agent.intake import Intake, counter_meters
 from agent.load.line import LineModel
@@ -62,6 +63,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     publisher.start()
     for owner in owners:
         owner.start()
+    _give_back_memory()
     notify.ready()
     beat = Beat(owners, (*owners, publisher), intake, reporter, notify)
     try:
@@ -76,11 +78,14 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
 
 def make_owners(settings: Settings, asking: Sequence[Asking]) -> tuple[Owner, ...]:
     """One owner for each serial line and one for all TCP buses, where there are any."""
-    serial = (bus for bus in settings.buses if isinstance(bus, SerialBus))
     tcp = [bus for bus in settings.buses if isinstance(bus, TcpBus)]
-    owners: list[Owner] = [SerialOwner(bus, _on({bus.id}, asking)) for bus in serial]
-    if tcp:
-        owners.append(TcpOwner(tcp, _on({bus.id for bus in tcp}, asking)))
+    owners: list[Owner] = [TcpOwner(tcp, _on({bus.id for bus in tcp}, asking))] if tcp else []
+    for bus in settings.buses:
+        if isinstance(bus, SerialBus):
+            # Three megabytes that a site without serial lines need not carry.
+            from agent.bus.serial_line import SerialOwner
+
+            owners.append(SerialOwner(bus, _on({bus.id}, asking)))
     return tuple(owners)
 
 
@@ -106,6 +111,15 @@ def machine_mark(machine_id: Path = Path("/etc/machine-id")) -> str:
     except OSError:
         return "000000"
     return hashlib.sha256(b"hubpulse" + secret).hexdigest()[:6]
+
+
+def _give_back_memory() -> None:
+    """Return to the system what reading the settings took; glibc keeps it otherwise (malloc_trim(3))."""
+    gc.collect()
+    gc.freeze()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _remembered(state: bytes) -> Baselines:

@@ -47,6 +47,8 @@ class Day:
         """From now on a second of the wall clock is `speed` seconds of the day."""
         for gate in self.gates.values():
             gate.pace(speed)
+        for flow in self.flows.values():
+            flow.changed()
 
     def _flow(self, name: str, roles: Mapping[Role, Sequence[CounterRef]], capacity_pph: float) -> LineFlow:
         rng = Random(f"{self._seed} {name}")  # noqa: S311, a simulation is meant to be repeatable

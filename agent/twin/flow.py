@@ -18,6 +18,10 @@ CATCH_UP = 1.15
 """After a stop the line runs at most this much above its capacity."""
 
 
+FULL_YARD = 5000
+"""With so many parcels before induction no truck is unloaded any more."""
+
+
 class Gate:
     """A place where a counter sees parcels pass, never faster than `MARGIN` of its plausible rate on the wall clock."""
 
@@ -59,16 +63,23 @@ class Stage:
         """When the next waiting parcel can pass; infinite when none waits."""
         if not self.waiting:
             return math.inf
-        free_s = min((gate.free_s for gate in self._gates), default=-math.inf)
-        return max(self._next_s, free_s)
+        earliest_s = math.inf if self._gates else self._next_s
+        for gate in self._gates:
+            if (free_s := gate.free_s) <= self._next_s:
+                return self._next_s
+            earliest_s = min(earliest_s, free_s)
+        return earliest_s
 
     def let_pass(self, at_s: float) -> None:
         """One waiting parcel passes a free gate, any of them with the same chance."""
         self.waiting -= 1
         self.passed += 1
         self._next_s = at_s + self._interval_s
-        if free := [gate for gate in self._gates if gate.free_s <= at_s]:
-            self._rng.choice(free).let_pass(at_s)
+        if self._gates:
+            chosen = self._rng.choice(self._gates)
+            if chosen.free_s > at_s:
+                chosen = self._rng.choice([gate for gate in self._gates if gate.free_s <= at_s])
+            chosen.let_pass(at_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class LineFlow:
         self._runs_again_s = 0.0
         self._next_jam_s = rng.expovariate(1.0 / habits.jam_every_s)
         self._at_s = 0.0
+        self._quiet_until_s = 0.0
 
     @property
     def waiting(self) -> int:
@@ -118,22 +130,29 @@ class LineFlow:
 
     def advance(self, to_s: float) -> None:
         """Let happen everything up to and including second `to_s`."""
-        while (due := self._next())[0] <= to_s:
-            self._at_s = max(self._at_s, due[0])
-            self._happen(due[1])
+        while self._quiet_until_s <= to_s:
+            self._quiet_until_s, what = self._next()
+            if self._quiet_until_s <= to_s:
+                self._at_s = max(self._at_s, self._quiet_until_s)
+                self._happen(what)
         self._at_s = max(self._at_s, to_s)
+
+    def changed(self) -> None:
+        """Look again when the next parcel moves: the pace of the gates is another."""
+        self._quiet_until_s = 0.0
 
     def jam(self, duration_s: float) -> None:
         """Stop belt and induction now for so long; what is on the belt stays there."""
         begin_s = max(self._at_s, self._runs_again_s)
         self._runs_again_s = begin_s + duration_s
         self._stood_s += duration_s
+        self.changed()
 
     def _next(self) -> tuple[float, str]:
         stages = self._stages
         sorter_s = self._belt[0] + self._stood_s if self._belt else math.inf
         return min(
-            (self._arrivals.next_s, "arrival"),
+            (self._arrivals.next_s if self.waiting < FULL_YARD else math.inf, "arrival"),
             (max(self._runs_again_s, stages["induct"].due_s), "induct"),
             (sorter_s, "sort"),
             (stages["discharge"].due_s, "discharge"),

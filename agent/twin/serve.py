@@ -33,7 +33,8 @@ class Play:
 async def serve(play: Play, folder: Path, ready: Ready) -> None:
     """Serve the site until SIGINT, SIGTERM or the word stop; calls `ready` when all is open.
 
-    Lines, socket and copied settings lie in `folder`. Raises OSError where an address cannot be had, ValueError where the settings cannot be changed in place.
+    Lines, socket and copied settings lie in `folder`. Raises OSError where an address cannot be had,
+    ValueError where the settings cannot be changed in place.
     """
     twin = Twin(play.settings, folder, play.scenario)
     control = Control(twin, folder / SOCKET)

@@ -109,15 +109,15 @@ class Twin:
 
     def freeze(self) -> None:
         """No parcel moves any more, until `go`."""
-        self.catch_up()
         self.pace.change(running=False)
+        self.catch_up()
 
     def go(self) -> None:
         self.pace.change(running=True)
 
     def set_speed(self, speed: float) -> None:
-        self.catch_up()
         self.pace.change(speed=speed)
+        self.catch_up()
         self.day.pace(speed)
 
     def jam(self, line: str, duration_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent import log
 from agent.bus import Answered, LinkChanged, Missed, Outcome
@@ -24,7 +24,7 @@ ORDINARY = frozenset({"baseline", "wrap", "doubt"})
 """Events that nobody needs to read about in the log of a healthy site."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Presence:
     """Whether a device answers; `online` is None until that is known. Times are boot-clock seconds."""
 
@@ -72,6 +72,7 @@ class Intake:
         self._counters = {
             (device.id, n): _counters_in(device, ask, meters) for device, asks in devices for n, ask in enumerate(asks)
         }
+        self._unreadable: set[CounterRef] = set()
         self.presence = {device.id: Presence(None, "not_asked", now_s, None) for device, _ in devices}
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
@@ -88,19 +89,28 @@ class Intake:
                 log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
 
     def _count(self, ref: CounterRef, meter: Meter, value: Value | None, at: Instant) -> None:
+        if (value is None) != (ref in self._unreadable):
+            self._tell_readable(ref, readable=value is not None)
         if value is None:
             return
-        events = meter.advance(int(value), at)
-        for event in events:
+        for event in meter.advance(int(value), at):
             _tell(ref, event)
-        if any(event.kind in SECOND_LOOK for event in events):
-            self._hurry(ref.device)
+            if event.kind in SECOND_LOOK:
+                self._hurry(ref.device)
+
+    def _tell_readable(self, ref: CounterRef, *, readable: bool) -> None:
+        """A device that answers with what is no number within the declared limits: said once, not each time."""
+        if readable:
+            self._unreadable.discard(ref)
+            log.event("counter_readable", counter=ref)
+        else:
+            self._unreadable.add(ref)
+            log.warn("counter_unreadable", counter=ref, detail="no number within its limits")
 
     def _answered(self, device: str, at_s: float) -> None:
         seen = self.presence[device]
-        if seen.online:
-            self.presence[device] = replace(seen, answered_s=at_s)
-        else:
+        seen.answered_s = at_s
+        if not seen.online:
             self._change(device, Presence(True, "answers", at_s, at_s))
 
     def _missed(self, device: str, reason: str, at_s: float) -> None:

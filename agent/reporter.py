@@ -9,7 +9,7 @@ from typing import Protocol
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.bus import Owner
-from agent.intake import Intake, Presence
+from agent.intake import Intake
 from agent.load.instant import Instant
 from agent.load.line import LineLoad, LineModel
 from agent.load.meter import Meter
@@ -50,7 +50,7 @@ class Site:
 
 
 class Reporter:
-    """Draws the load of all lines each beat and reports what is due. Lives in the beat's thread, but for `retained`."""
+    """Draws the loads and reports what is due. Lives in the beat's thread, but for `retained`."""
 
     def __init__(self, settings: Settings, epoch: Epoch, site: Site, spool: Spool, notify: Notify) -> None:
         self._settings = settings
@@ -63,7 +63,7 @@ class Reporter:
         self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
         self._loads: dict[str, LineLoad] = {}
         self._reported: dict[str, LineLoad] = {}
-        self._told: dict[str, Presence] = {}
+        self._told: dict[str, tuple[bool | None, str]] = {}
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[Message, ...] = ()
         self._condition = spool.condition
@@ -75,8 +75,7 @@ class Reporter:
         self._commit([reports.meta(self._head(now), self._settings, VERSION, previous)])
 
     def advance(self, now: Instant) -> None:
-        """One beat: the load moves on; what is due is reported."""
-        self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
+        """One beat: what is due is reported."""
         self._watch_spool()
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)
@@ -84,7 +83,8 @@ class Reporter:
             self._commit(self._device_states(now))
 
     def report(self, now: Instant) -> None:
-        """Everything a reporting interval owes the bureau."""
+        """Everything a reporting interval owes the bureau. Drawing the loads is most of the work, so it waits for this."""
+        self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
         messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now)]
         self._reported_s, self._reported = now.boot_s, self._loads
         self._commit(messages)
@@ -116,14 +116,10 @@ class Reporter:
 
     def _device_states(self, now: Instant) -> list[Message]:
         """Of the devices whose state has changed since it was told."""
-        presence = self._site.intake.presence.items()
-        changed = {device: seen for device, seen in presence if seen.online is not None and self._is_news(device, seen)}
-        self._told |= changed
-        return [reports.device_state(self._head(now), device, seen) for device, seen in changed.items()]
-
-    def _is_news(self, device: str, seen: Presence) -> bool:
-        told = self._told.get(device)
-        return told is None or (told.online, told.reason) != (seen.online, seen.reason)
+        known = {device: seen for device, seen in self._site.intake.presence.items() if seen.online is not None}
+        news = [device for device, seen in known.items() if self._told.get(device) != (seen.online, seen.reason)]
+        self._told |= {device: (known[device].online, known[device].reason) for device in news}
+        return [reports.device_state(self._head(now), device, known[device]) for device in news]
 
     def _about_itself(self, now: Instant) -> list[Message]:
         """The site's state and the agent's health, when they are due."""

@@ -1,0 +1,261 @@
+# cython: language_level=3
+"""From bytes to counts: lines put together, read, looked up and counted; time; the banks that change hands.
+
+One thread feeds; one other may exchange `ready` and `spare`. Nothing here needs the GIL.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcpy, memset
+
+from fastpath.scan_line cimport *
+from fastpath.scan_seen cimport *
+
+
+cdef extern from "scan_masks.h" nogil:
+    int scan_peek(const int* slot)
+    void scan_put(int* slot, int value)
+    int scan_swap(int* slot, int value)
+
+
+cdef enum:
+    STAGED = 64  # reads between the look at a line and the look into memory, which arrives meanwhile
+    BANKS = 3
+
+cdef struct Notes:
+    int64_t first_second
+    int64_t last_second
+    int64_t forgotten
+    int64_t clock_steps
+    int64_t octets
+
+cdef struct Bank:  # what was counted in some whole seconds
+    uint32_t* cells
+    uint64_t* rows
+    uint32_t* peaks
+    Notes* notes
+
+cdef struct Counts:
+    Seen seen
+    Carriers carriers
+    unsigned lanes
+    unsigned chutes
+    unsigned classes
+    uint64_t heard         # the caller's clock when last told, ms
+    uint64_t clock         # the same without its steps backwards
+    uint64_t second
+    unsigned tick_shift
+    bint started
+    Bank[BANKS] banks
+    Bank bank              # the one being written
+    int active
+    int ready              # atomic: a closed bank for the taker, or -1
+    int spare              # atomic: a clean bank for the feeder, or -1
+    uint32_t* recent       # passes of each lane, and of all, in the open second
+    unsigned staged
+    uint64_t[STAGED] hashed
+    uint32_t[STAGED] cell
+    uint32_t[STAGED] lane
+
+cdef struct Line:  # of one connection: how it speaks, and the beginning of a line
+    Framing framing
+    unsigned held
+    bint endless           # more than framing.line_most without an end: thrown away up to the next
+    uint8_t[LINE_MOST + READ_AHEAD] begun
+
+
+# --- time and banks ---
+
+
+cdef inline bint close_second(Counts* counts, uint64_t opening) noexcept nogil:
+    """End the open second and offer what was counted; False: the last offer was not taken yet, so counting goes on."""
+    cdef unsigned i
+    cdef int spare
+    for i in range(counts.lanes):
+        counts.recent[counts.lanes] += counts.recent[i]
+    for i in range(counts.lanes + 1):
+        counts.bank.peaks[i] = max(counts.bank.peaks[i], counts.recent[i])
+        counts.recent[i] = 0
+    counts.bank.notes.last_second = counts.second
+    counts.bank.notes.forgotten += counts.seen.forgotten
+    counts.seen.forgotten = 0
+    counts.second = opening
+    if scan_peek(&counts.ready) >= 0:
+        return False
+    spare = scan_swap(&counts.spare, -1)
+    if spare < 0:
+        return False
+    scan_put(&counts.ready, counts.active)
+    counts.active = spare
+    counts.bank = counts.banks[spare]
+    counts.bank.notes.first_second = opening
+    return True
+
+
+cdef inline void scan_advance(Counts* counts, uint64_t now_ms) noexcept nogil:
+    """Let it be `now_ms`, of a clock that should not but may jump: a step back counts as no time at all."""
+    if not counts.started:
+        counts.started = True
+        counts.clock = counts.heard = now_ms
+        counts.second = counts.bank.notes.first_second = now_ms // 1000
+        counts.seen.tick = now_ms >> counts.tick_shift
+    elif now_ms < counts.heard:
+        counts.bank.notes.clock_steps += 1
+    elif now_ms > counts.heard:
+        counts.clock += now_ms - counts.heard
+        seen_advance(&counts.seen, counts.clock >> counts.tick_shift)
+        if counts.clock // 1000 != counts.second:
+            close_second(counts, counts.clock // 1000)
+    counts.heard = now_ms
+
+
+cdef inline void clean(const Counts* counts, Bank bank) noexcept nogil:
+    cdef size_t cells = (counts.chutes + 1) * counts.classes
+    cdef unsigned lane
+    for lane in range(counts.lanes):
+        if bank.rows[lane * COLUMNS + NEW]:
+            memset(bank.cells + lane * cells, 0, cells * sizeof(uint32_t))
+    memset(bank.rows, 0, counts.lanes * COLUMNS * sizeof(uint64_t))
+    memset(bank.peaks, 0, (counts.lanes + 1) * sizeof(uint32_t))
+    memset(bank.notes, 0, sizeof(Notes))
+
+
+cdef inline void add_up(const Counts* counts, Bank bank, uint64_t* totals, uint64_t* by_class) noexcept nogil:
+    cdef const uint32_t* cell = bank.cells
+    cdef unsigned lane, chute, k
+    for k in range(counts.lanes * COLUMNS):
+        totals[k] += bank.rows[k]
+    for lane in range(counts.lanes):
+        if bank.rows[lane * COLUMNS + NEW]:
+            for chute in range(counts.chutes + 1):
+                for k in range(counts.classes):
+                    by_class[lane * counts.classes + k] += cell[chute * counts.classes + k]
+        cell += (counts.chutes + 1) * counts.classes
+
+
+# --- lines to counts ---
+
+
+cdef inline void tally(Counts* counts, unsigned lane, unsigned column, uint64_t times) noexcept nogil:
+    counts.bank.rows[lane * COLUMNS + column] += times
+
+
+cdef inline void settle(Counts* counts) noexcept nogil:
+    cdef unsigned i, lane, sight
+    for i in range(counts.staged):
+        lane = counts.lane[i]
+        sight = seen_look(&counts.seen, counts.hashed[i])
+        counts.bank.rows[lane * COLUMNS + sight] += 1
+        counts.bank.cells[counts.cell[i]] += sight == NEW
+        counts.recent[lane] += sight != DUPLICATE
+    counts.staged = 0
+
+
+cdef inline void stage(Counts* counts, const Read* read) noexcept nogil:
+    """Ask memory for what this read will touch, and go on with the next line meanwhile."""
+    cdef uint64_t hashed = seen_hash(&counts.seen, read.code, read.length, read.lane)
+    cdef uint32_t cell = (read.lane * (counts.chutes + 1) + read.chute) * counts.classes + read.carrier
+    seen_prefetch(&counts.seen, hashed)
+    scan_prefetch(counts.bank.cells + cell)
+    counts.hashed[counts.staged] = hashed
+    counts.cell[counts.staged] = cell
+    counts.lane[counts.staged] = read.lane
+    counts.staged += 1
+    if counts.staged == STAGED:
+        settle(counts)
+
+
+cdef inline void take_odd(Counts* counts, const Framing* framing, const uint8_t* at, size_t length) noexcept nogil:
+    cdef Read read
+    cdef unsigned column = line_exact(framing, &counts.carriers, counts.lanes, counts.chutes, at, length, &read)
+    if read.noise:
+        tally(counts, framing.lane, FRAMING, 1)
+    if column == READ:
+        stage(counts, &read)
+    else:
+        tally(counts, read.lane, column, 1)
+
+
+cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, const uint8_t* at, const uint8_t* stop,
+                               const uint8_t* last) noexcept nogil:
+    """Take every whole line that begins at or before `last`; READ_AHEAD bytes are readable there. Where the next begins."""
+    cdef scan_masks masks, more
+    cdef Read read
+    cdef const uint8_t* end
+    cdef unsigned length
+    while at <= last:
+        masks = scan_classify(at, framing.end, framing.separator)
+        if masks.end == 0:
+            more = scan_classify(at + 32, framing.end, framing.separator)
+            masks.end = more.end << 32
+            masks.separator |= more.separator << 32
+            masks.digit |= more.digit << 32
+            masks.word |= more.word << 32
+            if masks.end == 0:
+                end = <const uint8_t*>memchr(at + 64, framing.end, stop - at - 64)
+                if end == NULL:
+                    break
+                take_odd(counts, framing, at, end - at)
+                at = end + 1
+                continue
+        length = scan_ctz(masks.end)
+        if line_fast(framing, &counts.carriers, counts.lanes, counts.chutes, at, masks, length, &read):
+            stage(counts, &read)
+        elif length == 0:  # a flood of ends
+            length = scan_ctz(~masks.end) - 1
+            tally(counts, framing.lane, framing.empty, length + 1)
+        else:
+            take_odd(counts, framing, at, length)
+        at += length + 1
+    return at
+
+
+# --- bytes to lines ---
+
+
+cdef inline const uint8_t* take_begun(Counts* counts, Line* line, const uint8_t* at, const uint8_t* stop) noexcept nogil:
+    """Finish the line that an earlier chunk began; where the next begins."""
+    cdef const uint8_t* end = <const uint8_t*>memchr(at, line.framing.end, stop - at)
+    cdef size_t length = (stop if end == NULL else end) - at
+    if not line.endless:
+        if line.held + length > line.framing.line_most:
+            tally(counts, line.framing.lane, OVERLONG, 1)
+            line.held = 0
+            line.endless = end == NULL
+        else:
+            memcpy(line.begun + line.held, at, length + (end != NULL))
+            line.held += <unsigned>length
+            if end != NULL:
+                take_lines(counts, &line.framing, line.begun, line.begun + line.held + 1, line.begun)
+                line.held = 0
+    elif end != NULL:
+        line.endless = False
+    return stop if end == NULL else end + 1
+
+
+cdef inline void begin(Counts* counts, Line* line, const uint8_t* at, size_t length) noexcept nogil:
+    """Keep the beginning of a line until its end comes."""
+    if length > line.framing.line_most:
+        tally(counts, line.framing.lane, OVERLONG, 1)
+        line.endless = True
+    elif length > 0:
+        memcpy(line.begun, at, length)
+        line.held = <unsigned>length
+
+
+cdef inline void scan_feed(Counts* counts, Line* line, const uint8_t* at, size_t length, uint64_t now_ms) noexcept nogil:
+    """Take what one connection delivered at this time; the last line may be unfinished."""
+    cdef uint8_t[2 * READ_AHEAD + 64] tail
+    cdef const uint8_t* stop = at + length
+    scan_advance(counts, now_ms)
+    counts.bank.notes.octets += length
+    if line.held or line.endless:
+        at = take_begun(counts, line, at, stop)
+    if stop - at > READ_AHEAD:
+        at = take_lines(counts, &line.framing, at, stop, stop - READ_AHEAD)
+    length = stop - at
+    if length <= READ_AHEAD:  # where looking ahead would leave the buffer
+        memcpy(tail, at, length)
+        memset(tail + length, ~line.framing.end, sizeof(tail) - length)
+        at += take_lines(counts, &line.framing, tail, tail + sizeof(tail), tail + length - 1) - tail
+    begin(counts, line, at, stop - at)
+    settle(counts)

@@ -1,0 +1,298 @@
+# cython: language_level=3
+"""What a line of a scanner says: which bytes are lane, code, chute and confidence, and whose waybill it is.
+
+`line_fast` takes the ordinary line by mask algebra and gives up at anything odd; `line_exact` is the definition.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memset
+from fastpath.scan_seen cimport CODE_MOST, scan_read64
+
+
+cdef extern from "scan_masks.h" nogil:
+    ctypedef struct scan_masks:
+        uint64_t end
+        uint64_t separator
+        uint64_t digit
+        uint64_t word
+    scan_masks scan_classify(const uint8_t* at, uint8_t end, uint8_t separator)
+    unsigned scan_ctz(uint64_t bits)
+    uint64_t scan_ones(unsigned count)
+
+
+cdef enum:
+    FIELDS_MOST = 6
+    ABSENT = FIELDS_MOST + 1  # a field that the framing does not have: always empty
+    LINE_MOST = 512           # bytes of a line
+    TEXT_MOST = 32
+    TEXTS_MOST = 24
+    RULES_MOST = 64
+    READ_AHEAD = 80           # bytes that must be readable where line_fast looks
+
+cdef enum Column:  # of a lane's row; the first three are Sight's
+    NO_READ = 3
+    MULTI, HEARTBEAT, OVERLONG, FRAMING, EMPTY, BYTE, FIELDS, LANE, CODE, CHUTE, CONFIDENCE, CUT, COLUMNS
+    READ = COLUMNS  # a good read: what it is depends on what was seen before
+
+cdef struct Text:
+    uint8_t length
+    uint8_t column
+    uint8_t[TEXT_MOST] upper
+
+cdef struct Rule:  # letters, then digits: whose waybill
+    uint64_t prefix
+    uint64_t mask
+    uint64_t letters # bit i: character i of the prefix
+    unsigned least   # characters in all
+    unsigned most
+    unsigned carrier
+    unsigned other   # the next rule with the same two letters
+
+cdef struct Carriers:
+    uint8_t[1024] first
+    Rule[RULES_MOST] rules
+    unsigned s10
+    unsigned numeric
+
+cdef struct Framing:
+    uint8_t end                 # the last byte of a line's terminator
+    uint8_t separator           # of fields; `end` where there is none
+    uint8_t joiner              # of several codes in one field; `end` where there is none
+    uint8_t start
+    uint64_t lead               # what stands before `end`, as the last of the eight bytes
+    uint64_t lead_mask
+    uint8_t start_mask
+    unsigned start_length
+    unsigned lead_length
+    unsigned edges              # bytes around the body: start and lead
+    unsigned fields
+    unsigned needed             # fields that may not be missing
+    unsigned lane_at
+    unsigned code_at
+    unsigned chute_at
+    unsigned confidence_at
+    unsigned lane               # of the connection
+    unsigned lane_base          # what a lane field is added to: the connection's lane where there is none
+    unsigned lane_digits        # at least; 0 where there is no field
+    unsigned code_least
+    unsigned code_most
+    uint64_t plain_lengths      # bit n: a code of n characters needs no look at the texts
+    unsigned confidence_least
+    unsigned empty              # the column of a line without any byte
+    unsigned line_most
+    unsigned texts
+    uint64_t text_lengths
+    Text[TEXTS_MOST] text
+    bint aim                    # codes may begin with an AIM identifier, "]C0"
+
+cdef struct Read:  # one good read
+    const uint8_t* code
+    unsigned length
+    unsigned lane
+    unsigned chute
+    unsigned carrier
+    bint noise       # a cut line or noise stood before it
+
+
+cdef inline unsigned number(const uint8_t* at, unsigned digits) noexcept nogil:
+    """The value of 0 to 4 digits; eight bytes can be read."""
+    cdef uint32_t value = <uint32_t>(scan_read64(at) << (32 - 8 * digits)) & 0x0F0F0F0F
+    value = value * 10 + (value >> 8)
+    return (value & 0xFF) * 100 + ((value >> 16) & 0xFF)
+
+
+cdef inline bint s10_checks(const uint8_t* code) noexcept nogil:
+    """Check digit of UPU S10: weights 8 6 4 2 3 5 9 7, 11 less the sum modulo 11, 10 is 0 and 11 is 5."""
+    cdef uint32_t total = (8 * (code[2] & 15) + 6 * (code[3] & 15) + 4 * (code[4] & 15) + 2 * (code[5] & 15)
+                           + 3 * (code[6] & 15) + 5 * (code[7] & 15) + 9 * (code[8] & 15) + 7 * (code[9] & 15))
+    cdef uint32_t check = 11 - total % 11
+    return (5 if check == 11 else 0 if check == 10 else check) == <uint32_t>(code[10] & 15)
+
+
+cdef inline bint rule_fits(const Rule* rule, uint64_t head, uint64_t letters, unsigned length) noexcept nogil:
+    return (((head & rule.mask) == rule.prefix) & (letters == rule.letters)
+            & (length - rule.least <= rule.most - rule.least))
+
+
+cdef inline unsigned carrier_of(const Carriers* carriers, const uint8_t* code, unsigned length,
+                                uint64_t digits) noexcept nogil:
+    """Class of a code; bit i of `digits`: character i is a digit. Eight bytes can be read.
+
+    Only what is certain: a prefix of letters and the right number of digits, or an S10 check digit.
+    """
+    cdef uint64_t head = scan_read64(code), letters = ~digits & scan_ones(length)
+    cdef const Rule* rule = &carriers.rules[carriers.first[(head & 31) | ((head >> 3) & (31 << 5))]]
+    while not rule_fits(rule, head, letters, length):
+        if rule.other:
+            rule = &carriers.rules[rule.other]
+        elif length == 13 and letters == 0x1803 and s10_checks(code):
+            return carriers.s10
+        else:
+            return 0 if letters else carriers.numeric
+    return rule.carrier
+
+
+cdef inline bint line_fast(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
+                           const uint8_t* at, scan_masks masks, unsigned length, Read* read) noexcept nogil:
+    """Take an ordinary good read; False: look with `line_exact`. READ_AHEAD bytes can be read at `at`."""
+    cdef uint32_t[FIELDS_MOST + 3] start
+    cdef unsigned body = length - framing.edges, i, lane_digits, chute_digits, sure_digits, code
+    cdef uint64_t within, separators, rest, digits, odd
+    if body - 8 > 48 or ((at[0] ^ framing.start) & framing.start_mask) != 0 or (
+            (scan_read64(at + length - 8) ^ framing.lead) & framing.lead_mask) != 0:
+        return False
+    at += framing.start_length
+    digits = masks.digit >> framing.start_length
+    within = scan_ones(body)
+    separators = (masks.separator >> framing.start_length) & within
+    rest = separators | ~within
+    start[0] = start[ABSENT] = 0
+    start[ABSENT + 1] = 1
+    for i in range(framing.fields):
+        start[i + 1] = scan_ctz(rest) + 1
+        rest &= rest - 1
+    code = start[framing.code_at]
+    read.length = start[framing.code_at + 1] - 1 - code
+    lane_digits = start[framing.lane_at + 1] - 1 - start[framing.lane_at]
+    chute_digits = start[framing.chute_at + 1] - 1 - start[framing.chute_at]
+    sure_digits = start[framing.confidence_at + 1] - 1 - start[framing.confidence_at]
+    odd = within & ~(digits | separators | ((masks.word >> framing.start_length) & (scan_ones(read.length) << code)))
+    if (odd != 0) | (start[framing.fields] <= body) | (lane_digits - framing.lane_digits > 4 - framing.lane_digits) | (
+            chute_digits > 4) | (sure_digits > 3) | ((framing.plain_lengths >> read.length) & 1 == 0) | (
+            (framing.text_lengths >> body) & 1):
+        return False
+    read.lane = framing.lane_base + number(at + start[framing.lane_at], lane_digits)
+    read.chute = number(at + start[framing.chute_at], chute_digits)
+    i = number(at + start[framing.confidence_at], sure_digits) if sure_digits else 100
+    if (read.lane >= lanes) | (read.chute > chutes) | (i - framing.confidence_least > 100 - framing.confidence_least):
+        return False
+    read.code = at + code
+    read.carrier = carrier_of(carriers, read.code, read.length, digits >> code)
+    return True
+
+
+cdef inline unsigned text_column(const Framing* framing, const uint8_t* at, size_t length) noexcept nogil:
+    """The column of a text that stands for no code, in any case of letters; COLUMNS: it is none."""
+    cdef unsigned i, j
+    if length > TEXT_MOST or not (framing.text_lengths >> length) & 1:
+        return COLUMNS
+    for i in range(framing.texts):
+        if framing.text[i].length == length:
+            for j in range(<unsigned>length):
+                if framing.text[i].upper[j] != at[j] - (32 if c'a' <= at[j] <= c'z' else 0):
+                    break
+            else:
+                return framing.text[i].column
+    return COLUMNS
+
+
+cdef inline bint decimal(const uint8_t* at, unsigned length, unsigned digits, unsigned most, unsigned* value) noexcept nogil:
+    """Read `length` characters as a number of at most so many digits and that value."""
+    cdef unsigned i
+    value[0] = 0
+    if length > digits:
+        return False
+    for i in range(length):
+        if not c'0' <= at[i] <= c'9':
+            return False
+        value[0] = value[0] * 10 + (at[i] - c'0')
+    return value[0] <= most
+
+
+cdef inline bint code_read(const Framing* framing, const Carriers* carriers, Read* read) noexcept nogil:
+    """Check a code and find its carrier; what follows a hyphen (a parcel of several) does not matter for that."""
+    cdef uint8_t[CODE_MOST + 8] padded
+    cdef uint64_t digits = 0
+    cdef unsigned i, base = read.length
+    cdef uint8_t c
+    if framing.aim and read.length > 3 and read.code[0] == c']':
+        read.code += 3
+        read.length -= 3
+    if read.length < framing.code_least or read.length > framing.code_most:
+        return False
+    base = read.length
+    memset(padded, 0, sizeof(padded))
+    for i in range(read.length):
+        c = read.code[i]
+        padded[i] = c
+        if c == c'-':
+            base = min(base, i)
+        elif c'0' <= c <= c'9':
+            digits |= <uint64_t>1 << i
+        elif not (c'A' <= c <= c'Z' or c'a' <= c <= c'z'):
+            return False
+    read.carrier = carrier_of(carriers, padded, base, digits)
+    return base > 0
+
+
+cdef inline unsigned fields_read(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
+                                 const uint8_t* at, unsigned length, Read* read) noexcept nogil:
+    cdef uint32_t[FIELDS_MOST + 3] start
+    cdef unsigned fields = 1, i, lane, sure, column
+    start[0] = start[ABSENT] = 0
+    start[ABSENT + 1] = 1
+    for i in range(length):
+        if not c' ' <= at[i] <= c'~' and at[i] != framing.separator and at[i] != framing.joiner:
+            return BYTE
+    for i in range(length):
+        if at[i] == framing.separator:
+            if fields == framing.fields:
+                return FIELDS
+            start[fields] = i + 1
+            fields += 1
+    if fields < framing.needed:
+        return FIELDS
+    for i in range(fields, framing.fields + 1):
+        start[i] = length + 1 + i - fields
+    i = start[framing.lane_at]
+    column = start[framing.lane_at + 1] - 1 - i
+    if column < framing.lane_digits or not decimal(at + i, column, 4, lanes - 1 - framing.lane_base, &lane):
+        return LANE
+    read.code = at + start[framing.code_at]
+    read.length = start[framing.code_at + 1] - 1 - start[framing.code_at]
+    column = text_column(framing, read.code, read.length)
+    if column == COLUMNS and memchr(read.code, framing.joiner, read.length) != NULL:
+        column = MULTI
+    if column == COLUMNS:
+        if not code_read(framing, carriers, read):
+            return CODE
+        i = start[framing.chute_at]
+        if not decimal(at + i, start[framing.chute_at + 1] - 1 - i, 4, chutes, &read.chute):
+            return CHUTE
+        i = start[framing.confidence_at]
+        column = start[framing.confidence_at + 1] - 1 - i
+        if not decimal(at + i, column, 3, 100, &sure) or (column > 0 and sure < framing.confidence_least):
+            return CONFIDENCE
+        column = READ
+    read.lane = framing.lane_base + lane
+    return column
+
+
+cdef inline unsigned line_exact(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
+                                const uint8_t* at, size_t length, Read* read) noexcept nogil:
+    """The column that a line belongs to, or READ; `read.lane` is the row, `read.noise` that something stood before."""
+    cdef size_t start
+    cdef unsigned i, column
+    read.lane = framing.lane
+    read.noise = False
+    if length > framing.line_most:
+        return OVERLONG
+    for i in range(framing.lead_length):
+        if length == i or at[length - 1 - i] != <uint8_t>(framing.lead >> (56 - 8 * i)):
+            return FRAMING
+    length -= framing.lead_length
+    if framing.start_length:
+        start = length
+        while start > 0 and at[start - 1] != framing.start:
+            start -= 1
+        if start == 0:
+            return FRAMING
+        read.noise = start > 1
+        at += start
+        length -= start
+    column = text_column(framing, at, length)
+    if column != COLUMNS:
+        return column
+    if length == 0:
+        return EMPTY
+    return fields_read(framing, carriers, lanes, chutes, at, <unsigned>length, read)

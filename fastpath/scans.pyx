@@ -1,0 +1,270 @@
+# cython: language_level=3
+# distutils: extra_compile_args = -O3
+"""Scans of barcode readers, counted: bytes in, arrays of counts out, no Python object and no allocation a scan.
+
+One thread feeds, one other may take. A code is hashed with the counter's key and never kept.
+"""
+
+from cpython cimport array
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+from fastpath.scan_count cimport *
+
+COLUMN_NAMES = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbeat", "overlong", "framing", "empty",
+                "byte", "fields", "lane", "code", "chute", "confidence", "cut")
+BAD = COLUMN_NAMES[OVERLONG:]
+cdef enum:
+    RELEASE = 16384  # bytes from which it pays to let other Python threads run
+
+FIELD_NAMES = ("lane", "code", "chute", "confidence", "skip")
+
+
+cdef class Source:
+    """How one connection speaks, and the line it has begun; one per socket or serial line.
+
+    `terminator` is 1 to 8 bytes, `start` and `separator` one or none, `joiner` the byte between several codes in one
+    field. `fields` are in the order of the line; the lane is the connection's (`lane`) where no field tells it. Fields
+    after lane and code may be missing or empty; chute 0 is none. Texts are compared without regard to case, with the
+    whole line and with the code field. ValueError: this framing cannot be told apart.
+    """
+
+    def __init__(self, *, unsigned lane, bytes terminator=b"\r\n", bytes start=b"", bytes separator=b"",
+                 fields=("code",), no_read=(), heartbeat=(), multi=(), bytes joiner=b"", bint aim=False,
+                 unsigned code_least=8, unsigned code_most=32, unsigned confidence_least=0,
+                 unsigned line_most=LINE_MOST):
+        cdef Framing* framing = &self.line.framing
+        _check_marks(terminator, start, separator, joiner, tuple(fields))
+        if not (4 <= code_least <= code_most <= CODE_MOST and confidence_least <= 100 and 16 <= line_most <= LINE_MOST):
+            raise ValueError(f"codes of 4 to {CODE_MOST} characters, confidence to 100, lines of 16 to {LINE_MOST} bytes")
+        memset(framing, 0, sizeof(Framing))
+        framing.end = terminator[-1]
+        framing.separator = (separator or terminator[-1:])[0]
+        framing.joiner = (joiner or terminator[-1:])[0]
+        framing.lead_length = len(terminator) - 1
+        framing.lead = int.from_bytes(terminator[:-1].rjust(8, b"\0"), "little")
+        framing.lead_mask = int.from_bytes((b"\xff" * framing.lead_length).rjust(8, b"\0"), "little")
+        framing.start_length = len(start)
+        framing.start = start[0] if start else 0
+        framing.start_mask = 0xFF if start else 0
+        framing.edges = framing.start_length + framing.lead_length
+        framing.lane = lane
+        _set_fields(framing, tuple(fields))
+        framing.aim = aim
+        framing.code_least, framing.code_most = code_least, code_most
+        framing.confidence_least = confidence_least
+        framing.line_most = line_most
+        for column, texts in ((NO_READ, no_read), (HEARTBEAT, heartbeat), (MULTI, multi)):
+            for text in texts:
+                _add_text(framing, column, text)
+        framing.plain_lengths = sum(1 << n for n in range(max(8, code_least), min(24, code_most) + 1))
+        framing.plain_lengths &= ~framing.text_lengths
+        cdef Read read
+        framing.empty = line_exact(framing, NULL, 1, 0, b"", 0, &read)
+
+    @property
+    def lane(self):
+        return self.line.framing.lane
+
+
+def _check_marks(bytes terminator, bytes start, bytes separator, bytes joiner, tuple fields):
+    marks = terminator + start + separator + joiner
+    if not (1 <= len(terminator) <= 8 and max(len(start), len(separator), len(joiner)) <= 1):
+        raise ValueError("a terminator has 1 to 8 bytes; start, separator and joiner have one or none")
+    if any(chr(mark).isalnum() or mark == 0x2D for mark in marks):
+        raise ValueError("a mark may be no letter, digit or hyphen: codes are made of these")
+    if len({terminator[-1:], start, separator, joiner} - {b""}) < len([m for m in (terminator, start, separator, joiner) if m]):
+        raise ValueError("the terminator's last byte, start, separator and joiner must differ")
+    if "code" not in fields or len(fields) > FIELDS_MOST or not set(fields) <= set(FIELD_NAMES):
+        raise ValueError(f"fields: code, and at most {FIELDS_MOST} of {', '.join(FIELD_NAMES)}")
+    if any(fields.count(name) > 1 for name in FIELD_NAMES[:-1]) or (len(fields) > 1 and not separator):
+        raise ValueError("several fields need a separator, and each its own place")
+
+
+cdef _set_fields(Framing* framing, tuple fields):
+    cdef unsigned[4] at
+    for i, name in enumerate(FIELD_NAMES[:-1]):
+        at[i] = fields.index(name) if name in fields else ABSENT
+    framing.lane_at, framing.code_at, framing.chute_at, framing.confidence_at = at[0], at[1], at[2], at[3]
+    framing.fields = len(fields)
+    framing.lane_digits = "lane" in fields
+    framing.lane_base = 0 if framing.lane_digits else framing.lane
+    framing.needed = 1 + max(framing.code_at, framing.lane_at if framing.lane_digits else 0)
+
+
+cdef _add_text(Framing* framing, unsigned column, str text):
+    cdef Text* entry = &framing.text[framing.texts]
+    if framing.texts == TEXTS_MOST or len(text) > TEXT_MOST or not (text.isascii() and (text.isprintable() or not text)):
+        raise ValueError(f"at most {TEXTS_MOST} texts of at most {TEXT_MOST} printable ASCII characters")
+    upper = text.upper().encode()
+    memcpy(entry.upper, PyBytes_AS_STRING(upper), len(upper))
+    entry.length = len(upper)
+    entry.column = column
+    framing.texts += 1
+    framing.text_lengths |= <uint64_t>1 << entry.length
+
+
+cdef class Snapshot:
+    """What was counted from `first_second` to `last_second`; its arrays live until the counter's next `take`.
+
+    `cells[lane, chute, class]` are new codes; `rows[lane, column]` lines by COLUMN_NAMES; `peaks[lane]` the most passes
+    (new and recirculated) of one second, the last of all lanes together. `forgotten`: codes pushed out of a full table
+    before their windows ended, each of which may have been counted as new once too often.
+    """
+
+    cdef readonly int64_t first_second, last_second, forgotten, clock_steps, octets
+    cdef readonly object cells, rows, peaks
+
+    def __init__(self, notes, cells, rows, peaks):
+        self.first_second, self.last_second, self.forgotten, self.clock_steps, self.octets = notes
+        self.cells, self.rows, self.peaks = cells, rows, peaks
+
+
+cdef class ScanCounter:
+    """Counts of all scanners of a site; all memory is taken here.
+
+    `carriers` are rules (class, prefix of letters with `?` for any, least and most digits after it); `s10` the class of
+    a code with a right S10 check digit, `numeric` that of a code of digits only, where the site is sure of it. A code
+    seen again on its lane within `duplicate_ms` is a duplicate, within `loop_ms` (least, most) recirculated, else new.
+    """
+
+    def __init__(self, *, unsigned lanes, unsigned chutes, bytes key, carriers=(), str s10="", str numeric="",
+                 unsigned live_codes=65536, int duplicate_ms=3000, loop_ms=None):
+        if not (1 <= lanes <= 10_000 and chutes <= 9999 and len(key) == 32 and 1 <= live_codes <= 1 << 26):
+            raise ValueError("lanes 1 to 10000, chutes to 9999, a key of 32 bytes, live codes to 2**26")
+        self.classes = tuple(dict.fromkeys(["other", "numeric", *(rule[0] for rule in carriers), *filter(None, (s10, numeric))]))
+        if lanes * (chutes + 1) * len(self.classes) > 1 << 27:
+            raise ValueError("lanes x chutes x classes: more than 2**27 cells")
+        self.counts.lanes, self.counts.chutes, self.counts.classes = lanes, chutes, len(self.classes)
+        self._set_windows(duplicate_ms, loop_ms)
+        self._set_carriers(tuple(carriers), s10, numeric)
+        self._take_memory(max(6, (live_codes - 1).bit_length() - 1), key)
+
+    cdef _set_windows(self, duplicate_ms, loop_ms):
+        least, most = loop_ms or (0, 0)
+        longest = max(duplicate_ms, most)
+        if not (1 <= duplicate_ms and longest <= 86_400_000) or (loop_ms and not duplicate_ms <= least <= most):
+            raise ValueError("1 ms <= duplicate_ms <= loop_ms[0] <= loop_ms[1] <= a day")
+        while (longest >> self.counts.tick_shift) >= HORIZON:
+            self.counts.tick_shift += 1
+        self.tick_ms = 1 << self.counts.tick_shift
+        duplicate = -(-duplicate_ms // self.tick_ms)
+        loop_least = max(least // self.tick_ms, duplicate)
+        loop_most = max(-(-most // self.tick_ms), loop_least)
+        self.counts.seen.duplicate = duplicate
+        self.counts.seen.horizon = loop_most if loop_ms else duplicate
+        self.counts.seen.loop_least = loop_least if loop_ms else 1 << 31
+        self.counts.seen.loop_span = loop_most - loop_least if loop_ms else 0
+
+    cdef _set_carriers(self, tuple rules, str s10, str numeric):
+        cdef Carriers* carriers = &self.counts.carriers
+        cdef Rule* rule = &carriers.rules[0]
+        if len(rules) >= RULES_MOST:
+            raise ValueError(f"at most {RULES_MOST - 1} carrier rules")
+        rule.prefix = 1  # fits nothing
+        carriers.s10 = self.classes.index(s10 or "other")
+        carriers.numeric = self.classes.index(numeric or "numeric")
+        for i, (name, prefix, least, most) in reversed(list(enumerate(rules, 1))):  # the first rule is tried first
+            if not (2 <= len(prefix) <= 8 and prefix[:2].isalpha() and prefix.replace("?", "A").isalpha()
+                    and prefix.isascii() and prefix.isupper() and 1 <= least <= most <= CODE_MOST):
+                raise ValueError(f"not a carrier's prefix and digits: {prefix} {least} {most}")
+            rule = &carriers.rules[i]
+            rule.prefix = int.from_bytes(prefix.replace("?", "\0").encode(), "little")
+            rule.mask = int.from_bytes(bytes(0 if c == "?" else 0xFF for c in prefix), "little")
+            rule.letters = (1 << len(prefix)) - 1
+            rule.least, rule.most = len(prefix) + least, len(prefix) + most
+            rule.carrier = self.classes.index(name)
+            place = (ord(prefix[0]) & 31) | (ord(prefix[1]) & 31) << 5
+            rule.other = carriers.first[place]
+            carriers.first[place] = i
+
+    cdef _take_memory(self, unsigned bits, bytes key):
+        cdef Counts* counts = &self.counts
+        cdef array.array buckets = _zeros("B", (64 << bits) + 63), recent = _zeros("I", counts.lanes + 1)
+        cdef array.array cells, rows, peaks, notes, totals, by_class
+        counts.seen.buckets = <scan_bucket*>((<uintptr_t>buckets.data.as_uchars + 63) & ~<uintptr_t>63)
+        counts.seen.count, counts.seen.shift = 1 << bits, 64 - bits
+        memcpy(counts.seen.key, PyBytes_AS_STRING(key), 32)
+        counts.recent = <uint32_t*>recent.data.as_uints
+        self.banks = []
+        for i in range(BANKS):
+            cells = _zeros("I", counts.lanes * (counts.chutes + 1) * counts.classes)
+            rows, peaks, notes = _zeros("Q", counts.lanes * COLUMNS), _zeros("I", counts.lanes + 1), _zeros("q", sizeof(Notes) // 8)
+            counts.banks[i] = Bank(<uint32_t*>cells.data.as_uints, <uint64_t*>rows.data.as_ulonglongs,
+                                   <uint32_t*>peaks.data.as_uints, <Notes*>notes.data.as_longlongs)
+            self.banks.append((cells, rows, peaks, notes))
+        counts.bank = counts.banks[0]
+        counts.active, counts.ready, counts.spare, self.held = 0, -1, 1, 2
+        totals, by_class = _zeros("Q", counts.lanes * COLUMNS), _zeros("Q", counts.lanes * counts.classes)
+        self.total = <uint64_t*>totals.data.as_ulonglongs
+        self.carrier_total = <uint64_t*>by_class.data.as_ulonglongs
+        self.totals = _view(totals, counts.lanes, COLUMNS)
+        self.carrier_totals = _view(by_class, counts.lanes, counts.classes)
+        self.memory = buckets, recent
+        self.views = []
+
+    def feed(self, Source source not None, bytes octets not None, uint64_t now_ms):
+        """Count what this connection delivered at `now_ms` of a monotonic clock; lines may end in a later chunk."""
+        cdef size_t length = PyBytes_GET_SIZE(octets)
+        cdef const uint8_t* at = <const uint8_t*>PyBytes_AS_STRING(octets)
+        self._enter(source)
+        if length < RELEASE:
+            scan_feed(&self.counts, &source.line, at, length, now_ms)
+            return
+        self.feeding = True
+        with nogil:
+            scan_feed(&self.counts, &source.line, at, length, now_ms)
+        self.feeding = False
+
+    def advance(self, uint64_t now_ms):
+        """Let time pass where nothing was read, so that seconds end."""
+        self._enter(None)
+        scan_advance(&self.counts, now_ms)
+
+    def cut(self, Source source not None):
+        """The connection is gone: the line it had begun will not end."""
+        self._enter(source)
+        tally(&self.counts, source.line.framing.lane, CUT, source.line.held > 0)
+        source.line.held = 0
+        source.line.endless = False
+
+    def finish(self):
+        """End the open second now; True: the next `take` has all that was counted. False: take, and finish again."""
+        self._enter(None)
+        return close_second(&self.counts, self.counts.second)
+
+    cdef int _enter(self, Source source) except -1:
+        if self.feeding:
+            raise RuntimeError("two threads feed one counter")
+        if source is not None and source.line.framing.lane >= self.counts.lanes:
+            raise ValueError(f"lane {source.line.framing.lane} of {self.counts.lanes}")
+        return 0
+
+    def take(self):
+        """What was counted in the seconds that ended since the last `take`; None: no second ended.
+
+        Ends the views of the last snapshot; BufferError while one is in use. Never waits for the feeding thread.
+        """
+        while self.views:
+            self.views[-1].release()
+            self.views.pop()
+        cdef int taken = scan_swap(&self.counts.ready, -1)
+        if taken < 0:
+            return None
+        clean(&self.counts, self.counts.banks[self.held])
+        scan_put(&self.counts.spare, self.held)
+        self.held = taken
+        add_up(&self.counts, self.counts.banks[taken], self.total, self.carrier_total)
+        cells, rows, peaks, notes = self.banks[taken]
+        self.views = [_view(cells, self.counts.lanes, self.counts.chutes + 1, len(self.classes)),
+                      _view(rows, self.counts.lanes, COLUMNS), _view(peaks, self.counts.lanes + 1)]
+        return Snapshot(notes, *self.views)
+
+
+cdef array.array _zeros(str code, Py_ssize_t length):
+    return array.clone(array.array(code), length, zero=True)
+
+
+def _view(numbers, *shape):
+    return memoryview(numbers).toreadonly().cast("B").cast(numbers.typecode, shape)

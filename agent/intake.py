@@ -89,8 +89,8 @@ class Intake:
                 log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
 
     def _count(self, ref: CounterRef, meter: Meter, value: Value | None, at: Instant) -> None:
-        if (value is None) != (ref in self._unreadable):
-            self._tell_readable(ref, readable=value is not None)
+        if value is None or self._unreadable:
+            self._notice(ref, readable=value is not None)
         if value is None:
             return
         for event in meter.advance(int(value), at):
@@ -98,12 +98,12 @@ class Intake:
             if event.kind in SECOND_LOOK:
                 self._hurry(ref.device)
 
-    def _tell_readable(self, ref: CounterRef, *, readable: bool) -> None:
+    def _notice(self, ref: CounterRef, *, readable: bool) -> None:
         """A device that answers with what is no number within the declared limits: said once, not each time."""
-        if readable:
+        if readable and ref in self._unreadable:
             self._unreadable.discard(ref)
             log.event("counter_readable", counter=ref)
-        else:
+        elif not readable and ref not in self._unreadable:
             self._unreadable.add(ref)
             log.warn("counter_unreadable", counter=ref, detail="no number within its limits")
 

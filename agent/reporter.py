@@ -83,7 +83,7 @@ class Reporter:
             self._commit(self._device_states(now))
 
     def report(self, now: Instant) -> None:
-        """Everything a reporting interval owes the bureau. Drawing the loads is most of the work, so it waits for this."""
+        """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
         self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
         messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now)]
         self._reported_s, self._reported = now.boot_s, self._loads

@@ -125,7 +125,7 @@ def broken_promises(image: Image, truth: Truth, promise: Promise, begun: int, ra
     found = dict(spool.read(0, 1 << 20, 1 << 30))
     faults = _wrong_contents(found, truth) + _lost(spool, found, truth, promise)
     faults += _wrong_state(spool, found, truth, promise, begun)
-    faults += _reopening(disk, spool, found, truth, promise, random)
+    faults += _reopening(disk, spool, found, random)
     return faults
 
 
@@ -151,9 +151,7 @@ def _wrong_state(spool: Spool, found: dict[int, bytes], truth: Truth, promise: P
     return [] if spool.state in allowed else [f"state is not the fold of the {held} messages found"]
 
 
-def _reopening(
-    disk: ModelDisk, spool: Spool, found: dict[int, bytes], truth: Truth, promise: Promise, random: Random
-) -> list[str]:
+def _reopening(disk: ModelDisk, spool: Spool, found: dict[int, bytes], random: Random) -> list[str]:
     faults = unbalanced(spool, found)
     fresh = [random.randbytes(20) for _ in range(3)]
     first = spool.commit(fresh, b"after")

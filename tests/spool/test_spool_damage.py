@@ -249,7 +249,7 @@ def test_evidence_of_damage_is_kept_but_bounded() -> None:
 
 
 def test_a_segment_of_another_owner_is_set_aside() -> None:
-    disk, truth = filled(60)
+    disk, _ = filled(60)
     newest = max(disk.now.names)
 
     def refuse(name: str, *, writable: bool = False, plain=disk.open) -> object:

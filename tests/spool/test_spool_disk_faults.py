@@ -1,4 +1,4 @@
-"""The disk refuses: at any operation, for lack of room, read-only, missing or slow; nothing is raised and nothing lies."""
+"""The disk refuses: at any operation, full, read-only, missing or slow; nothing is raised and nothing lies."""
 
 import errno
 import threading

@@ -11,7 +11,7 @@ from agent.uplink.spool.frame import BARE_BYTES, Marks, encode
 from agent.uplink.spool.ring import Entry, Ring
 from agent.uplink.spool.store import Store
 
-HISTORIES = 7
+HISTORIES = 5
 COMMITS = 110
 EIO = 5
 
@@ -104,7 +104,7 @@ def test_the_judge_finds_out_messages_and_state_in_two_transactions(monkeypatch:
         whole(store, entry)
 
     monkeypatch.setattr(Store, "write", halves)
-    assert judge(0, *recorded(0), every=2)[1]
+    assert judge(0, *recorded(0, 60), every=2)[1]
 
 
 def test_the_judge_finds_out_a_spool_that_flushes_again_and_hopes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastpath.checksum import crc32c
 
@@ -116,14 +116,22 @@ def _pack(messages: Sequence[bytes], state: bytes | None) -> tuple[bytes, int]:
 
 def decode_header(octets: bytes, offset: int, stamp: Stamp) -> Header | None:
     """The header at `offset`, or None where there is no whole frame of this segment."""
-    if offset + _HEADER.size > len(octets):
+    fields = _sound_fields(octets, offset, stamp)
+    return Header._make(fields) if fields else None
+
+
+def _sound_fields(octets: bytes, offset: int, stamp: Stamp) -> tuple[Any, ...] | None:
+    body = offset + _HEADER.size
+    if body > len(octets):
         return None
-    header = Header._make(_HEADER.unpack_from(octets, offset))
-    known = header.magic == MAGIC and header.segment == stamp.segment and header.version == VERSION
-    if not known or header.header_crc != crc32c(memoryview(octets)[offset : offset + _CHECKED_BYTES], stamp.salt):
+    fields = _HEADER.unpack_from(octets, offset)
+    magic, segment, version, _, _, count, _, body_bytes, first, acked, dropped, corrupt, _, crc = fields
+    if magic != MAGIC or segment != stamp.segment or version != VERSION:
         return None
-    sound = header.end < MAX_POSITION and header.dropped + header.corrupt <= header.acked <= header.end
-    return header if sound and offset + _HEADER.size + header.body_bytes <= len(octets) else None
+    if crc != crc32c(octets[offset : offset + _CHECKED_BYTES], stamp.salt):
+        return None
+    is_sound = dropped + corrupt <= acked <= first + count < MAX_POSITION and body + body_bytes <= len(octets)
+    return fields if is_sound else None
 
 
 def decode_body(header: Header, frame: bytes, stamp: Stamp) -> tuple[bytes, list[bytes]]:
@@ -199,23 +207,26 @@ def scan(octets: bytes, stamp: Stamp, first: int) -> Scan:
     Frames of the file's earlier life carry another segment number and die on the salt. Where a frame is damaged the
     search goes on at the next good header; the positions between are missing.
     """
-    frames, last, tail, offset, damaged = FrameIndex(), None, 0, 0, []
+    frames, last, tail, offset = FrameIndex(), -1, 0, 0
+    damaged: list[tuple[int, int]] = []
     while True:
-        header = decode_header(octets, offset, stamp)
-        if header is not None and header.first >= first:
+        fields = _sound_fields(octets, offset, stamp)  # not a Header: there may be 65,536 of them
+        if fields is not None and fields[8] >= first:
             if offset != tail:
                 damaged.append((tail, offset))
-            length = padded(header.body_bytes)
-            frames.add(header.first, offset, length)
-            last, first = header, header.end
-            tail = offset = offset + length
+            length = padded(fields[7])
+            frames.add(fields[8], offset, length)
+            first = fields[8] + fields[5]
+            last, offset = offset, offset + length
+            tail = offset
             continue
         offset = _next_header(octets, offset, stamp.segment)
         if offset < 0:
-            lost = _destroyed(octets, tail, stamp.segment, first)
-            if lost:
-                damaged.append((tail, len(octets)))
-            return Scan(frames, last, tail, damaged, first + lost)
+            break
+    lost = _destroyed(octets, tail, stamp.segment, first)
+    if lost:
+        damaged.append((tail, len(octets)))
+    return Scan(frames, decode_header(octets, last, stamp) if last >= 0 else None, tail, damaged, first + lost)
 
 
 def _destroyed(octets: bytes, offset: int, segment: int, first: int) -> int:

@@ -24,7 +24,7 @@ class Sent:
 
 
 class Window:
-    """Messages in flight by packet id, oldest first. Backlog fills at most half: live never queues behind it."""
+    """Messages in flight by packet id, oldest first. Backlog takes half of it: live never queues behind."""
 
     __slots__ = ("_backlog", "_capacity", "_positions", "_sent")
 
@@ -46,7 +46,7 @@ class Window:
 
     @property
     def open_for_backlog(self) -> bool:
-        return self.open and self._backlog < max(1, self._capacity // 2)
+        return self.open and self._backlog < self._capacity - self._capacity // 2
 
     @property
     def records(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import signal
 import socket
@@ -54,7 +55,16 @@ class Broker:
         return self
 
     def _write_files(self) -> None:
-        lines = [f"listener {self.port} 127.0.0.1", "log_type all", "max_inflight_messages 0", *self._options]
+        # Started by root it would become user mosquitto, who may not write here.
+        lines = [
+            f"user {getpass.getuser()}",
+            f"listener {self.port} 127.0.0.1",
+            "log_type all",
+            "max_inflight_messages 0",
+            *self._options,
+        ]
+        if not any("max_inflight_messages" in line for line in lines):
+            lines.append("max_inflight_messages 0")
         lines.append(f"allow_anonymous {'false' if self._users else 'true'}")
         if self._persistence:
             lines += ["persistence true", f"persistence_location {self.directory}/", "autosave_on_changes true"]

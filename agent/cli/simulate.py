@@ -1,13 +1,18 @@
 """Serve every Modbus device of a site's settings, without hardware: counters move like parcels in a working day.
 
-Writes DIR/hubpulse.toml, the same settings with the addresses of the twin, and listens for commands (one JSON
-object a line) on DIR/twin.sock:  echo '{"do": "unplug", "bus": "sorter"}' | socat - DIR/twin.sock
+Writes DIR/hubpulse.toml, the same settings with the addresses of the twin, and listens for commands on
+DIR/twin.sock, one JSON object a line. While it runs, tell it what shall happen:
+
+  hubpulse simulate --at DIR --tell unplug bus=panel
+  hubpulse simulate --at DIR --tell reset device=sorter clean=true
+  hubpulse simulate --at DIR --tell truth
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("site", type=Path, metavar="SITE.toml", help="the settings whose devices are played")
+    parser.add_argument("site", nargs="?", type=Path, metavar="SITE.toml", help="the settings whose devices are played")
     parser.add_argument("--at", type=Path, metavar="DIR", help="where settings, lines and socket go (a temporary one)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same day (1)")
     parser.add_argument("--speed", type=_speed, default=1.0, help="how much faster than the clock the day runs (1)")
@@ -28,11 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frozen", action="store_true", help='no parcel moves until {"do": "go"}')
     parser.add_argument("--broker", type=_broker, metavar="HOST:PORT", help="write this broker instead, without TLS")
     parser.add_argument("--spool", type=Path, metavar="DIR", help="write this spool directory instead")
+    parser.add_argument("--tell", nargs="+", metavar="WORD", help="say a command to the twin that runs in --at")
 
 
 def run(args: argparse.Namespace) -> int:
     from config import ConfigError, load
 
+    if args.tell:
+        return _tell(args.at or Path(), args.tell)
+    if args.site is None:
+        print("hubpulse simulate: name the settings whose devices are played", file=sys.stderr)
+        return 2
     try:
         settings = load(args.site)
     except ConfigError as error:
@@ -46,6 +57,30 @@ def run(args: argparse.Namespace) -> int:
             print(f"hubpulse simulate: {error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _tell(folder: Path, words: list[str]) -> int:
+    from agent.twin.commands import CommandError
+    from agent.twin.control import SOCKET, Remote
+
+    try:
+        with Remote(folder / SOCKET) as twin:
+            print(json.dumps(twin.ask(words[0], **_named(words[1:])), ensure_ascii=False))
+    except (CommandError, OSError) as error:
+        print(f"hubpulse simulate: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _named(pairs: list[str]) -> dict[str, object]:
+    """`name=value` words; a value that is no JSON is a text."""
+    named: dict[str, object] = {}
+    for name, _, value in (pair.partition("=") for pair in pairs):
+        try:
+            named[name] = json.loads(value)
+        except ValueError:
+            named[name] = value
+    return named
 
 
 async def _simulate(args: argparse.Namespace, settings: Settings, folder: Path) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from agent.twin.registers import words
-from agent.twin.site import Scenario
-from config.settings import Point, ValueType, WordOrder
-from drivers.registers import register_decoder
 from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 from twins import playing, read_tcp, site
+
+from agent.twin.registers import words
+from agent.twin.site import Scenario
+from config.settings import Point, Settings, ValueType, WordOrder
+from drivers.registers import register_decoder
 
 ORDERS = get_args(WordOrder)
 COUNTERS = ("u16", "i16", "u32", "i32", "u64", "i64", "bcd16", "bcd32")
@@ -86,7 +88,7 @@ def test_the_registers_rise_by_what_was_counted_and_wrap_at_the_modulus(tmp_path
     (device,) = settings.devices
     with playing(settings, tmp_path, Scenario(speed=20.0, running=False)) as played:
         start = played.raw("d")
-        counted = {name: 0 for name in start}
+        counted = dict.fromkeys(start, 0)
         played.say("go")
         while min(counted.values()) < 20:
             counts = played.say("truth")["truth"]["-"]["induct"]
@@ -152,25 +154,25 @@ def test_a_torn_read_shows_a_carry_half_done_once_and_only_when_asked_for(tmp_pa
 def test_a_clean_reset_comes_right_after_a_read_so_that_nothing_counted_is_lost(tmp_path: Path) -> None:
     settings = site(PLC)
     with playing(settings, tmp_path, Scenario(speed=60.0)) as played, played.dial("b") as wire:
-        device, seen = settings.devices[0], []
+        device, seen, read = settings.devices[0], [], threading.Event()
+        face = played.twin.images["d"].counters["count"]
         for number in range(40):
             if number == 20:
-                face = played.twin.images["d"].counters["count"]
-                played.do(lambda: face.reset_after_read(lambda: None))
+                played.do(lambda: face.reset_after_read(read.set))
             seen.append(read_tcp(wire, device)["count"])
         played.say("freeze")
         seen.append(read_tcp(wire, device)["count"])
         truth = played.say("truth")
-    start = played.twin.images["d"].counters["count"]
+    assert read.is_set()
     assert seen[21] < seen[20]
     assert truth["lost"] == {}
-    assert start.raw == seen[-1]
+    assert face.raw == seen[-1]
     assert seen[20] - first_raw(settings, tmp_path) + seen[-1] == truth["truth"]["-"]["induct"]["d.count"]
 
 
-def first_raw(settings: object, folder: Path) -> int:
+def first_raw(settings: Settings, folder: Path) -> int:
     """Where the counter of the default seed stands before the first parcel."""
-    with playing(settings, folder) as played:  # type: ignore[arg-type]
+    with playing(settings, folder) as played:
         return played.raw("d")["count"]
 
 

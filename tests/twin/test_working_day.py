@@ -6,12 +6,13 @@ from random import Random
 from typing import get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from agent.twin.arrivals import Arrivals, DayKind
 from agent.twin.day import UNASSIGNED, Day
 from agent.twin.flow import CATCH_UP, FULL_YARD, MARGIN
 from config.settings import CounterRef, Line
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 RATE_PER_S = 20.0
 KINDS = st.sampled_from(get_args(DayKind))

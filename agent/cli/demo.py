@@ -1,0 +1,128 @@
+"""A simulated hub, a broker, the agent and what the bureau sees, live. Needs no hardware, leaves nothing behind.
+
+Exit code 0 only when every total that the bureau has rebuilt equals what the twin's devices counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from config.messages import Language, language
+
+if TYPE_CHECKING:
+    from agent.twin.performance import Outcome, Performance
+
+_DEFAULT_JSON_S = 15.0
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_UNITS_S = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+_ENDS = {
+    "en": """\
+{verdict} after {seconds:.0f} s: {counters} counters, {parcels} parcels counted.
+
+Three things to try:
+  1. Your own hub:        hubpulse init > my-hub.toml, then  hubpulse simulate my-hub.toml
+  2. Pull a cable:        run the demo again, and in a second terminal type the line at its foot
+  3. Sale day, tenfold:   hubpulse demo --day peak --speed 10
+(in this source tree say `./dev run` instead of `hubpulse`)""",
+    "zh": """\
+{verdict},历时 {seconds:.0f} 秒:{counters} 个计数器,共计 {parcels} 件。
+
+接下来可以试试:
+  1. 模拟自己的分拨中心:  hubpulse init > my-hub.toml,然后  hubpulse simulate my-hub.toml
+  2. 拔一根线:            再次运行演示,在另一个终端输入屏幕底部的命令
+  3. 大促日,十倍速:      hubpulse demo --day peak --speed 10
+(在源码目录中用 `./dev run` 代替 `hubpulse`)""",
+}
+_VERDICT = {
+    "en": {True: "Equal: the bureau has exactly what the devices counted", False: "DIFFERENT"},
+    "zh": {True: "一致:邮管局的数据与设备计数完全相同", False: "不一致"},
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--for", dest="for_s", type=_duration, metavar="15s", help="end by itself after so long")
+    parser.add_argument("--json", action="store_true", help="say nothing but one JSON object at the end (15 s)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed is another day (1)")
+    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than the clock parcels move (1)")
+    parser.add_argument("--day", choices=("normal", "peak"), default="normal", help="an ordinary day or a sale's")
+    parser.add_argument("--lang", choices=("en", "zh"), default=None, help="the language of the screen")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="write the last screen there")
+
+
+def run(args: argparse.Namespace) -> int:
+    import config
+    from agent.twin.performance import Performance
+    from agent.twin.troupe import ChildError, InterruptedShowError
+
+    site = Path(config.__file__).parent / "examples" / "demo-hub.toml"
+    options = ["--seed", str(args.seed), "--speed", str(args.speed), "--day", args.day]
+    interrupts = _count_interrupts()
+    try:
+        with Performance(site, options, lambda: len(interrupts)) as performance:
+            return _play(performance, args, interrupts)
+    except InterruptedShowError:
+        return 130
+    except ChildError as error:
+        print(f"hubpulse demo: {error}", file=sys.stderr)
+        return 1
+
+
+def _play(performance: Performance, args: argparse.Namespace, interrupts: list[int]) -> int:
+    from agent.clock import boot_seconds
+    from agent.twin.display import show_until
+    from agent.twin.screen import Screen, picture
+
+    lang: Language = args.lang or language(os.environ, sys.stdout.encoding)
+    for_s = args.for_s or (_DEFAULT_JSON_S if args.json else math.inf)
+    performance.begin()
+    screen = Screen(performance.settings, lang, performance.broker, performance.command)
+    end_s = boot_seconds() + for_s
+    last = show_until(
+        performance.now, lambda: bool(interrupts) or boot_seconds() >= end_s, None if args.json else screen
+    )
+    outcome = performance.finish()
+    if args.picture:
+        args.picture.write_text(picture(screen.draw(last)), encoding="utf-8")
+    print(_as_json(outcome) if args.json else _as_text(outcome, lang))
+    return 0 if outcome.equal else 1
+
+
+def _as_json(outcome: Outcome) -> str:
+    return json.dumps(asdict(outcome) | {"equal": outcome.equal}, ensure_ascii=False)
+
+
+def _as_text(outcome: Outcome, lang: Language) -> str:
+    counts = [count for counters in outcome.truth.values() for count in counters.values()]
+    verdict = _VERDICT[lang][outcome.equal]
+    end = _ENDS[lang].format(verdict=verdict, seconds=outcome.seconds, counters=len(counts), parcels=sum(counts))
+    return "\n".join([*outcome.differences(), end])
+
+
+def _count_interrupts() -> list[int]:
+    """A list that grows with each Ctrl-C; nothing is torn out of what it is doing."""
+    seen: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        seen.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, note)
+    return seen
+
+
+def _duration(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError("a duration, like 15s or 2m")
+    return float(found[1]) * _UNITS_S[found[2]]

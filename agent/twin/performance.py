@@ -1,0 +1,165 @@
+"""The course of a demo: the parcels stand still, run, stand still again; then truth and bureau are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from agent.bureau.subscriber import Subscriber
+from agent.clock import boot_seconds
+from agent.twin.control import SOCKET, Remote
+from agent.twin.show import Moment, Totals, bureau_totals, flat, moment
+from agent.twin.troupe import ChildError, InterruptedShowError, Troupe
+from agent.uplink.spool import Spool
+from config import load
+from config.settings import Settings
+
+BASELINE_S = 30.0
+SETTLE_S = 10.0
+"""What the last counts may take from the devices to the bureau."""
+
+_STEP_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the devices counted and what the bureau rebuilt of it, `seconds` after the parcels were let go.
+
+    `spool` are the agent's books after its end: written = acked + held + dropped.
+    """
+
+    truth: Totals
+    bureau: Totals
+    seconds: float
+    broker: str
+    mqtt: str
+    messages: int
+    duplicates: int
+    rejected: int
+    spool: dict[str, int]
+
+    @property
+    def equal(self) -> bool:
+        return self.truth == self.bureau
+
+    def differences(self) -> list[str]:
+        """The counters whose totals differ, with both."""
+        return [
+            f"{line} {name}: truth {count}, bureau {self.bureau[line].get(name)}"
+            for line, counters in self.truth.items()
+            for name, count in counters.items()
+            if self.bureau[line].get(name) != count
+        ]
+
+
+class Performance:
+    """One demo of the hub `site`, in a context that ends everything it started.
+
+    `interrupts` tells how often somebody has asked for the end. Raises InterruptedShowError when that happens
+    before the show, and ChildError when a part of it fails.
+    """
+
+    def __init__(self, site: Path, options: list[str], interrupts: Callable[[], int]) -> None:
+        self._site, self._options, self._interrupts = site, options, interrupts
+        self._troupe = Troupe(lambda: interrupts() > 0)
+        self._bureau: Subscriber | None = None
+        self._remote: Remote | None = None
+        self.settings: Settings
+        self.broker = ""
+        self._began_s = 0.0
+
+    def begin(self) -> None:
+        """Start everything, wait until the bureau has every counter's baseline, and let the parcels go."""
+        self.broker = self._troupe.start_broker()
+        self._troupe.start_twin(self._site, self._options)
+        self.settings = load(self._troupe.settings)
+        self._remote = Remote(self._socket)
+        self._bureau = Subscriber("127.0.0.1", self._troupe.broker_port)
+        self._bureau.start()
+        self._troupe.start_agent()
+        self._wait_for_baselines()
+        self._twin.ask("go")
+        self._began_s = boot_seconds()
+
+    def now(self) -> Moment:
+        """Truth and bureau at this moment."""
+        self._troupe.check()
+        truth, state, site = self._twin.ask("truth"), self._twin.ask("state"), self.settings.site.id
+        at_s = boot_seconds() - self._began_s
+        return self._subscriber.read(lambda view: moment(at_s, self.settings, truth, state, view.site(site)))
+
+    def finish(self) -> Outcome:
+        """Stop the parcels, let what was counted arrive, end the agent, and compare."""
+        seconds = boot_seconds() - self._began_s
+        self._twin.ask("freeze")
+        truth = flat(self._twin.ask("truth")["truth"])
+        until_s, interrupts = boot_seconds() + SETTLE_S, self._interrupts()
+        while self._totals() != truth and boot_seconds() < until_s and self._interrupts() == interrupts:
+            self._subscriber.wait_until(lambda: False, _STEP_S)
+        books = self._books()
+        heard = self._subscriber.totals(self.settings.site.id)
+        return Outcome(
+            truth=truth,
+            bureau=self._totals(),
+            seconds=round(seconds, 1),
+            broker=self.broker,
+            mqtt=self._subscriber.version,
+            messages=heard.messages,
+            duplicates=heard.duplicates,
+            rejected=self._subscriber.rejected,
+            spool=books,
+        )
+
+    @property
+    def command(self) -> str:
+        """What a reader can type to play with the twin."""
+        return f"hubpulse simulate --at {self._troupe.folder} --tell unplug bus=panel"
+
+    def __enter__(self) -> Performance:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._remote is not None:
+            self._remote.close()
+        if self._bureau is not None:
+            self._bureau.stop()
+        self._troupe.__exit__(kind, error, at)
+
+    @property
+    def _socket(self) -> Path:
+        return self._troupe.folder / SOCKET
+
+    @property
+    def _twin(self) -> Remote:
+        assert self._remote is not None
+        return self._remote
+
+    @property
+    def _subscriber(self) -> Subscriber:
+        assert self._bureau is not None
+        return self._bureau
+
+    def _totals(self) -> Totals:
+        site = self.settings.site.id
+        return self._subscriber.read(lambda view: bureau_totals(self.settings, view.site(site)))
+
+    def _wait_for_baselines(self) -> None:
+        wanted = {line.id: {str(ref) for _, ref in line.counters()} for line in self.settings.lines}
+        until_s = boot_seconds() + BASELINE_S
+        while {line: set(counters) for line, counters in self._totals().items()} != wanted:
+            self._troupe.check()
+            if self._interrupts():
+                raise InterruptedShowError
+            if boot_seconds() > until_s:
+                raise ChildError(f"no baseline of every counter within {BASELINE_S:.0f} s")
+            self._subscriber.wait_until(lambda: False, _STEP_S)
+
+    def _books(self) -> dict[str, int]:
+        self._troupe.end_agent()
+        spool = Spool.open(self.settings.spool.directory, self.settings.spool.max_bytes)
+        try:
+            return asdict(spool.books())
+        finally:
+            spool.close()

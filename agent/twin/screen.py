@@ -1,0 +1,175 @@
+"""The demo's screen: tables for a terminal, one plain line for everything else, in English or Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.twin.show import LineShow, Moment
+from config.messages import Language
+from config.settings import Settings
+
+_PICTURE_COLUMNS = 104
+_BAR_CELLS = 16
+_FULL_INDEX = 100.0
+_BUSY, _OVERLOADED = 75.0, 100.0
+
+_WORDS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "line": "line",
+        "in": "in/h",
+        "out": "out/h",
+        "wip": "on sorter",
+        "load": "load index",
+        "trust": "quality",
+        "counter": "counter",
+        "shows": "register",
+        "truth": "truth",
+        "bureau": "bureau",
+        "induct": "induct",
+        "discharge": "discharge",
+        "recirculation": "recirculation",
+        "reject": "reject",
+        "devices": "devices",
+        "uplink": "uplink",
+        "spool": "spool",
+        "connected": "connected",
+        "away": "away",
+        "messages": "{messages} messages, {duplicates} repeated",
+        "books": "{written} written = {acked} acknowledged + {held} held + {dropped} dropped",
+        "hint": "Ctrl-C ends it. Play with it:  {commands}",
+    },
+    "zh": {
+        "line": "线体",
+        "in": "供件/时",
+        "out": "下件/时",
+        "wip": "在线件数",
+        "load": "负荷指数",
+        "trust": "质量",
+        "counter": "计数器",
+        "shows": "寄存器",
+        "truth": "真实值",
+        "bureau": "邮管局",
+        "induct": "供件",
+        "discharge": "落格",
+        "recirculation": "回流",
+        "reject": "异常",
+        "devices": "设备",
+        "uplink": "上行",
+        "spool": "缓存",
+        "connected": "已连接",
+        "away": "未连接",
+        "messages": "{messages} 条消息,重复 {duplicates} 条",
+        "books": "写入 {written} = 已确认 {acked} + 待发 {held} + 丢弃 {dropped}",
+        "hint": "按 Ctrl-C 结束。可另开终端操作:  {commands}",
+    },
+}
+
+
+class Screen:
+    """Draws moments of the site `settings`; `commands` is where a reader can play with the twin."""
+
+    def __init__(self, settings: Settings, lang: Language, broker: str, commands: str) -> None:
+        self._site = settings.site
+        self._lang: Language = lang
+        self._words = _WORDS[lang]
+        self._broker = broker
+        self._commands = commands
+
+    def draw(self, now: Moment) -> RenderableType:
+        """The whole screen."""
+        name = self._site.name_zh if self._lang == "zh" else self._site.name_en
+        head = Text.assemble((f" {name} ", "bold reverse"), f"  {now.at_s:5.1f} s   hubpulse demo")
+        return Group(head, self._lines(now), self._counters(now), *self._foot(now))
+
+    def plain(self, now: Moment) -> str:
+        """One line for a log: truth and bureau of each line's inductions and discharges."""
+        parts = [f"{now.at_s:6.1f} s"]
+        for one in now.lines:
+            pairs = (f"{self._words[role]} {_pair(one, role)}" for role in ("induct", "discharge"))
+            parts.append(f"{one.line.id}: {', '.join(pairs)}")
+        return "  |  ".join([*parts, self._uplink(now)])
+
+    def _lines(self, now: Moment) -> Table:
+        table = _table()
+        for word, justify in (("line", "left"), ("in", "right"), ("out", "right"), ("wip", "right"), ("load", "left")):
+            table.add_column(self._words[word], justify=justify)  # type: ignore[arg-type]
+        table.add_column(self._words["trust"])
+        for one in now.lines:
+            told = one.telemetry
+            figures = [_figure(told.get(field)) for field in ("in_pph", "out_pph", "wip")]
+            table.add_row(self._name(one), *figures, _bar(told.get("load_index")), str(told.get("q", "")))
+        return table
+
+    def _counters(self, now: Moment) -> Table:
+        table = _table()
+        table.add_column(self._words["line"])
+        table.add_column("")
+        table.add_column(self._words["counter"], style="cyan")
+        for word in ("shows", "truth", "bureau"):
+            table.add_column(self._words[word], justify="right")
+        table.add_column("")
+        for one in now.lines:
+            for number, seen in enumerate(one.counters):
+                name = "" if number else self._name(one)
+                same = Text("=", "green") if seen.truth == seen.bureau else Text("…", "yellow")
+                figures = (f"{seen.shown:,}", f"{seen.truth:,}", _figure(seen.bureau))
+                table.add_row(name, self._words[seen.role], seen.name, *figures, same)
+        return table
+
+    def _foot(self, now: Moment) -> list[Text]:
+        devices = Text(f" {self._words['devices']}  ")
+        for device, online in now.devices.items():
+            style = {True: "green", False: "bold red", None: "dim"}[online]
+            devices.append("● " if online else "○ ", style).append(f"{device}  ")
+        uplink = Text(f" {self._words['uplink']}  {self._uplink(now)}")
+        spool = Text(f" {self._words['spool']}  {self._books(now)}")
+        hint = Text(f" {self._words['hint'].format(commands=self._commands)}", "dim")
+        return [devices, uplink, spool, hint]
+
+    def _uplink(self, now: Moment) -> str:
+        told = now.health.get("uplink", {})
+        heard = self._words["messages"].format(messages=now.messages, duplicates=now.duplicates)
+        state = self._words["connected" if told.get("connected", now.messages > 0) else "away"]
+        protocol = f" MQTT {told['protocol']}" if told.get("protocol") else ""
+        return f"{self._broker}{protocol} {state}, {heard}"
+
+    def _books(self, now: Moment) -> str:
+        books = now.health.get("spool")
+        return self._words["books"].format(**books) if books else "…"
+
+    def _name(self, one: LineShow) -> str:
+        return one.line.name_zh if self._lang == "zh" else one.line.name_en
+
+
+def picture(screen: RenderableType) -> str:
+    """The screen as SVG."""
+    console = Console(record=True, width=_PICTURE_COLUMNS, file=StringIO(), force_terminal=True)
+    console.print(screen)
+    return console.export_svg(title="hubpulse demo")
+
+
+def _table() -> Table:
+    return Table(box=None, padding=(0, 1), header_style="bold dim")
+
+
+def _pair(one: LineShow, role: str) -> str:
+    seen = [counter for counter in one.counters if counter.role == role]
+    truth, bureau = sum(counter.truth for counter in seen), sum(counter.bureau or 0 for counter in seen)
+    return f"{truth}={bureau}" if truth == bureau else f"{truth}>{bureau}"
+
+
+def _figure(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else "–"
+
+
+def _bar(index: object) -> Text:
+    if not isinstance(index, int | float):
+        return Text("–", "dim")
+    cells = min(_BAR_CELLS, round(_BAR_CELLS * index / _FULL_INDEX))
+    style = "green" if index < _BUSY else "yellow" if index < _OVERLOADED else "bold red"
+    return Text.assemble(("━" * cells, style), ("─" * (_BAR_CELLS - cells), "dim"), f" {index:.0f}")

@@ -1,0 +1,108 @@
+"""What the demo compares and shows: the twin's truth beside what the bureau has rebuilt, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.bureau.view import SiteView
+from config.settings import Line, Role, Settings
+
+Totals = dict[str, dict[str, int]]
+"""For each line, what each of its counters counted."""
+
+Told = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterShow:
+    """One counter: the number in its registers, what it truly counted, and the bureau's total (None: not heard of)."""
+
+    role: Role
+    name: str
+    shown: int
+    truth: int
+    bureau: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineShow:
+    """One line: its counters, and its latest telemetry as the bureau received it."""
+
+    line: Line
+    counters: tuple[CounterShow, ...]
+    telemetry: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Everything at one moment, `at_s` seconds into the show."""
+
+    at_s: float
+    lines: tuple[LineShow, ...]
+    devices: Mapping[str, bool | None]
+    health: Told
+    messages: int
+    duplicates: int
+
+    @property
+    def truth(self) -> Totals:
+        return {one.line.id: {seen.name: seen.truth for seen in one.counters} for one in self.lines}
+
+    @property
+    def bureau(self) -> Totals:
+        """Counters the bureau has not heard of are left out."""
+        return {
+            one.line.id: {seen.name: seen.bureau for seen in one.counters if seen.bureau is not None}
+            for one in self.lines
+        }
+
+
+def moment(at_s: float, settings: Settings, truth: Told, state: Told, view: SiteView) -> Moment:
+    """The twin's replies `truth` and `state` beside the bureau's view. Call it while no message comes in."""
+    return Moment(
+        at_s=at_s,
+        lines=tuple(_line(line, truth["truth"][line.id], state["devices"], view) for line in settings.lines),
+        devices={device.id: _online(view, device.id) for device in settings.devices},
+        health=view.latest.get("health", {}),
+        messages=view.totals.messages,
+        duplicates=view.totals.duplicates,
+    )
+
+
+def bureau_totals(settings: Settings, view: SiteView) -> Totals:
+    """What the bureau has rebuilt of the counters it has heard of."""
+    known = set(view.totals.counters)
+    return {
+        line.id: {str(ref): view.totals.counted(str(ref)).total for _, ref in line.counters() if str(ref) in known}
+        for line in settings.lines
+    }
+
+
+def flat(truth: Told) -> Totals:
+    """The twin's truth without the roles."""
+    return {
+        line: {name: count for counters in roles.values() for name, count in counters.items()}
+        for line, roles in truth.items()
+    }
+
+
+def _line(line: Line, truth: Mapping[Role, Mapping[str, int]], devices: Told, view: SiteView) -> LineShow:
+    known = set(view.totals.counters)
+    counters = tuple(
+        CounterShow(
+            role,
+            str(ref),
+            devices[ref.device]["counters"][ref.point],
+            truth[role][str(ref)],
+            view.totals.counted(str(ref)).total if str(ref) in known else None,
+        )
+        for role, ref in line.counters()
+    )
+    return LineShow(line, counters, view.latest.get(f"line/{line.id}/telemetry", {}))
+
+
+def _online(view: SiteView, device: str) -> bool | None:
+    online = view.latest.get(f"dev/{device}/state", {}).get("online")
+    return online if isinstance(online, bool) else None

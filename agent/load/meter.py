@@ -87,6 +87,7 @@ class Meter:
         "_latency_s",
         "_modulus",
         "_rate",
+        "_suspect_feasible",
         "_suspect_raw",
         "_suspect_s",
         "_unseen",
@@ -123,6 +124,7 @@ class Meter:
         self._unseen = 0
         self.refused_s: float | None = None
         self._agreeing = 0
+        self._suspect_feasible = False
         self._suspect_raw = 0
         self._suspect_s = 0.0
         self.breaks = 0
@@ -197,11 +199,11 @@ class Meter:
         """A fall, a leap, or a sample after so long a silence that nothing can be called a leap: ask again."""
         bound = self._within(LONGEST_SILENCE_S) if cap is None else cap
         feasible = min(raw, (raw - self.raw) % self._modulus) <= bound
-        follows = self._agreeing > 0 and self._follows_suspect(raw, at)
+        follows = self._agreeing > 0 and feasible == self._suspect_feasible and self._follows_suspect(raw, at)
         self._agreeing = self._agreeing + 1 if follows else 1
         if self._agreeing >= (2 if feasible else self.rule.agree):
             return self._settle(raw, at, cap) if feasible else self._replace(raw, at)
-        self._suspect_raw, self._suspect_s = raw, at.boot_s
+        self._suspect_raw, self._suspect_s, self._suspect_feasible = raw, at.boot_s, feasible
         return self._refuse(
             "doubt" if feasible else "garbage", at, f"{raw} after {self.raw}, at most {cap} more can be true"
         )

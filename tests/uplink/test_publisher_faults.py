@@ -111,21 +111,26 @@ def birth_sids(proxy: MqttProxy) -> list[int]:
     return [json.loads(one.body[one.body.index(b"{") :])["sid"] for _, one in proxy.published if one.topic == STATUS]
 
 
-def test_a_broker_killed_and_restarted_in_mid_flight_loses_nothing(tmp_path: Path) -> None:
-    with (
-        Broker(tmp_path / "broker", persistence=True) as broker,
-        Subscriber("127.0.0.1", broker.port, client_id="bureau") as bureau,
-        Rig(tmp_path, broker.port) as rig,
-    ):
+def test_a_broker_killed_and_restarted_in_mid_flight_costs_no_count(tmp_path: Path, broker: Broker) -> None:
+    with Subscriber("127.0.0.1", broker.port) as bureau, Rig(tmp_path, broker.port) as rig:
         for _ in range(2):
+            assert heals(rig, bureau)
             rig.commit(400)
             assert bureau.wait_until(lambda: total(bureau) > rig.seq - 400, 10)
             broker.kill()
             rig.commit(100)
             broker.start()
         assert rig.drained()
+        assert heals(rig, bureau)
+
+
+def heals(rig: Rig, bureau: Subscriber) -> bool:
+    """What the broker acknowledged and then forgot stands in the next message that the bureau is there to hear."""
+    for _ in range(20):
         rig.commit()
-        assert bureau.wait_until(lambda: total(bureau) == rig.seq, 20)
+        if bureau.wait_until(lambda: total(bureau) == rig.seq, 1):
+            return True
+    return False
 
 
 def test_without_a_broker_messages_are_kept_and_sent_when_it_comes(tmp_path: Path) -> None:

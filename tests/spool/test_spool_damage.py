@@ -216,6 +216,7 @@ def test_a_newer_formats_files_and_foreign_files_are_left_as_they_are(tmp_path: 
         "v2-00000007-0000000000000009-00000001.segment": b"a later release wrote this",
         "README": b"who put this here",
         "v1-zz.segment": b"",
+        "notes.tmp": b"not ours either",
         "sub": None,
     }
     for name, content in foreign.items():

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agent.uplink.spool.disk import Disk, File
-from agent.uplink.spool.frame import (
-    BARE_BYTES,
-    DamagedFrameError,
-    FrameIndex,
-    Marks,
-    Scan,
-    decode_body,
-    decode_header,
-    encode,
-)
+from agent.uplink.spool.frame import BARE_BYTES, FrameIndex, Marks, encode
 from agent.uplink.spool.quarantine import Quarantine
+from agent.uplink.spool.recovery import UNFINISHED, Found, recover, set_aside, survey
 from agent.uplink.spool.segment import MAX_SEGMENT_BYTES, Segment, SegmentName
 
-_UNFINISHED = ".tmp"
 _ZEROS = bytes(256 << 10)
 
 
@@ -31,15 +22,6 @@ class Entry(NamedTuple):
     first: int
     messages: Sequence[bytes]
     state: bytes
-
-
-class Found(NamedTuple):
-    """What the directory remembers. `lost` are positions known at once to be unreadable."""
-
-    end: int
-    marks: Marks
-    state: bytes
-    lost: list[tuple[int, int]]
 
 
 class Ring:
@@ -63,92 +45,25 @@ class Ring:
     # --- at start ---
 
     def load(self) -> Found:
-        """Read the newest segment, the others by their names; no bytes make this fail, only the disk itself can."""
-        self.fault = None
-        names = self._survey()
-        candidates = [Segment(name, size) for name, size in names]
-        claimed = 0
-        while candidates:
-            newest = candidates.pop()
-            try:
-                found, octets = newest.scan(self._disk)
-            except PermissionError:
-                claimed = max(claimed, newest.name.first)
-                self._set_aside(str(newest.name))
-                continue
-            if found.last is not None:
-                self.segments = (*self._in_order(candidates, newest.name.first), newest)
-                return self._recover(newest, found, octets, claimed)
-            # Either a crash came between the renaming and the first frame, or every frame is destroyed: no position
-            # that may have been given out is given out again.
-            claimed = max(claimed, newest.name.first)
-            self._spares.append(newest)
-        return Found(claimed, Marks(0, 0, 0), b"", [(0, claimed)])
+        """Take up what the directory holds."""
+        found = recover(self._disk, self.quarantine)
+        self.segments, self._spares = found.segments, found.spares
+        self._number(segment.name for segment in (*found.segments, *found.spares))
+        self._take_up(found.tail)
+        return found
 
-    def _survey(self) -> list[tuple[SegmentName, int]]:
-        sizes = self._disk.sizes()
-        for text in sizes:
-            if text.endswith(_UNFINISHED):
-                with contextlib.suppress(OSError):
-                    self._disk.remove(text)
-        self.quarantine.load(sizes)
-        self._spares = []
-        named = ((SegmentName.parse(text), size) for text, size in sizes.items())
-        names = sorted(((name, size) for name, size in named if name), key=lambda item: (item[0].number, item[0].first))
-        self._next_number = max((name.number for name, _ in names), default=0) + 1
-        return names
+    def _number(self, names: Iterable[SegmentName]) -> None:
+        self._next_number = max([self._next_number, *(name.number + 1 for name in names)])
 
-    def _in_order(self, older: list[Segment], end: int) -> list[Segment]:
-        """The segments that hold positions below `end`; one that a later segment covers whole is void."""
-        kept: list[Segment] = []
-        for segment in reversed(older):
-            if segment.name.first < end:
-                kept.insert(0, segment)
-                end = segment.name.first
-            else:
-                self._spares.append(segment)
-        return kept
-
-    def _recover(self, newest: Segment, found: Scan, octets: bytes, claimed: int) -> Found:
-        last = found.last
-        assert last is not None
-        newest.index = found.frames
-        for start, end in found.damaged:
-            self.quarantine.keep(newest.name, start, octets[start:end])
-        state, lost = self._last_state(newest, found.frames, octets, last.end)
-        later = newest
-        for segment in reversed(self.segments[:-1]):
-            if state is not None:
-                break
-            older, octets = segment.scan(self._disk)
-            state, more = self._last_state(segment, older.frames, octets, later.name.first)
-            lost, later = lost + more, segment
-        end = max(found.end, claimed)
-        self._take_up(newest, found.tail)
-        return Found(end, last.marks, state or b"", [*lost, (last.end, end)])
-
-    @staticmethod
-    def _last_state(
-        segment: Segment, frames: FrameIndex, octets: bytes, end: int
-    ) -> tuple[bytes | None, list[tuple[int, int]]]:
-        """The state of the last whole commit below `end`, and the positions of the damaged ones after it."""
-        lost: list[tuple[int, int]] = []
-        for offset, length in zip(reversed(frames.offsets), reversed(frames.lengths), strict=True):
-            header = decode_header(octets, offset, segment.name.stamp)
-            if header is None or header.end > end or not header.carries_state:
-                continue
-            try:
-                return decode_body(header, octets[offset : offset + length], segment.name.stamp)[0], lost
-            except DamagedFrameError:
-                lost.append((header.first, header.end))
-        return None, lost
-
-    def _take_up(self, newest: Segment, tail: int) -> None:
+    def _take_up(self, tail: int) -> None:
         """Go on in the newest segment. What was read may be in the page cache only (a kill), hence the sync first."""
         self.abandon()
+        self.fault = None
+        if not self.segments:
+            return
         file = None
         try:
-            file = self._disk.open(str(newest.name), writable=True)
+            file = self._disk.open(str(self.segments[-1].name), writable=True)
             file.sync()
         except OSError as error:
             self.fault = error
@@ -160,15 +75,12 @@ class Ring:
     def refresh(self) -> None:
         """After the directory was away: forget segments that did not come back, set others' segments aside."""
         spares = [segment.name for segment in self._spares]
-        present = dict(self._survey())
+        present = survey(self._disk, self.quarantine)
+        self._number(present)
         self.segments = tuple(segment for segment in self.segments if segment.name in present)
         self._spares = [Segment(name, size) for name, size in present.items() if name in spares]
-        known = {segment.name for segment in (*self.segments, *self._spares)}
-        for name in present.keys() - known:
-            self._set_aside(str(name))
-
-    def _set_aside(self, text: str) -> None:
-        self._disk.rename(text, f"{text}.aside")
+        for name in present.keys() - {segment.name for segment in (*self.segments, *self._spares)}:
+            set_aside(self._disk, name)
 
     # --- writing ---
 
@@ -209,7 +121,7 @@ class Ring:
 
     def probe(self) -> None:
         """Raise OSError where names cannot be made durable, before anything is given up for a new segment."""
-        name = f"probe-{secrets.token_hex(4)}{_UNFINISHED}"
+        name = f"probe-{secrets.token_hex(4)}{UNFINISHED}"
         self._disk.create(name).close()
         self._disk.sync()
         self._disk.remove(name)
@@ -265,7 +177,7 @@ class Ring:
 
     def _fill(self, name: str) -> None:
         """A file of zeros under a passing name: later writes change data only, and a torn start leaves no segment."""
-        unfinished = f"{name}{_UNFINISHED}"
+        unfinished = f"{name}{UNFINISHED}"
         file = self._disk.create(unfinished)
         try:
             for offset in range(0, self._segment_bytes, len(_ZEROS)):

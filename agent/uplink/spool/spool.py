@@ -12,7 +12,8 @@ from agent.clock import boot_seconds
 from agent.uplink.spool.disk import CardDisk, Disk, SpoolLockedError
 from agent.uplink.spool.ledger import Books, Ledger
 from agent.uplink.spool.reader import Reader
-from agent.uplink.spool.ring import Entry, Found, Ring
+from agent.uplink.spool.recovery import Found
+from agent.uplink.spool.ring import Entry, Ring
 from agent.uplink.spool.segment import MAX_SEGMENT_BYTES
 from agent.uplink.spool.store import Store
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import termios
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import serial
@@ -42,6 +43,8 @@ class SerialPort:
             self._device = _opened(bus)
         except (OSError, ValueError) as fault:  # SerialException is an OSError
             raise LinkError(_reason(fault)) from fault
+        except termios.error as fault:
+            raise LinkError(f"the port cannot be set to {bus.baud} baud, parity {bus.parity}") from fault
         self._fd: int = self._device.fileno()
         self._waiter = waiter
 
@@ -92,7 +95,7 @@ def _opened(bus: SerialBus) -> serial.Serial:
     device = serial.Serial(
         bus.port,
         bus.baud,
-        parity=_PARITY[bus.parity],
+        parity=_PARITY["none" if _is_pseudo(bus.port) else bus.parity],
         stopbits=_STOP_BITS[bus.stop_bits],
         timeout=0,
         exclusive=True,
@@ -106,6 +109,11 @@ def _opened(bus: SerialBus) -> serial.Serial:
         device.close()
         raise
     return device
+
+
+def _is_pseudo(port: str) -> bool:
+    """A pseudo-terminal has no parity, and refuses it (EINVAL) whenever that is the only setting left to change."""
+    return Path(port).resolve().is_relative_to("/dev/pts")
 
 
 def _tell_empty_from_gone(fd: int) -> None:

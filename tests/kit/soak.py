@@ -1,0 +1,235 @@
+"""A site under faults: broker stopped, agent killed, lines unplugged, counters reset; the bureau's totals must be true.
+
+Everything is real: the twin's devices on TCP and a PTY, the agent as a process of its own, mosquitto, a subscriber.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from broker import Broker
+
+import config
+from agent.bureau.subscriber import Subscriber
+from agent.load.reckoning import Reckoning
+from agent.twin.control import SOCKET, Remote
+from agent.uplink.spool import Spool
+
+SITE = Path(config.__file__).parent / "examples" / "demo-hub.toml"
+SITE_ID = "gz-baiyun"
+SERIAL_BUS = "panel"
+RESET_DEVICE = "odd-shapes"
+SETTLE_S = 90.0
+START_S = 30.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A counter whose total is not what its device counted."""
+
+    counter: str
+    truth: int
+    lost: int
+    bureau: Reckoning
+
+
+@dataclass
+class Verdict:
+    """What came out. `lost` is what a reset took before any read could see it: no reader can know that."""
+
+    seconds: float
+    faults: list[str] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    outside: list[Difference] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
+    books: dict[str, int] = field(default_factory=dict)
+    wraps: int = 0
+    resets: int = 0
+    online: bool | None = None
+
+    @property
+    def good(self) -> bool:
+        return bool(self.counters) and not self.differences and not self.outside and self.books["residual"] == 0
+
+
+class Site:
+    """The processes of one simulated site."""
+
+    def __init__(self, folder: Path, broker: Broker, stack: ExitStack, seed: int) -> None:
+        self.folder = folder
+        self.broker = broker
+        self._log = stack.enter_context((folder / "agent.log").open("ab"))
+        words = ["simulate", SITE, "--at", folder, "--frozen", "--seed", seed, "--spool", folder / "spool"]
+        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
+        self.twin = stack.enter_context(Remote(folder / SOCKET))
+        self.agent = self._start()
+        stack.callback(self.stop)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
+        return subprocess.Popen(words, stderr=self._log)
+
+    def kill(self) -> None:
+        """As a power cut is to a process; it starts again at once, as systemd would."""
+        self.agent.kill()
+        self.agent.wait()
+        self.agent = self._start()
+
+    def stop(self) -> None:
+        """As `systemctl stop`."""
+        if self.agent.poll() is None:
+            self.agent.send_signal(signal.SIGTERM)
+        self.agent.wait(timeout=10)
+
+
+@contextmanager
+def process(words: list[object], ready: str) -> Iterator[subprocess.Popen[str]]:
+    """A verb of hubpulse as a process, from its line beginning with `ready` on."""
+    command = [sys.executable, "-m", "agent", *(str(word) for word in words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        try:
+            if not any(line.startswith(ready) for line in running.stdout):
+                raise RuntimeError(f"{words[0]} did not become ready")
+            yield running
+        finally:
+            running.terminate()
+
+
+def soak(
+    seconds: float,
+    seed: int,
+    *,
+    kills: int = 5,
+    outages: int = 2,
+    say: Callable[[str], None] = print,
+    keep: Path | None = None,
+) -> Verdict:
+    """Run a site for `seconds` under seeded faults and compare the bureau's totals with the devices' truth.
+
+    Everything happens in a temporary directory, or in `keep`, which stays.
+    """
+    verdict = Verdict(seconds)
+    with ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hubpulse-soak-")))
+        broker = Broker(folder / "broker").start()
+        stack.callback(broker.stop)
+        site = Site(folder, broker, stack, seed)
+        bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
+        truth = dict.fromkeys(counters_of(site.twin), 0)
+        if not bureau.wait_until(lambda: set(bureau.totals(SITE_ID).counters) == set(truth), START_S):
+            raise RuntimeError("the agent did not report every counter")
+        site.twin.ask("go")
+        for at_s, name, act in plan(site, random.Random(seed), seconds, kills, outages):
+            time.sleep(max(0.0, at_s - time.monotonic()))
+            say(f"{name}")
+            verdict.faults.append(name)
+            act()
+        site.twin.ask("freeze")
+        compare(site, bureau, verdict)
+        site.stop()
+        bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, 5.0)
+        verdict.online = bureau.read(lambda view: view.site(SITE_ID).online)
+    return verdict
+
+
+def plan(
+    site: Site, chance: random.Random, seconds: float, kills: int, outages: int
+) -> list[tuple[float, str, Callable[[], None]]]:
+    """What happens when: kills anywhere, outages of a tenth of the time, one unplugging, one reset left in peace."""
+    start_s, twin, broker = time.monotonic(), site.twin, site.broker
+    reset_s = 0.5 * seconds
+    events: list[tuple[float, str, Callable[[], None]]] = [
+        (reset_s, f"reset {RESET_DEVICE}", lambda: twin.ask("reset", device=RESET_DEVICE, clean=True) and None),
+        (0.15 * seconds, f"unplug {SERIAL_BUS}", lambda: twin.ask("unplug", bus=SERIAL_BUS) and None),
+        (0.22 * seconds, f"plug {SERIAL_BUS}", lambda: twin.ask("plug", bus=SERIAL_BUS) and None),
+        (seconds, "end", lambda: None),
+    ]
+    for n in range(outages):
+        down_s = (0.28 + 0.4 * n) * seconds
+        events += [(down_s, "broker stopped", broker.stop), (down_s + 0.1 * seconds, "broker back", start(broker))]
+    for _ in range(kills):
+        kill_s = chance.uniform(0.05, 0.95) * seconds
+        while abs(kill_s - reset_s) < 5.0:
+            kill_s = chance.uniform(0.05, 0.95) * seconds
+        events.append((kill_s, "agent killed", site.kill))
+    return [(start_s + at_s, name, act) for at_s, name, act in sorted(events, key=lambda event: event[0])]
+
+
+def start(broker: Broker) -> Callable[[], None]:
+    return lambda: broker.start() and None
+
+
+def counters_of(twin: Remote) -> dict[str, int]:
+    """Every counter of every line, as its device counted since the twin began."""
+    truth = twin.ask("truth")["truth"]
+    return {name: count for roles in truth.values() for counts in roles.values() for name, count in counts.items()}
+
+
+def compare(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
+    """Wait until the bureau's totals are the truth, or until it is clear that they will not be."""
+    truth, lost = counters_of(site.twin), site.twin.ask("truth")["lost"]
+    totals = bureau.totals(SITE_ID)
+
+    def equal() -> bool:
+        return all(totals.counted(name).total == count - lost.get(name, 0) for name, count in truth.items())
+
+    bureau.wait_until(equal, SETTLE_S)
+    found = bureau.read(lambda _: {name: totals.counted(name) for name in truth})
+    verdict.counters, verdict.lost = truth, lost
+    for name, count in truth.items():
+        difference = Difference(name, count, lost.get(name, 0), found[name])
+        if found[name].total != count - lost.get(name, 0):
+            verdict.differences.append(difference)
+        if not (found[name].lo <= count and (found[name].hi is None or count <= found[name].hi)):
+            verdict.outside.append(difference)
+    site.stop()
+    events = (site.folder / "agent.log").read_text(errors="replace")
+    verdict.wraps, verdict.resets = events.count(" counter_wrap "), events.count(" counter_reset ")
+    verdict.books = books(site.folder / "spool")
+
+
+def books(directory: Path) -> dict[str, int]:
+    """The spool's books after the agent has ended."""
+    spool = Spool.open(directory, 16 << 20)
+    try:
+        found = spool.books()
+        return {**asdict(found), "residual": found.residual}
+    finally:
+        spool.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="leave logs, spool and settings in this new directory")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    started_s = time.monotonic()
+    if args.keep:
+        args.keep.mkdir(parents=True)
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started_s:7.1f} s  {text}", file=sys.stderr, flush=True)
+
+    verdict = soak(60 * args.minutes, args.seed, say=say, keep=args.keep)
+    found = {**asdict(verdict), "good": verdict.good}
+    print(json.dumps(found, indent=1) if args.json else "\n".join(f"{key}: {value}" for key, value in found.items()))
+    return 0 if verdict.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""A whole site for half a minute: real devices, wires, agent, broker and bureau, and faults at each of them."""
+
+from __future__ import annotations
+
+from soak import soak
+
+
+def test_through_kills_outages_an_unplugged_line_wraps_and_a_reset_every_total_at_the_bureau_is_the_devices_truth() -> (
+    None
+):
+    said: list[str] = []
+    verdict = soak(24.0, seed=20261123, kills=3, outages=2, say=said.append)
+    assert verdict.differences == []
+    assert verdict.outside == []
+    assert min(verdict.counters.values()) >= 0
+    assert sum(verdict.counters.values()) > 50
+    assert verdict.wraps >= 1
+    assert verdict.resets >= 1
+    assert verdict.books["residual"] == 0
+    assert verdict.online is False
+    assert said.count("agent killed") == 3

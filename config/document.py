@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 from config import spans
 from config.faults import Ledger, Place, Source, Word
-from config.spans import Key, Keys, Statement, Trouble, Value
+from config.statements import Key, Keys, Statement, Trouble, Value
 
 MOST_BROKEN = 50
 """Unreadable statements after which the rest of a file is not looked at."""
 
 _BARE_WORD = re.compile(r"[^\W\d][\w./:@-]*")
 _BOOLEANS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+_HEADER_IS_CLEAR = ("E2110", "E2111")  # only the bracket is missing, or something follows it
 _WHERE = re.compile(r" \(at line (\d+), column (\d+)\)$| \(at end of document\)$")
 
 Origin = Literal["value", "implied", "header", "dotted"]
@@ -84,7 +85,8 @@ class _Reader:
 
     def _open(self, statement: Statement) -> None:
         self.section += 1
-        opened = self._descend(statement.keys, statement.kind == "array_header") if statement.keys else None
+        readable = statement.trouble is None or statement.trouble.code in _HEADER_IS_CLEAR
+        opened = self._descend(statement.keys, statement.kind == "array_header") if readable else None
         if opened is None:
             self.root.damaged = True
         self.table = opened or Node(

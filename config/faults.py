@@ -15,9 +15,8 @@ LIMIT = 200
 """Faults kept of one run; more help nobody."""
 
 _SHOWN_COLUMNS = 120
-_SECRET = re.compile(
-    r"""((?:^|[\s{,."'])["'“]?(?:password|passwd|passphrase|secret|token|密码|口令)["'”]?\s*[=＝:：]).*""", re.I
-)
+_SECRET_KEY = r"(?!password_(?:file|credential)\b)[\w-]*(?:passw|passphrase|secret|token|密码|口令)[\w-]*"  # noqa: S105 - a pattern
+_SECRET = re.compile(rf"""((?:^|[\s{{,."'“]){_SECRET_KEY}["'”]?\s*[=＝:：]).*""", re.I)
 _LOGIN_IN_ADDRESS = re.compile(r"://[^/@\s]*@")
 _RED, _CYAN, _PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 
@@ -41,10 +40,10 @@ class Source:
         return line, offset - self.starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """The text of a line, with secrets hidden."""
+        """The text of a line."""
         start = self.starts[number - 1]
         end = self.text.find("\n", start)
-        return hide_secrets(self.text[start : len(self.text) if end < 0 else end])
+        return self.text[start : len(self.text) if end < 0 else end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +125,27 @@ class Ledger:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, int, int], Fault] = {}
+        self._lines: dict[tuple[str, int], tuple[str, str]] = {}
 
     def add(self, code: str, place: Place, **parameters: object) -> None:
         """Note fault `code` at `place`."""
         if self.full:
             return
         line, column = place.source.position(place.start)
-        text = place.source.line(line)
+        written, text = self._line(place.source, line)
         width = max(1, min(place.end, place.start + len(text) - column + 1) - place.start)
         key = (code, place.source.name, place.start, place.end)
-        fault = Fault(code, place.source.name, line, column, column + width, text, parameters)
+        told = {name: _without_secret(value, written, text) for name, value in parameters.items()}
+        fault = Fault(code, place.source.name, line, column, column + width, text, told)
         self._found.setdefault(key, fault)
+
+    def _line(self, source: Source, number: int) -> tuple[str, str]:
+        """The line as written, and as it may be shown."""
+        key = source.name, number
+        if key not in self._lines:
+            written = source.line(number)
+            self._lines[key] = written, hide_secrets(written)
+        return self._lines[key]
 
     def told(self, code: str, place: Place) -> bool:
         """Whether fault `code` was noted for what ends where `place` ends."""
@@ -166,16 +175,34 @@ def hide_secrets(line: str) -> str:
     return _LOGIN_IN_ADDRESS.sub("://***@", _SECRET.sub(r"\1 ***", line))
 
 
+def is_secret(key: str) -> bool:
+    """Whether a key of that name would hold a secret."""
+    return re.fullmatch(_SECRET_KEY, key, re.I) is not None
+
+
+def _without_secret(value: object, written: str, shown: str) -> object:
+    if not isinstance(value, str) or isinstance(value, Word):
+        return value
+    return "***" if written != shown and value not in shown else value
+
+
 def drawing(line: str, column: int, end_column: int) -> tuple[str, str]:
-    """`line` as a terminal can show it, and the row of carets below; full-width characters take two columns."""
-    shown = "".join(one if one.isprintable() or one == "\t" else "·" for one in line)
-    before, under, after = shown[: column - 1], shown[column - 1 : end_column - 1], shown[end_column - 1 :]
-    if len(shown) > _SHOWN_COLUMNS:
+    """`line` as a terminal can show it, and the row of carets below; full-width characters take two columns.
+
+    Of a long line only what surrounds the carets.
+    """
+    before, under, after = line[: column - 1], line[column - 1 : end_column - 1], line[end_column - 1 :]
+    if len(line) > _SHOWN_COLUMNS:
         before = before if len(before) <= 40 else "…" + before[-39:]
         under = under if len(under) <= 40 else under[:39] + "…"
         after = after if len(after) <= 40 else after[:39] + "…"
+    before, under, after = _shown(before), _shown(under), _shown(after)
     pad = "".join("\t" if one == "\t" else " " * columns(one) for one in before)
     return before + under + after, pad + "^" * max(1, columns(under))
+
+
+def _shown(text: str) -> str:
+    return "".join(one if one.isprintable() or one == "\t" else "·" for one in text)
 
 
 def columns(text: str) -> int:

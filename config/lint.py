@@ -35,6 +35,7 @@ _MIXED = re.compile(
     rf"|(?P<wrong>{_WRONG})"
 )
 _WRONG_QUOTE = re.compile(f"[{_DOUBLE}{_SINGLE}]")
+_MAYBE_ZEROS = re.compile(r"[=,\[\s][+-]?0[0-9_]")
 _LEADING_ZEROS = re.compile(r"([+-]?)(0[0_]*)(?=[0-9])[0-9_]*(?:\.[0-9_]+)?(?:[eE][+-]?[0-9_]+)?")
 
 Span = tuple[int, int]
@@ -53,9 +54,10 @@ def decode(name: str, raw: bytes, ledger: Ledger) -> Source:
 def _sniff(raw: bytes) -> tuple[str | None, str]:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "E2013", raw.decode("utf-16", "replace")
-    for encoding in ("utf-16-le", "utf-16-be"):
-        if raw[:64].count(0) * 3 > len(raw[:64]) and "\0" not in (text := raw.decode(encoding, "replace"))[:32]:
-            return "E2013", text
+    first = raw[:64]
+    if 3 * first.count(0) > len(first):  # every other byte of Latin text
+        high_byte_first = first[0::2].count(0) > first[1::2].count(0)
+        return "E2013", raw.decode("utf-16-be" if high_byte_first else "utf-16-le", "replace")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -93,6 +95,8 @@ def _without_full_width(source: Source, ledger: Ledger) -> str:
 
 
 def _note_full_width(source: Source, wrong: list[Span], repaired: str, ledger: Ledger) -> None:
+    if ledger.full:
+        return
     found = dict.fromkeys(one for start, end in wrong for one in source.text[start:end] if ord(one) in _REPAIR)
     ledger.add(
         "E2101",
@@ -119,14 +123,15 @@ def _wrong_spans(text: str) -> list[Span]:
         at = found.end()
         if found.lastgroup == "whole":
             continue
+        if found.lastgroup == "wrong" and not _WRONG_QUOTE.match(found.group()):
+            wrong.append(found.span())
+            continue
         start, end = _line_around(text, found.start())
-        if _WRONG_QUOTE.search(text, start if found.lastgroup == "open" else found.start(), at):
+        if _WRONG_QUOTE.search(text, start, at):
             while wrong and wrong[-1][0] >= start:
                 wrong.pop()
             wrong += _mixed_spans(text, start, end)
             at = end
-        elif found.lastgroup == "wrong":
-            wrong.append(found.span())
     return wrong
 
 
@@ -147,7 +152,7 @@ def _line_around(text: str, offset: int) -> Span:
 
 def _without_leading_zeros(source: Source, text: str, ledger: Ledger) -> str:
     pieces, done = list[str](), 0
-    for statement in spans.scan(text):
+    for statement in spans.scan(text) if _MAYBE_ZEROS.search(text) else ():
         for scalar in statement.value.scalars() if statement.value else ():
             found = _LEADING_ZEROS.fullmatch(text, scalar.start, scalar.end)
             if found is None or ledger.full:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ Transport = Literal["tcp", "rtu"]
 PACKAGED = Path(__file__).parent / "profiles"
 BAUDS = (1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 76800, 115200, 230400, 460800, 921600)
 PARITIES: tuple[Parity, ...] = get_args(Parity)
+_NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}")  # so it cannot lead out of its folder
 _TRUSTS: tuple[Trust, ...] = get_args(Trust)
 _TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
@@ -82,7 +84,8 @@ class Library:
         return self._known[name]
 
     def _read(self, name: str, place: Place) -> Profile | None:
-        found = [path for folder in (*self._folders, PACKAGED) if (path := folder / f"{name}.toml").is_file()]
+        folders = (*self._folders, PACKAGED) if _NAME.fullmatch(name) else ()
+        found = [path for folder in folders if (path := folder / f"{name}.toml").is_file()]
         if not found:
             self._missing(name, place)
             return None

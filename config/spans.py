@@ -5,79 +5,28 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+
+from config.statements import Key, Keys, Kind, Statement, Trouble, Value
 
 DEEPEST = 16
 """Levels of nesting and parts of a dotted key; a site needs four."""
+
+MOST_VALUES = 50_000
+"""Values of one file; a site with two hundred devices and all their points written out has twenty thousand."""
 
 _SPACE = re.compile(r"[ \t]*")
 _GAP = re.compile(r"(?:[ \t\n]++|#[^\x00-\x08\x0a-\x1f\x7f]*+)*+")
 _COMMENT = re.compile(r"#[^\x00-\x08\x0a-\x1f\x7f]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
-_NO_CONTROL = re.compile(r"(?![\x00-\x08\x0b-\x1f\x7f])")
 _BARE_KEY = re.compile(r"(?:[A-Za-z0-9_-]|[^\x00-\x7f\s\u3000])+")
 _BASIC = re.compile(r'"(?:\\.|[^"\\\n])*+"')
 _LITERAL = re.compile(r"'[^'\n]*'")
 _LONG_BASIC = re.compile(r'"""(?:[^"\\]++|\\.|"(?!""))*+"""(?:"{0,2})', re.S)
 _LONG_LITERAL = re.compile(r"'''(?:[^']++|'(?!''))*+'''(?:'{0,2})")
-_WORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\[\]{}#=\"']+|[^\s,\[\]{}#=\"']+")
+_WORD = re.compile(r"(?:\d{4}-\d\d-\d\d (?=\d\d:))?[^\s\x00-\x1f\x7f,\[\]{}#=\"']+")
 # A table's header can never be a value: its words are no values. So an array that meets one was not closed.
 _HEADER = re.compile(r"\[{1,2}[ \t]*(?!(?:true|false|inf|nan)[ \t]*\])[A-Za-z_][\w-]*(?:[ \t]*\.[ \t]*[\w-]+)*[ \t]*\]")
 _BEGINS_STATEMENT = re.compile(rf"^[ \t]*(?:{_HEADER.pattern}|[^\s=#\[\]{{}},]+[ \t]*=)", re.M)
-
-Shape = Literal["scalar", "array", "table"]
-Kind = Literal["header", "array_header", "pair"]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One part of a key, without its quotes; `bare` when it has none."""
-
-    name: str
-    start: int
-    end: int
-    bare: bool
-
-
-Keys = tuple[Key, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value: `items` of an array, `pairs` of an inline table, neither for a scalar."""
-
-    shape: Shape
-    start: int
-    end: int
-    items: tuple[Value, ...] = ()
-    pairs: tuple[tuple[Keys, Value], ...] = ()
-
-    def scalars(self) -> Iterator[Value]:
-        """The scalars in it, in the order of the text."""
-        if self.shape == "scalar":
-            yield self
-        for inner in (*self.items, *(value for _, value in self.pairs)):
-            yield from inner.scalars()
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a statement cannot be read: the code of the message, and where."""
-
-    code: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A header or a key with its value. With `trouble`, `keys` is what could be read of it and `value` None."""
-
-    kind: Kind
-    keys: Keys
-    value: Value | None
-    trouble: Trouble | None
 
 
 def scan(text: str) -> Iterator[Statement]:
@@ -98,6 +47,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.keys: list[Key] = []
+        self.values = 0
 
     def skip_to_statement(self) -> bool:
         self._skip(_GAP)
@@ -131,8 +81,10 @@ class _Scanner:
         start = self.at
         self.at += len(opening)
         self._dotted_key(self.keys)
+        if self.at == self._line_end() or self._sees("#"):
+            raise _BrokenError("E2110", start, self.at)
         if not self._sees("]" * len(opening)):
-            raise _BrokenError("E2110", start, self._line_end())
+            raise self._unexpected("E2119")
         self.at += len(opening)
 
     def _pair(self) -> Value:
@@ -175,6 +127,10 @@ class _Scanner:
     def _value(self, depth: int) -> Value:
         if depth > DEEPEST:
             raise _BrokenError("E2107", self.at, self.at + 1)
+        self.values += 1
+        if self.values > MOST_VALUES:
+            start, self.at = self.at, len(self.text)
+            raise _BrokenError("E2118", start, start + 1)
         if self._sees("["):
             return self._array(depth)
         if self._sees("{"):
@@ -232,8 +188,9 @@ class _Scanner:
         self._skip(gap)
 
     def _sees_header(self) -> bool:
-        at_line_start = not self.text[self._line_start() : self.at].strip(" \t")
-        return at_line_start and _HEADER.match(self.text, self.at) is not None
+        if not _HEADER.match(self.text, self.at):
+            return False
+        return not self.text[self._line_start() : self.at].strip(" \t")
 
     def _begins_statement(self, opened: int) -> bool:
         line = self._line_start()
@@ -243,18 +200,20 @@ class _Scanner:
         self._skip(_SPACE)
         self._skip(_COMMENT)
         if self.at < len(self.text) and not self._sees("\n"):
-            self._match(_NO_CONTROL, "E2114")
-            raise _BrokenError("E2111", self.at, self._line_end())
+            raise self._unexpected("E2111")
 
     def _match(self, pattern: re.Pattern[str], otherwise: str) -> str:
         found = pattern.match(self.text, self.at)
         if found is None:
-            control = _CONTROL.match(self.text, self.at)
-            raise _BrokenError(
-                "E2114" if control else otherwise, self.at, control.end() if control else self._line_end()
-            )
+            raise self._unexpected(otherwise)
         self.at = found.end()
         return found.group()
+
+    def _unexpected(self, code: str) -> _BrokenError:
+        control = _CONTROL.match(self.text, self.at)
+        return (
+            _BrokenError("E2114", self.at, control.end()) if control else _BrokenError(code, self.at, self._line_end())
+        )
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         found = pattern.match(self.text, self.at)

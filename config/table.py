@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from config import measures, messages
+from config import measures
 from config.document import Node
 from config.faults import Ledger, Place, Word
+from config.meant import ANY_KEY, example_value, near_id, near_option, quoted, unknown_key
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _LONGEST_TEXT = 200
@@ -60,6 +59,13 @@ class Table:
     def sound(self, key: str) -> bool:
         """Whether `key` is there and its value has no fault so far."""
         return key in self._entries and key not in self._unsound
+
+    def whole_under(self, key: str) -> bool:
+        """Whether all that was written under the table `key` could be read, down to its tables."""
+        node = self._entries.get(key)
+        inner = node.value.values() if node and isinstance(node.value, dict) else ()
+        lost = self.node.damaged or any(one.damaged for one in (*inner, *([node] if node else ())))
+        return not lost and self.faultless(key)
 
     def faultless(self, *keys: str) -> bool:
         """Whether none of `keys` has a fault so far, there or not."""
@@ -110,8 +116,8 @@ class Table:
         for option in options:
             if option == value:
                 return option
-        near = difflib.get_close_matches(str(value).lower(), [str(one) for one in options], 1, 0.5)
-        self.fault(key, "E2205", value=value, options=_list(options), near=_toml(_like(options, near)))
+        near = near_option(value, options)
+        self.fault(key, "E2205", value=value, options=", ".join(map(str, options)), near=near)
         return default
 
     def flag(self, key: str, default: bool) -> bool:
@@ -152,7 +158,7 @@ class Table:
             return []
         for one in node.value:
             if not isinstance(one.value, str):
-                self.fault_at(one.place, key, "E2203", expected=Word("type_text"), example=_quoted(one))
+                self.fault_at(one.place, key, "E2203", expected=Word("type_text"), example=quoted(one))
         return [Written(one.value, one.place) for one in node.value if isinstance(one.value, str)]
 
     def table(self, key: str) -> Table:
@@ -170,7 +176,7 @@ class Table:
         group = self.table(key)
         for name, node in group._entries.items():
             if not ID.fullmatch(name):
-                self.ledger.add("E2207", node.key, name=name, near=_near_id(name))
+                self.ledger.add("E2207", node.key, name=name, near=near_id(name))
             group._asked[name] = None
         return {name: group.table(name) for name in group._entries}
 
@@ -181,43 +187,15 @@ class Table:
         forgiven: set[str] = set()
         for key, node in self._entries.items():
             if key not in self._asked and not self.ledger.full:
-                forgiven |= self._unknown(key, node)
-        if self.node.damaged:
+                code, parameters, meant = unknown_key(key, node, list(self._asked))
+                self.ledger.add(code, node.key, key=key, table=self.title, **parameters)
+                forgiven |= meant
+        if self.node.damaged or ANY_KEY in forgiven:
             return
         for keys in self._required:
             if not (set(keys) & (self._entries.keys() | forgiven)):
                 code = "E2221" if len(keys) > 1 else "E2206" if self.name else "E2213"
                 self.ledger.add(code, self.node.place, key=" / ".join(keys), table=self.title)
-
-    def _unknown(self, key: str, node: Node) -> set[str]:
-        """Note an unknown key; returns the keys that were probably meant."""
-        known = [name for name in self._asked if name not in self._entries]
-        if other := measures.same_quantity(key, self._asked):
-            return self._wrong_unit(key, node, *other)
-        if not key.isascii():
-            return self._chinese(key, node)
-        near = difflib.get_close_matches(key.lower().replace("-", "_"), known or list(self._asked), 1, 0.6)
-        if near:
-            example = near[0] if isinstance(node.value, list | dict) else f"{near[0]} = {node.place.text}"
-            self.ledger.add("E2201", node.key, key=key, table=self.title, near=near[0], example=example)
-        else:
-            self.ledger.add("E2202", node.key, key=key, table=self.title, known=_list(sorted(self._asked)))
-        return set(near)
-
-    def _wrong_unit(self, key: str, node: Node, known: str, factor: float) -> set[str]:
-        number = type(node.value) in (int, float) and abs(node.value) < 1e15
-        example = measures.plain(node.value * factor) if number else "…"
-        self.ledger.add("E2204", node.key, key=key, table=self.title, known=known, example=f"{known} = {example}")
-        return {known}
-
-    def _chinese(self, key: str, node: Node) -> set[str]:
-        meant = messages.english_key(key)
-        if meant in self._asked:
-            example = str(meant) if isinstance(node.value, list | dict) else f"{meant} = {node.place.text}"
-            self.ledger.add("E2103", node.key, key=key, table=self.title, example=example)
-            return {str(meant)}
-        self.ledger.add("E2117", node.key, key=key, table=self.title, known=_list(sorted(self._asked)))
-        return {name for keys in self._required for name in keys}
 
     # helpers of the values
 
@@ -237,7 +215,7 @@ class Table:
         if number is not None and expected in ("type_whole", "type_number"):
             self.fault(key, "E2208", value=node.value, example=f"{key} = {measures.plain(number)}")
         elif not self.ledger.told("E2102", node.place):
-            self.fault(key, "E2203", expected=Word(expected), example=f"{key} = {_example(node, expected)}")
+            self.fault(key, "E2203", expected=Word(expected), example=f"{key} = {example_value(node, expected)}")
 
     def _within(self, key: str, value: float, low: float, high: float) -> bool:
         if low <= value <= high:
@@ -247,41 +225,3 @@ class Table:
 
     def _inner(self, key: str) -> str:
         return f"{self.name}.{key}" if self.name else key
-
-
-def _example(node: Node, expected: str) -> str:
-    """The value as the operator may have meant it."""
-    if expected == "type_text":
-        return _quoted(node)
-    if expected == "type_texts":
-        return f"[{_quoted(node)}]" if not isinstance(node.value, dict) else '["…"]'
-    if expected == "type_flag":
-        return "true"
-    if isinstance(node.value, float) and math.isfinite(node.value):
-        return measures.plain(round(node.value))
-    written = node.value.strip() if isinstance(node.value, str) else ""
-    return written if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]+)?", written) else "…"
-
-
-def _quoted(node: Node) -> str:
-    if isinstance(node.value, str):
-        return node.place.text
-    return f'"{node.place.text}"' if not isinstance(node.value, list | dict) else '"…"'
-
-
-def _near_id(name: str) -> str:
-    """The id that `name` could become."""
-    near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
-    return near or "line-1"
-
-
-def _like(options: Sequence[C], near: Sequence[str]) -> C:
-    return next((one for one in options if near and str(one) == near[0]), options[0])
-
-
-def _toml(value: str | int) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _list(words: Sequence[object]) -> str:
-    return ", ".join(str(one) for one in words)

@@ -21,7 +21,7 @@ _UNSTABLE_PORT = re.compile(r"/dev/tty(?:USB|ACM)[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A device with the table it was written in. Not `complete` when its profile could not be used."""
+    """A device with the table it was written in. Not `complete` when some of its points are not known for a fault."""
 
     device: Device
     table: Table
@@ -99,8 +99,8 @@ def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> 
     profile_name = table.text("profile", None)
     profile = library.find(profile_name, table.place("profile")) if profile_name else None
     bus_of = buses.get(named)
-    complete = profile is not None or "profile" not in table
     points = _points(table, profile)
+    complete = (profile is not None or "profile" not in table) and table.whole_under("point")
     made = Device(
         id=name,
         bus=named,
@@ -114,7 +114,7 @@ def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> 
     if complete and not points:
         table.fault("point", "E2323")
     table.end()
-    return Unit(made, table, complete, points)
+    return Unit(made, table, complete and bool(points), points)
 
 
 def _unit(table: Table, bus_of: Bus | None, profile: Profile | None) -> int:

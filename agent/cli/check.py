@@ -60,7 +60,7 @@ def chosen_language(asked: Language | None, stream: TextIO) -> Language:
 
 
 def say(text: str) -> None:
-    """Print `text` whatever the terminal's encoding (what it cannot show becomes a question mark), and to whoever listens.
+    """Print `text` whatever the terminal's encoding: what it cannot show becomes a question mark.
 
     A pipe whose reader has gone, as in `hubpulse check | head`, is nobody's fault.
     """

@@ -1,0 +1,97 @@
+"""The verbs check and init, run as a person runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from site_text import SITE, changed
+
+HUBPULSE = [sys.executable, "-m", "agent"]
+
+
+def hubpulse(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    told = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONUTF8": "1", **environment}
+    done = subprocess.run([*HUBPULSE, *map(str, words)], capture_output=True, env=told, check=False)
+    assert b"Traceback" not in done.stderr
+    return subprocess.CompletedProcess(
+        words, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode()
+    )
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Path:
+    path = tmp_path / "hubpulse.toml"
+    path.write_text(SITE, encoding="utf-8")
+    return path
+
+
+def test_a_good_site_is_summed_up_and_a_bad_one_ends_with_78(main: Path) -> None:
+    done = hubpulse("check", main)
+    assert done.returncode == 0
+    assert "Guangdong 44" in done.stdout and "4, of these 3 counters" in done.stdout and "\x1b" not in done.stdout
+    main.write_text(changed("baud", "boud"), encoding="utf-8")
+    done = hubpulse("check", main, "--color", "always")
+    assert done.returncode == 78
+    assert f"{main}:17:1" in done.stdout and "E2201" in done.stdout and "\x1b[" in done.stdout
+
+
+def test_a_missing_file_ends_with_66(main: Path) -> None:
+    assert hubpulse("check", main.parent / "none.toml").returncode == 66
+
+
+def test_the_locale_chooses_chinese_unless_the_console_cannot_show_it(main: Path) -> None:
+    main.write_text(changed("baud", "boud"), encoding="utf-8")
+    assert "原因" in hubpulse("check", main, LANG="zh_CN.UTF-8").stdout
+    assert "why:" in hubpulse("check", main, LANG="zh_CN.UTF-8", TERM="linux").stdout
+    assert "原因" in hubpulse("check", main, "--lang", "zh").stdout
+    assert hubpulse("check", main, "--lang", "zh", PYTHONIOENCODING="ascii", PYTHONUTF8="0").returncode == 78
+
+
+def test_machines_get_one_json_object(main: Path) -> None:
+    told = json.loads(hubpulse("check", main, "--json").stdout)
+    assert (told["ok"], told["faults"], told["counts"]["points"]) == (True, [], 4)
+    main.write_text(changed("baud", "boud"), encoding="utf-8")
+    told = json.loads(hubpulse("check", main, "--json").stdout)
+    assert [(one["code"], one["line"], one["column"]) for one in told["faults"]] == [("E2201", 17, 1)]
+
+
+def test_a_reader_that_goes_away_is_no_fault(main: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*HUBPULSE, "check", str(main)], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_init_writes_a_site_that_passes_and_never_overwrites_one(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "hubpulse.toml"
+    done = hubpulse(
+        "init", target, "--site", "tj-1", "--city", "1201", "--name-zh", '天津 "一" 号', "--bureau", "10.0.0.7"
+    )
+    assert done.returncode == 0 and f"hubpulse check {target}" in done.stdout
+    assert target.stat().st_mode & 0o777 == 0o640
+    told = json.loads(hubpulse("check", target, "--json").stdout)
+    assert told["ok"]
+    text = target.read_text("utf-8")
+    assert 'province = "12"' in text and '天津 \\"一\\" 号' in text and "GB/T 2260" in text
+    again = hubpulse("init", target)
+    assert again.returncode == 1 and "--force" in again.stdout
+    assert target.read_text("utf-8") == text
+    assert hubpulse("init", target, "--force").returncode == 0
+    assert target.read_text("utf-8") != text
+    assert [path.name for path in target.parent.iterdir()] == ["hubpulse.toml"]
+
+
+def test_init_refuses_answers_that_would_not_pass_and_writes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "hubpulse.toml"
+    done = hubpulse("init", target, "--city", "9901", "--site", "A/B")
+    assert done.returncode == 78 and "E2217" in done.stdout and "E2218" in done.stdout
+    assert hubpulse("init", target, "--ask").returncode == 2
+    assert hubpulse("init", tmp_path / "file" / "x").returncode == 0
+    assert hubpulse("init", tmp_path / "file" / "x" / "y").returncode == 1
+    assert not target.exists()

@@ -1,33 +1,40 @@
 """Which units may still owe a late reply, and when an answer of theirs can be believed.
 
-RTU frames carry no number: a reply that comes after its time-out looks like the answer to the next ask of
-the same unit. So a unit that kept silent is left alone for a while (a late reply then falls into the pause
-and is known for what it is), each further silence doubles the while, and the first answer after a silence
-only proves that the unit lives. The ask after that is believed: had the first answer been a late one, this
-one's would be late as well.
+RTU frames carry no number: a reply that comes after its time-out looks like the answer to the next ask of the
+same unit. A unit answers in the order it was asked, so what it owes is a queue. While it owes, it is left alone
+long enough for a late reply to fall into the pause, where it is known for what it is and paid off; and the
+first answer then only proves that the unit lives. It may be as late as the oldest ask it can belong to, so
+the unit is left alone for as long again, and what it answers after that is believed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
-LONGEST_S = 60.0
-_FORGET = 0.99
+OWED_AT_MOST_S = 10.0
+"""A reply slower than this does not exist."""
+_MARGIN = 1.25
+_FORGET = 0.9995
 
 
 @dataclass(slots=True)
 class _Debt:
-    """What one unit may owe: `latest_s` is the slowest reply heard from it, slowly forgotten."""
+    """What one unit owes: when it was asked in vain; `latest_s` is the slowest reply heard, slowly forgotten."""
 
-    doubted: bool = False
-    sent_s: float = 0.0
+    asked_s: deque[float] = field(default_factory=deque)
     pause_s: float = 0.0
     until_s: float = 0.0
     latest_s: float = 0.0
+    proved: bool = False
+
+    def expire(self, now_s: float) -> None:
+        while self.asked_s and now_s - self.asked_s[0] > OWED_AT_MOST_S:
+            self.asked_s.popleft()
 
 
 class Quarantine:
-    """The units of one line and what they may owe."""
+    """The units of one line and what they owe."""
 
     __slots__ = ("_debts",)
 
@@ -45,29 +52,36 @@ class Quarantine:
         return debt.latest_s if debt is not None else 0.0
 
     def silent(self, unit: int, sent_s: float, timeout_s: float) -> None:
-        """An ask sent at `sent_s` was not answered within `timeout_s`."""
+        """An ask sent at `sent_s` was not answered within `timeout_s`; each such pause is twice the last."""
         debt = self._debts.setdefault(unit, _Debt())
-        debt.doubted = True
-        debt.sent_s = sent_s
-        debt.pause_s = min(max(2 * timeout_s, 2 * debt.pause_s, 2 * debt.latest_s), LONGEST_S)
+        debt.expire(sent_s)
+        debt.asked_s.append(sent_s)
+        debt.proved = False
+        debt.pause_s = min(max(2 * timeout_s, 2 * debt.pause_s, 2 * debt.latest_s), OWED_AT_MOST_S)
         debt.until_s = sent_s + debt.pause_s
 
     def late(self, unit: int, now_s: float) -> None:
-        """A reply of the unit came when none was awaited: it is slower than believed, and may owe more."""
-        debt = self._debts.setdefault(unit, _Debt(sent_s=now_s))
-        debt.doubted = True
-        if debt.pause_s:
-            debt.latest_s = min(max(debt.latest_s, now_s - debt.sent_s), LONGEST_S)
-        debt.until_s = max(debt.until_s, now_s + debt.latest_s)
+        """A reply of the unit came when none was awaited: the oldest debt is paid, and it is slower than believed."""
+        debt = self._debts.get(unit)
+        if debt is None or not debt.asked_s:
+            return
+        debt.latest_s = max(debt.latest_s, now_s - debt.asked_s.popleft())
+        debt.proved = False
+        debt.until_s = max(debt.until_s, now_s + _MARGIN * debt.latest_s) if debt.asked_s else now_s
 
-    def answered(self, unit: int) -> bool:
-        """The unit answered in time; True when nothing earlier can have caused that answer."""
+    def answered(self, unit: int, sent_s: float, now_s: float) -> bool:
+        """The ask sent at `sent_s` was answered in time; True when no earlier ask can have caused that answer."""
         debt = self._debts.get(unit)
         if debt is None:
             return True
-        if debt.doubted:
-            debt.doubted = False
+        debt.expire(now_s)
+        if debt.asked_s and not debt.proved:
+            slowest_s = _MARGIN * (now_s - debt.asked_s.popleft())
+            debt.asked_s.append(sent_s)
+            debt.proved = True
+            debt.until_s = sent_s + max(debt.pause_s, slowest_s)
             return False
+        debt.asked_s.clear()
         debt.pause_s = 0.0
         debt.latest_s *= _FORGET
         return True

@@ -11,7 +11,7 @@ from agent.bus.link import LinkError, LinkState
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import DeadlineSchedule, Slot, slots_of
 from agent.bus.serial_port import SerialPort
-from agent.bus.serial_talk import BabbleError, Conversation, SilenceError
+from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
 from agent.bus.waiter import Waiter
 from agent.bus.wire import Wire
 from agent.clock import boot_seconds
@@ -137,7 +137,10 @@ class SerialOwner(OwnerThread):
             return
         except SilenceError as silence:
             self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
-            self._missed(slot, str(silence))
+            self._missed(slot, silence.reason)
+        except DoubtError:
+            self._health.answered(slot.unit)
+            self._missed(slot, "late")
         except FrameError as fault:
             self._missed(slot, fault.reason)
         except DeviceError as refusal:

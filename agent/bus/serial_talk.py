@@ -12,9 +12,10 @@ from drivers import Ask, Batch, DeviceError, FrameError
 _HUSH_S = 0.02  # longer than the lumps in which USB adapters deliver (1 to 16 ms)
 _HUSH_LIMIT_S = 0.5
 _KEPT_BYTES = 512
+_FIRST_QUIET_S = 0.25
 _SHORTER = 0.99
 _MARGIN = 1.25
-_TRIES = 3
+_TRIES = 2
 
 
 class Port(Protocol):
@@ -28,11 +29,15 @@ class Port(Protocol):
 
 
 class SilenceError(Exception):
-    """No answer within the time-out. `late`: one came afterwards."""
+    """No answer within the time-out: `timeout`, `late` when it came afterwards, `unit` when another unit spoke."""
 
-    def __init__(self, late: bool) -> None:
-        super().__init__("late" if late else "timeout")
-        self.late = late
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class DoubtError(Exception):
+    """The unit answered, but perhaps not this ask: its value is no value."""
 
 
 class BabbleError(Exception):
@@ -50,6 +55,7 @@ class Conversation:
         self._turnaround_s: dict[int, float] = {}
         self._owing: dict[int, Ask] = {}
         self._echo = False
+        self._others_spoke = False
         self._turn = 0
         self._sent_s = 0.0
         self._free_s = 0.0
@@ -58,34 +64,29 @@ class Conversation:
     def begin(self, port: Port) -> None:
         """Talk on this line from now on, after a pause: somebody before us may have asked and gone."""
         self._port = port
-        self._free_s = port.now() + self._timeout_s / 2
+        self._free_s = port.now() + min(self._timeout_s / 2, _FIRST_QUIET_S)
 
     def free_s(self, unit: int) -> float:
         """Before this moment `unit` must not be asked: it may still owe a late reply."""
         return self._quarantine.until_s(unit)
 
     def ask(self, ask: Ask) -> Batch:
-        """The answer, asked for again where a frame was spoilt or where the first answer may be an older one.
+        """The answer to this very ask, asked once more where the reply was spoilt.
 
-        Raises SilenceError, FrameError, DeviceError, BabbleError or LinkError.
+        Raises SilenceError, DoubtError, FrameError, DeviceError, BabbleError or LinkError.
         """
-        fault: FrameError | DeviceError | SilenceError = SilenceError(late=True)
-        for _ in range(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             try:
                 batch = self._exchange(ask)
-            except FrameError as error:
-                self._refused(error)
-                fault = error
-            except DeviceError:
-                if self._believed(ask):
-                    self._tally.exception += 1
+            except FrameError as fault:
+                self._refused(fault.seen, fault.reason)
+                self.overhear()
+                if not tries_left:
                     raise
             else:
-                if self._believed(ask):
-                    self._tally.answered += 1
-                    return batch
-            self.overhear()
-        raise fault
+                self._tally.answered += 1
+                return batch
+        raise AssertionError("the last try returns or raises")
 
     def overhear(self) -> None:
         """Take what came without being asked for, until the line is silent. Raises BabbleError or LinkError."""
@@ -98,17 +99,22 @@ class Conversation:
         deadline_s = self._sent_s + wire_s + self._timeout_s
         self._port.pause(self._sent_s + wire_s + self._turnaround_s.get(ask.unit, 0.0))
         buffer = bytearray()
+        self._others_spoke = False
         at_once = True
         while True:
             buffer += self._port.read()
             now_s = self._port.now()
             if now_s > deadline_s:  # also when there are bytes: they came too late, or we slept (suspend)
                 raise self._silence(ask, deadline_s)
-            batch = self._attempt(ask, request, buffer, now_s)
+            try:
+                batch = self._attempt(ask, request, buffer, now_s)
+            except DeviceError:
+                self._settle(ask, buffer, now_s)
+                self._tally.exception += 1
+                raise
             if batch is not None:
                 self._learn(ask.unit, now_s - self._sent_s - wire_s, at_once)
-                self._free_s = now_s + self._wire.gap_s
-                self._unbidden(buffer)
+                self._settle(ask, buffer, now_s)
                 return batch
             at_once = False
             self._gather(deadline_s, ask.reply_length - len(buffer))
@@ -136,14 +142,26 @@ class Conversation:
         """The answer if it is all there. An adapter that hears itself puts our request before it."""
         if self._echo:
             self._strip_echo(request, buffer)
-        try:
-            return ask.answer(buffer, self._turn, now_s)
-        except FrameError:
-            if buffer[: len(request)] != request[: len(buffer)]:
-                raise
-        if not self._strip_echo(request, buffer):
-            return None
-        return ask.answer(buffer, self._turn, now_s) if buffer else None
+        while buffer:
+            try:
+                return ask.answer(buffer, self._turn, now_s)
+            except FrameError as fault:
+                if self._strip_echo(request, buffer):
+                    continue
+                if request.startswith(buffer):
+                    return None
+                if fault.reason != "unit":
+                    raise
+                self._skip_foreign(ask.unit, buffer)
+        return None
+
+    def _skip_foreign(self, unit: int, buffer: bytearray) -> None:
+        """Drop what another unit said, or noise: our answer may stand behind it, or is still to come."""
+        at = buffer.find(unit, 1)
+        foreign = buffer[: at if at > 0 else len(buffer)]
+        del buffer[: len(foreign)]
+        self._others_spoke = True
+        self._refused(foreign, "unit")
 
     def _strip_echo(self, request: bytes, buffer: bytearray) -> bool:
         if not buffer.startswith(request):
@@ -153,16 +171,19 @@ class Conversation:
         self._tally.echo += 1
         return True
 
+    def _settle(self, ask: Ask, rest: bytearray, now_s: float) -> None:
+        """An answer was taken: is it this ask's, and what stands behind it? Raises DoubtError."""
+        self._free_s = now_s + self._wire.gap_s
+        believed = self._quarantine.answered(ask.unit, self._sent_s, now_s)
+        self._unbidden(rest)
+        if not believed:
+            raise DoubtError
+        self._owing.pop(ask.unit, None)
+
     def _learn(self, unit: int, turnaround_s: float, at_once: bool) -> None:
         """Sleep a little shorter each time the reply was there at once, and longer when it was not."""
         known_s = self._turnaround_s.get(unit, 0.0)
         self._turnaround_s[unit] = known_s * _SHORTER if at_once else max(turnaround_s, 0.0)
-
-    def _believed(self, ask: Ask) -> bool:
-        if not self._quarantine.answered(ask.unit):
-            return False
-        self._owing.pop(ask.unit, None)
-        return True
 
     def _silence(self, ask: Ask, deadline_s: float) -> SilenceError:
         """Keep the line quiet for the slowest device, so that its late reply is known for what it is."""
@@ -171,8 +192,9 @@ class Conversation:
         self._quarantine.silent(ask.unit, self._sent_s, self._timeout_s)
         beyond_s = _MARGIN * self._quarantine.latest_s(ask.unit) - (deadline_s - self._sent_s)
         quiet_s = min(max(beyond_s, self._timeout_s / 2), 2 * self._timeout_s)
-        late = self._listen(ask, deadline_s + quiet_s)
-        return SilenceError(late)
+        if self._listen(ask, deadline_s + quiet_s):
+            return SilenceError("late")
+        return SilenceError("unit" if self._others_spoke else "timeout")
 
     def _listen(self, ask: Ask, until_s: float) -> bool:
         """Say nothing until then, or until the late answer to `ask` was heard: True."""
@@ -201,9 +223,9 @@ class Conversation:
             heard = (heard + more)[:_KEPT_BYTES]
         raise BabbleError("the line does not fall silent")
 
-    def _refused(self, error: FrameError) -> None:
-        if not self._owed(error.seen):
-            self._tally.refused(error.reason)
+    def _refused(self, octets: bytes | bytearray, reason: str) -> None:
+        if not self._owed(octets):
+            self._tally.refused(reason)
 
     def _unbidden(self, octets: bytes | bytearray) -> None:
         """Account for bytes nobody asked for: a late reply, or a stray."""

@@ -1,0 +1,386 @@
+"""The owner of a serial line on real pseudo-terminals: schedule, faults on the wire, pulled adapters, taken ports."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import resource
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from ptys import Adapter, Serving
+from slaves import RtuUnits, answers, outcomes_until, rtu, silent, unit_device
+
+from agent.bus import Answered, LinkChanged, Missed, Outcome
+from agent.bus.guard import ForbiddenFrameError
+from agent.bus.serial_line import SerialOwner
+from agent.clock import boot_seconds
+from config.settings import Device, SerialBus
+from drivers.modbus import asks
+from fastpath.checksum import crc16_modbus
+
+PERIOD_S = 0.03
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Iterator[Adapter]:
+    adapter = Adapter(tmp_path / "usb-adapter")
+    yield adapter
+    adapter.close()
+
+
+@contextmanager
+def served(adapter: Adapter, units: RtuUnits) -> Iterator[Serving]:
+    serving = Serving(adapter.fd, units)
+    try:
+        yield serving
+    finally:
+        serving.close()
+
+
+def line(adapter: Adapter, timeout_s: float = 0.1) -> SerialBus:
+    return SerialBus("line", str(adapter.link), 115200, "none", 1, timeout_s)
+
+
+@contextmanager
+def owner_of(bus: SerialBus, *devices: Device) -> Iterator[SerialOwner]:
+    owner = SerialOwner(bus, [(device, asks(device, "rtu")) for device in devices])
+    owner.start()
+    try:
+        yield owner
+    finally:
+        owner.stop()
+
+
+def plc(unit: int = 1, period_s: float = PERIOD_S) -> Device:
+    return unit_device(f"plc-{unit}", "line", unit, period_s)
+
+
+def reasons(outcomes: list[Outcome], device: str) -> Counter[str]:
+    return Counter(each.reason for each in outcomes if isinstance(each, Missed) and each.device == device)
+
+
+def test_each_unit_is_read_at_its_period_and_every_value_is_its_last(adapter: Adapter) -> None:
+    units = RtuUnits({1, 2, 3})
+    with served(adapter, units), owner_of(line(adapter), plc(1), plc(2), plc(3)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 60)
+    assert isinstance(outcomes[0], LinkChanged)
+    assert outcomes[0].up
+    for unit in (1, 2, 3):
+        of_unit = answers(outcomes, f"plc-{unit}")
+        assert all(units.is_fresh(unit, each) for each in of_unit)
+        assert abs(len(of_unit) - 20) <= 1
+    assert owner.counts()["line"].answered >= 60
+
+
+def test_a_silent_unit_is_missed_once_a_period_and_the_others_keep_theirs(adapter: Adapter) -> None:
+    units = RtuUnits({1, 2})
+    with served(adapter, units), owner_of(line(adapter), plc(1), plc(2), plc(7)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 60)
+        counts = owner.counts()["line"]
+    missed = reasons(outcomes, "plc-7")
+    assert set(missed) == {"timeout"}
+    assert 3 <= counts.timeout <= 6 < missed["timeout"]
+    for unit in (1, 2):
+        times = [each.batch.at_s for each in answers(outcomes, f"plc-{unit}")]
+        assert len(times) > 25
+
+
+def test_a_unit_that_comes_back_is_read_again(adapter: Adapter) -> None:
+    units = RtuUnits({1, 2})
+    units.behave[2] = silent
+    with served(adapter, units), owner_of(line(adapter, 0.03), plc(1), plc(2)) as owner:
+        outcomes_until(owner, lambda seen: reasons(seen, "plc-2")["timeout"] > 3)
+        del units.behave[2]
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen, "plc-2")) > 10)
+    assert all(units.is_fresh(2, each) for each in answers(outcomes, "plc-2"))
+
+
+def test_replies_later_than_the_timeout_never_become_values(adapter: Adapter) -> None:
+    chance = random.Random(4)
+    units = RtuUnits({1, 2})
+    units.behave[1] = lambda reply: [(chance.uniform(0.02, 0.1) if chance.random() < 0.3 else 0.0, reply)]
+    with served(adapter, units), owner_of(line(adapter, 0.02), plc(1, 0.02), plc(2, 0.02)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen, "plc-2")) > 70, 30)
+        counts = owner.counts()["line"]
+    for unit in (1, 2):
+        assert all(units.is_fresh(unit, each) for each in answers(outcomes, f"plc-{unit}"))
+    assert answers(outcomes, "plc-1")
+    assert counts.late > 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "wrong"),
+    [
+        ("unit", lambda reply: rtu(9, *reply[1:-2])),
+        ("function", lambda reply: rtu(reply[0], 4, *reply[2:-2])),
+        ("count", lambda reply: rtu(reply[0], reply[1], 2, *reply[3:5])),
+        ("count", lambda reply: rtu(reply[0], reply[1], 6, *reply[3:-2], 0, 0)),
+        ("crc", lambda reply: reply[:-1] + bytes((reply[-1] ^ 1,))),
+    ],
+)
+def test_a_reply_that_answers_something_else_is_refused_and_counted(adapter: Adapter, reason: str, wrong) -> None:  # type: ignore[no-untyped-def]
+    units = RtuUnits({1, 2})
+    units.behave[1] = lambda reply: [(0.0, wrong(reply))]
+    with served(adapter, units), owner_of(line(adapter), plc(1), plc(2)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")[reason] >= 3)
+        counts = owner.counts()["line"]
+    assert answers(outcomes, "plc-1") == []
+    assert answers(outcomes, "plc-2")
+    assert (counts.crc if reason == "crc" else counts.foreign) >= 3
+
+
+@pytest.mark.parametrize("code", range(1, 12))
+def test_an_exception_is_told_by_its_number_and_is_no_silence(adapter: Adapter, code: int) -> None:
+    units = RtuUnits({1})
+    units.behave[1] = lambda reply: [(0.0, rtu(reply[0], reply[1] | 0x80, code))]
+    with served(adapter, units), owner_of(line(adapter), plc(1)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: sum(reasons(seen, "plc-1").values()) >= 4)
+        assert owner.counts()["line"].exception >= 4
+    assert set(reasons(outcomes, "plc-1")) == {f"exception_{code}"}
+
+
+def test_flipped_bits_cost_readings_and_no_truth(adapter: Adapter) -> None:
+    chance = random.Random(2)
+
+    def flip(reply: bytes) -> list[tuple[float, bytes]]:
+        spoilt = bytearray(reply)
+        for bit in range(8 * len(spoilt)):
+            if chance.random() < 0.005:
+                spoilt[bit // 8] ^= 1 << bit % 8
+        return [(0.0, bytes(spoilt))]
+
+    units = RtuUnits({1})
+    units.behave[1] = flip
+    with served(adapter, units), owner_of(line(adapter, 0.03), plc(1, 0.005)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 40, 30)
+        assert owner.counts()["line"].crc > 0
+    assert all(units.is_fresh(1, each) for each in answers(outcomes))
+
+
+def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut(adapter: Adapter) -> None:
+    cuts = iter(list(range(1, 9)) * 100)
+
+    def pieces(reply: bytes) -> list[tuple[float, bytes]]:
+        cut = next(cuts)
+        return [(0.0, reply[:cut]), (0.015, reply[cut:])]
+
+    units = RtuUnits({1})
+    units.behave[1] = pieces
+    with served(adapter, units), owner_of(line(adapter, 0.3), plc(1)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 16)
+    assert all(units.is_fresh(1, each) for each in answers(outcomes))
+    assert not [each for each in outcomes if isinstance(each, Missed)]
+
+
+def test_a_reply_cut_short_anywhere_is_no_value_and_harms_no_other(adapter: Adapter) -> None:
+    lengths = iter(list(range(9)) * 1000)
+    units = RtuUnits({1, 2})
+    units.behave[1] = lambda reply: [(0.0, reply[: next(lengths)])]
+    with served(adapter, units), owner_of(line(adapter, 0.02), plc(1), plc(2)) as owner:
+        outcomes = outcomes_until(
+            owner, lambda seen: sum(reasons(seen, "plc-1").values()) > 12 and len(answers(seen)) > 12
+        )
+    assert answers(outcomes, "plc-1") == []
+    assert all(units.is_fresh(2, each) for each in answers(outcomes, "plc-2"))
+
+
+def test_bytes_behind_and_before_a_reply_are_counted_and_the_reply_is_read(adapter: Adapter) -> None:
+    units = RtuUnits({1, 2})
+    units.behave[1] = lambda reply: [(0.0, reply + b"\xff\x00")]
+    noisy = iter([b"\x00", b"\xfe\xff"])
+    units.behave[2] = lambda reply: [(0.0, next(noisy, b"") + reply)]
+    with served(adapter, units), owner_of(line(adapter), plc(1), plc(2)) as owner:
+        outcomes = outcomes_until(
+            owner, lambda seen: len(answers(seen, "plc-1")) > 3 and len(answers(seen, "plc-2")) > 3
+        )
+        assert owner.counts()["line"].extra >= 6
+    assert all(units.is_fresh(unit, each) for unit in (1, 2) for each in answers(outcomes, f"plc-{unit}"))
+
+
+def test_an_adapter_that_hears_itself_is_noticed_at_the_first_poll(adapter: Adapter) -> None:
+    units = RtuUnits({1})
+
+    def echoing(octets: bytes) -> list[tuple[float, bytes]]:
+        return [(0.0, octets), *units(octets)]
+
+    serving = Serving(adapter.fd, echoing)
+    try:
+        with owner_of(line(adapter), plc(1)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 5)
+            assert owner.counts()["line"].echo >= 5
+    finally:
+        serving.close()
+    assert not [each for each in outcomes if isinstance(each, Missed)]
+    assert all(units.is_fresh(1, each) for each in answers(outcomes))
+
+
+def test_a_babbling_line_is_said_once_costs_little_and_is_used_again_when_it_ends(adapter: Adapter) -> None:
+    units = RtuUnits({1})
+    babbling = threading.Event()
+    babbling.set()
+
+    def babble() -> None:
+        noise = random.Random(1).randbytes(4096)
+        while babbling.is_set():
+            try:
+                os.write(adapter.fd, noise)
+            except BlockingIOError:
+                time.sleep(0.0005)
+
+    babbler = threading.Thread(target=babble, daemon=True)
+    with served(adapter, units), owner_of(line(adapter), plc(1)) as owner:
+        outcomes_until(owner, lambda seen: len(answers(seen)) > 3)
+        babbler.start()
+        before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")["garbage"] > 25)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 2048
+        assert [each.up for each in outcomes if isinstance(each, LinkChanged)] == [False]
+        babbling.clear()
+        babbler.join()
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 3)
+    assert [each.up for each in outcomes if isinstance(each, LinkChanged)] == [True]
+    assert all(units.is_fresh(1, each) for each in answers(outcomes))
+
+
+def test_a_pulled_adapter_is_found_again_under_its_name_on_another_tty(adapter: Adapter) -> None:
+    units = RtuUnits({1})
+    with owner_of(line(adapter), plc(1)) as owner:
+        for _ in range(3):
+            with served(adapter, units):
+                back_s = boot_seconds()
+                outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
+                assert answers(outcomes)[0].batch.at_s - back_s < 2
+            adapter.unplug()
+            outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")["link_down"] > 5)
+            assert [each.up for each in outcomes if isinstance(each, LinkChanged)] == [False]
+            adapter.plug()
+        assert owner.counts()["line"].reconnects == 3
+
+
+def test_a_missing_port_is_said_once_and_waited_for_without_a_busy_loop(adapter: Adapter) -> None:
+    adapter.unplug()
+    with owner_of(line(adapter), plc(1)) as owner:
+        began_s = time.process_time()
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")["link_down"] > 20)
+        assert time.process_time() - began_s < 0.3  # of more than half a second
+        assert [each.reason for each in outcomes if isinstance(each, LinkChanged)] == ["no such port"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only flock can be seen by root")
+def test_a_port_taken_by_another_program_is_named_as_such_once_and_used_when_free(adapter: Adapter) -> None:
+    units = RtuUnits({1})
+    other = os.open(adapter.link, os.O_RDWR | os.O_NOCTTY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with served(adapter, units), owner_of(line(adapter), plc(1)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")["link_down"] > 10)
+        events = [each for each in outcomes if isinstance(each, LinkChanged)]
+        assert [(each.up, each.reason) for each in events] == [(False, "the port is in use by another program")]
+        assert units.requests == b""
+        os.close(other)
+        outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
+
+
+def test_nobody_else_gets_the_port_while_it_is_ours(adapter: Adapter) -> None:
+    units = RtuUnits({1})
+    with served(adapter, units), owner_of(line(adapter), plc(1)) as owner:
+        outcomes_until(owner, lambda seen: bool(answers(seen)))
+        rival = SerialOwner(line(adapter), [(plc(1), asks(plc(1), "rtu"))])
+        rival.start()
+        outcomes = outcomes_until(rival, bool)
+        rival.stop()
+    assert isinstance(outcomes[0], LinkChanged)
+    assert (outcomes[0].up, outcomes[0].reason) == (False, "the port is in use by another program")
+
+
+def test_a_hurried_device_is_read_at_once(adapter: Adapter) -> None:
+    units = RtuUnits({1, 2})
+    with served(adapter, units), owner_of(line(adapter), plc(1, 600.0), plc(2, 600.0)) as owner:
+        outcomes_until(owner, lambda seen: len(answers(seen)) == 2)
+        owner.hurry("plc-2")
+        outcomes = outcomes_until(owner, bool)
+    assert [(each.device, each.batch.values) for each in answers(outcomes)] == [("plc-2", (2,))]
+
+
+def test_what_a_line_cannot_keep_up_with_is_skipped_and_not_queued(adapter: Adapter) -> None:
+    units = RtuUnits({1, 2, 3})
+    for unit in units.units:
+        units.behave[unit] = lambda reply: [(0.03, reply)]
+    devices = [plc(unit, 0.02) for unit in (1, 2, 3)]
+    with served(adapter, units), owner_of(line(adapter, 0.5), *devices) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 30)
+    shares = Counter(each.device for each in answers(outcomes))
+    assert max(shares.values()) - min(shares.values()) <= 2
+    assert not [each for each in outcomes if isinstance(each, Missed)]
+
+
+class WriteAsk:
+    """What a faulty driver might make: a read when looked at, a write to coil 0 when sent."""
+
+    unit = 1
+    points = ("count",)
+    reply_length = 8
+
+    def request(self, turn: int) -> bytes:
+        body = bytes((1, 5, 0, 0, 0xFF, 0))
+        return body + crc16_modbus(body).to_bytes(2, "little")
+
+    def answer(self, buffer: bytearray, turn: int, at_s: float) -> None:
+        return None
+
+
+def test_a_frame_that_is_no_read_never_leaves_and_the_bug_comes_to_light(adapter: Adapter) -> None:
+    units = RtuUnits({1})
+    with served(adapter, units):
+        owner = SerialOwner(line(adapter), [(plc(1), [WriteAsk()])])  # type: ignore[list-item]
+        owner.start()
+        with pytest.raises(ForbiddenFrameError):
+            outcomes_until(owner, lambda _: False)
+        owner.stop()
+    assert units.requests == b""
+
+
+@pytest.mark.parametrize("state", ["idle", "awaiting", "port missing", "quiet", "never started"])
+def test_stop_ends_the_owner_within_a_second_from_any_state(adapter: Adapter, state: str) -> None:
+    units = RtuUnits({1} if state == "idle" else ())
+    owner = SerialOwner(line(adapter, 30.0 if state == "awaiting" else 0.4), [(plc(1, 60.0), asks(plc(1), "rtu"))])
+    if state == "port missing":
+        adapter.unplug()
+        owner.start()
+        outcomes_until(owner, lambda seen: len(seen) >= 2)
+    elif state != "never started":
+        with served(adapter, units):
+            owner.start()
+            outcomes_until(owner, lambda seen: bool(answers(seen) if state == "idle" else units.requests))
+            if state == "quiet":
+                outcomes_until(owner, lambda _: owner.counts()["line"].timeout == 1)
+    began_s = boot_seconds()
+    owner.stop()
+    assert boot_seconds() - began_s < 1
+    assert not [thread for thread in threading.enumerate() if thread.name == owner.name]
+
+
+def test_an_owner_shows_progress_while_nothing_is_due_and_while_it_waits_for_an_answer(adapter: Adapter) -> None:
+    units = RtuUnits(())
+    with served(adapter, units), owner_of(line(adapter, 30.0), plc(1, 60.0)) as owner:
+        outcomes_until(owner, lambda _: bool(units.requests))
+        seen_s = owner.progress_s
+        outcomes_until(owner, lambda _: owner.progress_s > seen_s, 2)
+
+
+def test_outcomes_that_nobody_takes_are_bounded_and_the_oldest_go(adapter: Adapter) -> None:
+    adapter.unplug()
+    with owner_of(line(adapter), plc(1, 0.0005)) as owner:
+        give_up_s = boot_seconds() + 20
+        while not owner.dropped and boot_seconds() < give_up_s:
+            time.sleep(0.01)
+        outcomes = owner.take()
+    assert owner.dropped > 0
+    assert len(outcomes) <= 1024
+    assert all(isinstance(each, Missed | Answered) for each in outcomes)

@@ -1,0 +1,363 @@
+"""The poller of the TCP buses on real sockets: aligned ticks, dead devices, late replies, lost connections."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from slaves import TcpUnits, answers, mbap, outcomes_until, tcp_count, unit_device
+from tcp_proxy import FaultProxy
+
+from agent.bus import Answered, LinkChanged, Missed, Outcome
+from agent.bus.guard import ForbiddenFrameError
+from agent.bus.tcp_dial import Patience
+from agent.bus.tcp_poller import TcpOwner
+from agent.clock import boot_seconds
+from config.settings import Device, TcpBus
+from drivers.modbus import asks
+
+PERIOD_S = 0.03
+
+
+def bus(name: str, port: int, timeout_s: float = 0.3, host: str = "127.0.0.1") -> TcpBus:
+    return TcpBus(name, host, port, timeout_s)
+
+
+def plc(of_bus: str, unit: int = 1, period_s: float = PERIOD_S) -> Device:
+    return unit_device(f"{of_bus}-{unit}", of_bus, unit, period_s)
+
+
+@contextmanager
+def owner_of(buses: list[TcpBus], *devices: Device) -> Iterator[TcpOwner]:
+    owner = TcpOwner(buses, [(device, asks(device, "tcp")) for device in devices])
+    owner.start()
+    try:
+        yield owner
+    finally:
+        began_s = boot_seconds()
+        owner.stop()
+        assert boot_seconds() - began_s < 1
+
+
+def reasons(outcomes: list[Outcome], device: str) -> Counter[str]:
+    return Counter(each.reason for each in outcomes if isinstance(each, Missed) and each.device == device)
+
+
+def changes(outcomes: list[Outcome]) -> list[bool]:
+    return [each.up for each in outcomes if isinstance(each, LinkChanged)]
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """A port whose queue is full: connection requests get no answer at all."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_devices_of_one_period_are_asked_at_the_same_moments() -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(TcpUnits({1})) for _ in range(10)]
+        buses = [bus(f"b{n}", server.port) for n, server in enumerate(servers)]
+        owner = stack.enter_context(owner_of(buses, *(plc(each.id) for each in buses)))
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 110)
+        for n, server in enumerate(servers):
+            assert all(server.is_fresh(1, each) for each in answers(outcomes, f"b{n}-1"))
+        rounds = list(zip(*(server.received[1][-8:] for server in servers), strict=False))
+    assert not [each for each in outcomes if isinstance(each, Missed)]
+    spreads = sorted(max(moments) - min(moments) for moments in rounds)
+    assert spreads[len(spreads) // 2] < PERIOD_S / 2
+
+
+def test_a_mute_a_refusing_and_an_unreachable_device_hold_up_nobody() -> None:
+    with TcpUnits({1}) as good, TcpUnits(()) as mute, black_hole() as black:
+        buses = [
+            bus("good", good.port),
+            bus("mute", mute.port, 5.0),
+            bus("refusing", free_port()),
+            bus("black", black),
+        ]
+        with owner_of(buses, *(plc(each.id) for each in buses)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 40)
+    times = [each.batch.at_s for each in answers(outcomes, "good-1")]
+    assert times[-1] - times[0] < 39.9 * PERIOD_S + 0.5
+    assert reasons(outcomes, "refusing-1")["link_down"] > 20
+
+
+def test_a_mute_unit_is_missed_each_period_while_it_is_asked_less_and_less() -> None:
+    with TcpUnits({1}) as gateway, owner_of([bus("gw", gateway.port, 0.03)], plc("gw", 1), plc("gw", 7)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "gw-7")["timeout"] >= 30)
+        counts = owner.counts()["gw"]
+        asked = sum(request[6] == 7 for request in gateway.requests)
+    assert asked == counts.timeout < 10
+    assert len(answers(outcomes, "gw-1")) >= 25
+    assert gateway.connections == 1
+
+
+def test_three_units_share_the_only_connection_of_a_gateway() -> None:
+    with TcpUnits({1, 2, 3}, most=1) as gateway:
+        devices = [plc("gw", unit) for unit in (1, 2, 3)]
+        with owner_of([bus("gw", gateway.port)], *devices) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 60)
+        assert gateway.connections == 1
+        for unit in (1, 2, 3):
+            of_unit = answers(outcomes, f"gw-{unit}")
+            assert len(of_unit) >= 19
+            assert all(gateway.is_fresh(unit, each) for each in of_unit)
+
+
+def test_the_same_unit_number_on_two_buses_is_two_units() -> None:
+    with TcpUnits(()) as mute, TcpUnits({1}) as good, ExitStack() as stack:
+        buses = [bus("a", mute.port, 0.02), bus("b", good.port)]
+        owner = stack.enter_context(owner_of(buses, plc("a"), plc("b")))
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "a-1")["timeout"] > 10)
+    assert not reasons(outcomes, "b-1")
+    assert len(answers(outcomes, "b-1")) >= 9
+
+
+def test_a_late_reply_is_known_by_its_number_and_the_connection_stays_in_step() -> None:
+    late = iter([0.06, 0.0, 0.0, 0.11, 0.0] * 100)
+    with TcpUnits({1}) as server:
+        server.behave[1] = lambda _, reply: [(next(late), reply)]
+        with owner_of([bus("b", server.port, 0.04)], plc("b")) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 20)
+            counts = owner.counts()["b"]
+        assert server.connections == 1
+        assert all(server.is_fresh(1, each) for each in answers(outcomes))
+    assert counts.late > 0
+    assert counts.timeout > 0
+    assert reasons(outcomes, "b-1")["timeout"] > 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "wrong"),
+    [
+        ("unit", lambda request, reply: reply[:6] + b"\x09" + reply[7:]),
+        ("function", lambda request, reply: reply[:7] + b"\x04" + reply[8:]),
+        ("length", lambda request, reply: mbap(request, 3, 2, 0, 1)),
+        ("count", lambda request, reply: reply[:8] + b"\x02" + reply[9:]),
+        ("timeout", lambda request, reply: b"\x77\x77" + reply[2:]),
+    ],
+)
+def test_a_frame_that_answers_something_else_is_stepped_over_and_counted(reason: str, wrong) -> None:  # type: ignore[no-untyped-def]
+    with TcpUnits({1, 2}) as gateway:
+        gateway.behave[1] = lambda request, reply: [(0.0, wrong(request, reply))]
+        with owner_of([bus("gw", gateway.port, 0.03)], plc("gw", 1), plc("gw", 2)) as owner:
+            outcomes = outcomes_until(
+                owner, lambda seen: reasons(seen, "gw-1")[reason] >= 3 and len(answers(seen, "gw-2")) > 3
+            )
+            assert owner.counts()["gw"].foreign >= 3
+        assert gateway.connections == 1
+    assert answers(outcomes, "gw-1") == []
+
+
+def test_a_spoilt_reply_is_asked_for_once_more_in_the_same_period() -> None:
+    with TcpUnits({1}) as server:
+        server.behave[1] = lambda request, reply: [
+            (0.0, reply if len(server.received[1]) % 2 == 0 else mbap(request, 4, 2, 0, 1))
+        ]
+        with owner_of([bus("b", server.port)], plc("b")) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 5)
+    assert not reasons(outcomes, "b-1")
+
+
+def test_a_device_that_speaks_something_else_is_said_and_left() -> None:
+    with TcpUnits({1}) as server:
+        server.behave[1] = lambda request, reply: [(0.0, b"HTTP/1.1 400 Bad Request\r\n\r\n")]
+        with owner_of([bus("b", server.port)], plc("b")) as owner:
+            outcomes = outcomes_until(owner, lambda seen: reasons(seen, "b-1")["link_down"] >= 3)
+    assert answers(outcomes) == []
+    assert "the device does not speak Modbus TCP" in [each.reason for each in outcomes if isinstance(each, LinkChanged)]
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 6, 10, 11])
+def test_an_exception_is_told_by_its_number(code: int) -> None:
+    with TcpUnits({1}) as server:
+        server.behave[1] = lambda request, reply: [(0.0, mbap(request, request[7] | 0x80, code))]
+        with owner_of([bus("b", server.port)], plc("b")) as owner:
+            outcomes = outcomes_until(owner, lambda seen: sum(reasons(seen, "b-1").values()) >= 5)
+            assert owner.counts()["b"].exception >= 5
+    assert set(reasons(outcomes, "b-1")) == {f"exception_{code}"}
+
+
+def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut() -> None:
+    with TcpUnits({1}) as server:
+
+        def pieces(_: bytes, reply: bytes) -> list[tuple[float, bytes | None]]:
+            cut = len(server.received[1]) % len(reply)
+            return [(0.0, reply[:cut]), (0.01, reply[cut:])]
+
+        server.behave[1] = pieces
+        with owner_of([bus("b", server.port)], plc("b", period_s=0.02)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 2 * len(tcp_count(b"\x00" * 12, 0)))
+        assert all(server.is_fresh(1, each) for each in answers(outcomes))
+    assert not reasons(outcomes, "b-1")
+
+
+def test_a_connection_reset_by_the_network_is_made_anew() -> None:
+    with TcpUnits({1}) as server, FaultProxy(server.port) as proxy, owner_of([bus("b", proxy.port)], plc("b")) as owner:
+        for _ in range(3):
+            outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
+            proxy.reset()
+            reset_s = boot_seconds()
+            outcomes = outcomes_until(owner, lambda seen: changes(seen) == [False, True] and bool(answers(seen)))
+            assert answers(outcomes)[-1].batch.at_s - reset_s < 5
+        assert owner.counts()["b"].reconnects == 3
+
+
+def test_a_reply_cut_off_by_a_closed_connection_is_no_value() -> None:
+    with TcpUnits({1}) as server, FaultProxy(server.port) as proxy:
+        proxy.cut_after = 2 * 13 + 7
+        with owner_of([bus("b", proxy.port)], plc("b", period_s=0.02)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: changes(seen).count(True) > 3)
+        assert all(server.is_fresh(1, each) for each in answers(outcomes))
+    assert reasons(outcomes, "b-1")["link_down"] >= 3
+    assert set(reasons(outcomes, "b-1")) == {"link_down"}
+
+
+def test_a_half_open_connection_is_noticed_and_left_and_the_device_read_when_it_is_back() -> None:
+    with TcpUnits({1}) as server, FaultProxy(server.port) as proxy:
+        with owner_of([bus("b", proxy.port, 0.05)], plc("b")) as owner:
+            outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
+            proxy.black_hole = True
+            outcomes_until(owner, lambda _: proxy.connections >= 2)
+            proxy.black_hole = False
+            back_s = boot_seconds()
+            outcomes = outcomes_until(owner, lambda seen: bool(answers(seen)))
+        assert answers(outcomes)[0].batch.at_s - back_s < 5
+        assert all(server.is_fresh(1, each) for each in answers(outcomes))
+
+
+def test_a_device_that_is_away_is_said_once_and_read_as_soon_as_it_is_there() -> None:
+    port = free_port()
+    with owner_of([bus("b", port)], plc("b", period_s=PERIOD_S)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: reasons(seen, "b-1")["link_down"] > 10)
+        events = [each for each in outcomes if isinstance(each, LinkChanged)]
+        assert [(each.up, each.reason) for each in events] == [(False, "connection refused")]
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            listener.settimeout(10)
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(10)
+                assert connection.recv(100)[6:8] == b"\x01\x03"
+
+
+def test_a_name_is_looked_up_beside_the_poller() -> None:
+    with TcpUnits({1}) as server:
+        buses = [bus("named", server.port, host="localhost"), bus("wrong", 502, host="no-such-host.invalid")]
+        with owner_of(buses, plc("named"), plc("wrong")) as owner:
+            outcomes = outcomes_until(
+                owner,
+                lambda seen: (
+                    len(answers(seen, "named-1")) > 3
+                    and "wrong" in {each.bus for each in seen if isinstance(each, LinkChanged)}
+                ),
+            )
+    said = {each.bus: each.reason for each in outcomes if isinstance(each, LinkChanged)}
+    assert said == {"named": "connected", "wrong": "no address for the name no-such-host.invalid"}
+
+
+def test_the_wait_before_the_next_try_grows_to_half_a_minute_with_jitter() -> None:
+    patience = Patience()
+    waits = [patience.next_s() for _ in range(20)]
+    assert waits[0] <= 0.2
+    assert all(15 <= wait_s <= 30 for wait_s in waits[-5:])
+    assert len(set(waits)) == len(waits)
+    patience.reset()
+    assert patience.next_s() <= 0.2
+
+
+def test_what_a_device_cannot_keep_up_with_is_skipped_and_not_queued() -> None:
+    with TcpUnits({1}) as server:
+        server.behave[1] = lambda _, reply: [(0.05, reply)]
+        with owner_of([bus("b", server.port)], plc("b", period_s=0.01)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 10)
+            assert owner.counts()["b"].asked <= 12
+    assert not [each for each in outcomes if isinstance(each, Missed)]
+
+
+def test_a_hurried_device_is_read_at_once() -> None:
+    with TcpUnits({1, 2}) as server, owner_of([bus("b", server.port)], plc("b", 1, 600), plc("b", 2, 600)) as owner:
+        outcomes_until(owner, lambda seen: len(answers(seen)) == 2)
+        owner.hurry("b-2")
+        outcomes = outcomes_until(owner, bool)
+    assert [(each.device, each.batch.values) for each in answers(outcomes)] == [("b-2", (2,))]
+
+
+class WriteAsk:
+    """What a faulty driver might make: a write to coil 0."""
+
+    unit = 1
+    points = ("count",)
+    reply_length = 12
+
+    def request(self, turn: int) -> bytes:
+        return bytes((0, turn, 0, 0, 0, 6, 1, 5, 0, 0, 0xFF, 0))
+
+    def answer(self, buffer: bytearray, turn: int, at_s: float) -> None:
+        return None
+
+
+def test_a_frame_that_is_no_read_never_leaves_and_the_bug_comes_to_light() -> None:
+    with TcpUnits({1}) as server:
+        owner = TcpOwner([bus("b", server.port)], [(plc("b"), [WriteAsk()])])  # type: ignore[list-item]
+        owner.start()
+        with pytest.raises(ForbiddenFrameError):
+            outcomes_until(owner, lambda _: False)
+        owner.stop()
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("state", ["idle", "awaiting", "connecting", "refused", "never started"])
+def test_stop_ends_the_poller_within_a_second_from_any_state(state: str) -> None:
+    with TcpUnits({1} if state == "idle" else ()) as server, black_hole() as black:
+        port = {"refused": free_port(), "connecting": black}.get(state, server.port)
+        owner = TcpOwner([bus("b", port, 30.0)], [(plc("b", 1, 60), asks(plc("b"), "tcp"))])
+        if state != "never started":
+            owner.start()
+        if state == "idle":
+            outcomes_until(owner, lambda seen: bool(answers(seen)))
+        if state == "awaiting":
+            outcomes_until(owner, lambda _: bool(server.requests))
+        if state == "refused":
+            outcomes_until(owner, lambda seen: bool(changes(seen)))
+        began_s = boot_seconds()
+        owner.stop()
+        assert boot_seconds() - began_s < 1
+
+
+def test_the_poller_shows_progress_while_nothing_happens() -> None:
+    with TcpUnits(()) as server, owner_of([bus("b", server.port, 30.0)], plc("b", 1, 60)) as owner:
+        outcomes_until(owner, lambda _: bool(server.requests))
+        seen_s = owner.progress_s
+        outcomes_until(owner, lambda _: owner.progress_s > seen_s, 2)
+
+
+def test_a_poller_without_buses_lives_and_ends() -> None:
+    with owner_of([]) as owner:
+        seen_s = owner.progress_s
+        outcomes_until(owner, lambda _: owner.progress_s > seen_s, 2)
+
+
+def test_outcomes_that_nobody_takes_are_bounded_and_the_oldest_go() -> None:
+    with owner_of([bus("b", free_port())], plc("b", 1, 0.0005)) as owner:
+        give_up_s = boot_seconds() + 20
+        while not owner.dropped and boot_seconds() < give_up_s:
+            time.sleep(0.01)
+        outcomes = owner.take()
+    assert owner.dropped > 0
+    assert len(outcomes) <= 1024
+    assert all(isinstance(each, Missed | Answered) for each in outcomes)

@@ -1,0 +1,180 @@
+"""The load of a line: figures from all their counters or none, and a quality that says which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from agent.load.instant import Instant
+from agent.load.line import LineLoad, LineModel
+from agent.load.meter import CounterRule, Meter
+from config.settings import CounterRef, Line
+
+RULE = CounterRule(2**32, 20.0)
+IN_1, IN_2, OUT, REJECT = (CounterRef("plc", name) for name in ("in1", "in2", "out", "reject"))
+
+
+def at(boot_s: float, wall_s: float = 1.8e9) -> Instant:
+    return Instant("a", boot_s, wall_s, "ntp")
+
+
+def line(
+    induct: Sequence[CounterRef] = (IN_1, IN_2), discharge: Sequence[CounterRef] = (OUT,), **other: object
+) -> Line:
+    given = {"recirculation": (), "reject": (REJECT,), "capacity_pph": 20_000.0, "buffer_parcels": 5000, **other}
+    return Line("north", "北线", "North", tuple(induct), tuple(discharge), **given)  # type: ignore[arg-type]
+
+
+class Belt:
+    """A line whose counters run at set rates, read once a second unless silent."""
+
+    def __init__(self, line: Line, per_s: dict[CounterRef, int]) -> None:
+        self.meters = {ref: Meter(RULE) for _, ref in line.counters()}
+        self.model = LineModel(line, self.meters)
+        self.per_s = per_s
+        self.raw = dict.fromkeys(self.meters, 1_000_000)
+        self.now_s = 1000.0
+        self.silent: set[CounterRef] = set()
+
+    def run(self, seconds: int, wall_s: float = 1.8e9) -> LineLoad:
+        for _ in range(seconds):
+            self.now_s += 1.0
+            for ref, meter in self.meters.items():
+                self.raw[ref] += self.per_s.get(ref, 0)
+                if ref not in self.silent:
+                    meter.advance(self.raw[ref], at(self.now_s, wall_s))
+            load = self.model.advance(at(self.now_s, wall_s))
+        return load
+
+
+def test_a_steady_line_has_totals_rates_and_load() -> None:
+    load = Belt(line(), {IN_1: 3, IN_2: 2, OUT: 4}).run(1001)
+    assert load.induct is not None and load.discharge is not None and load.reject is not None
+    assert (load.induct.lo, load.induct.total, load.induct.hi) == (5000, 5000, 5000)
+    assert load.induct.pph_60 == load.induct.pph_900 == pytest.approx(18_000)
+    assert load.discharge.pph_60 == pytest.approx(14_400)
+    assert load.takt_s == pytest.approx(0.25)
+    assert (load.wip_lo, load.wip, load.wip_hi) == (1000, 1000, 1000)
+    assert load.load_ratio_in == pytest.approx(0.9)
+    assert load.load_ratio_out == pytest.approx(0.72)
+    assert load.fill_ratio == pytest.approx(0.2)
+    assert load.load_index == pytest.approx(90)
+    assert load.quality == "good"
+    assert load.recirculation is None, "a role without counters is None, never 0"
+
+
+def test_the_load_index_is_the_fill_when_the_floor_is_fuller_than_the_belt() -> None:
+    load = Belt(line(buffer_parcels=1000), {IN_1: 3, OUT: 2}).run(901)
+    assert load.load_index == pytest.approx(90)
+
+
+def test_the_load_index_ends_at_200() -> None:
+    assert Belt(line(capacity_pph=100.0), {IN_1: 3}).run(901).load_index == 200.0
+
+
+def test_the_first_minutes_are_an_estimate() -> None:
+    belt = Belt(line(), {IN_1: 3, OUT: 3})
+    assert belt.run(5).load_index is None
+    assert belt.run(10).load_index == pytest.approx(54)
+    assert belt.run(100).quality == "estimated"
+    assert belt.run(400).quality == "good"
+
+
+def test_one_silent_counter_makes_its_figures_none_and_the_line_partial() -> None:
+    belt = Belt(line(), {IN_1: 3, IN_2: 2, OUT: 4})
+    belt.run(901)
+    belt.silent = {IN_2}
+    load = belt.run(4)
+    assert load.quality == "partial"
+    assert load.induct is not None and load.discharge is not None
+    assert (load.induct.pph_60, load.induct.pph_900, load.wip, load.load_index) == (None, None, None, None)
+    assert load.induct.total == 4500 + 12, "the total stands: what was counted was counted"
+    assert load.discharge.pph_60 == pytest.approx(14_400)
+    belt.silent = set()
+    again = belt.run(1)
+    assert again.induct is not None
+    assert (again.quality, again.induct.total) == ("good", 4525)
+    assert again.induct.pph_60 == pytest.approx(18_000), "what came after the silence is spread over it"
+
+
+def test_a_line_nobody_answers_for_is_stale_and_says_no_number() -> None:
+    belt = Belt(line(), {IN_1: 3, OUT: 4})
+    assert belt.run(2).quality == "estimated"
+    belt.silent = set(belt.meters)
+    load = belt.run(4)
+    assert load.quality == "stale"
+    assert (load.wip, load.takt_s, load.load_ratio_in, load.load_ratio_out, load.load_index) == (None,) * 5
+
+
+def test_counters_that_never_answered_are_stale() -> None:
+    model = LineModel(line(), {ref: Meter(RULE) for ref in (IN_1, IN_2, OUT, REJECT)})
+    assert model.advance(at(5.0)).quality == "stale"
+
+
+def test_a_line_whose_counters_answer_nonsense_is_bad() -> None:
+    only = line(induct=(IN_1,), reject=(), discharge=())
+    belt = Belt(only, {IN_1: 3})
+    belt.run(2)
+    for n in range(10):
+        belt.meters[IN_1].advance(10**7 * (7 * n % 13 + 1), at(belt.now_s + n))
+    assert belt.model.advance(at(belt.now_s + 9)).quality == "bad"
+    assert belt.model.advance(at(belt.now_s + 99)).quality == "stale", "nonsense of long ago is silence"
+
+
+def test_a_line_without_counters_is_unsupported() -> None:
+    load = LineModel(line((), (), reject=()), {}).advance(at(5.0))
+    assert load.quality == "unsupported"
+    assert (load.induct, load.discharge, load.wip, load.load_index) == (None, None, None, None)
+
+
+def test_a_line_without_discharge_counters_has_a_load_but_no_work_in_progress() -> None:
+    load = Belt(line(discharge=(), reject=()), {IN_1: 4, IN_2: 1}).run(901)
+    assert (load.wip, load.fill_ratio, load.takt_s) == (None, None, None)
+    assert load.load_index == pytest.approx(90)
+
+
+def test_another_counter_brings_no_false_rate_and_no_fall_of_the_total() -> None:
+    belt = Belt(line(), {IN_1: 3, IN_2: 2, OUT: 4})
+    before = belt.run(901)
+    belt.raw[IN_1] = 900_000_000
+    loads = [belt.run(1) for _ in range(60)]
+    totals = [load.induct.total for load in (before, *loads) if load.induct]
+    assert all(later >= earlier for earlier, later in pairwise(totals))
+    rates = [load.induct.pph_60 for load in loads if load.induct and load.induct.pph_60 is not None]
+    assert rates and all(rate <= 18_001 for rate in rates)
+    assert loads[-1].quality == "estimated"
+
+
+def test_a_gap_brings_no_false_rate() -> None:
+    belt = Belt(line(), {IN_1: 3, OUT: 3})
+    belt.run(100)
+    belt.silent = {IN_1}
+    belt.run(4000)
+    belt.silent = set()
+    for _ in range(60):
+        load = belt.run(1)
+        assert load.induct is None or load.induct.pph_60 is None or load.induct.pph_60 == pytest.approx(10_800)
+
+
+def test_the_wall_clock_has_no_part_in_a_rate() -> None:
+    belt = Belt(line(), {IN_1: 3, OUT: 3})
+    belt.run(100)
+    load = belt.run(100, wall_s=0.0)
+    assert load.induct is not None
+    assert load.induct.pph_60 == pytest.approx(10_800)
+
+
+def test_work_in_progress_is_never_negative() -> None:
+    load = Belt(line(), {IN_1: 1, OUT: 4}).run(20)
+    assert (load.wip_lo, load.wip, load.wip_hi) == (0, 0, 0)
+
+
+def test_an_unbounded_counter_leaves_work_in_progress_unbounded_above() -> None:
+    belt = Belt(line(), {IN_1: 3, OUT: 2})
+    belt.run(20)
+    belt.meters[IN_1].hi = None
+    load = belt.run(1)
+    assert load.induct is not None
+    assert (load.induct.hi, load.wip_hi, load.wip) == (None, None, 20)

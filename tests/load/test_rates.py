@@ -1,0 +1,79 @@
+"""Rates over a window: right for irregular samples, none before there is enough, bounded in memory."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.load.rates import ENOUGH_S, MARKS, WindowRate
+
+
+def fed(rate: WindowRate, *samples: tuple[float, int]) -> WindowRate:
+    for at_s, total in samples:
+        rate.advance(at_s, total)
+    return rate
+
+
+def test_there_is_no_rate_before_ten_seconds_of_counting() -> None:
+    rate = WindowRate(60.0)
+    assert rate.per_hour is None
+    assert fed(rate, (100.0, 0), (109.9, 50)).per_hour is None
+    assert fed(rate, (110.0, 50)).per_hour == 50 * 360
+
+
+def test_an_idle_line_has_rate_zero_not_none() -> None:
+    assert fed(WindowRate(60.0), *((float(n), 7) for n in range(100))).per_hour == 0.0
+
+
+@pytest.mark.parametrize("window_s", [60.0, 900.0])
+def test_a_steady_belt_has_its_rate_at_any_length(window_s: float) -> None:
+    rate = WindowRate(window_s)
+    for n in range(3000):
+        rate.advance(n * 0.9, n * 4)
+        if n * 0.9 >= ENOUGH_S:
+            assert rate.per_hour == pytest.approx(16_000)
+    assert window_s <= rate.span_s <= window_s * (1 + 1 / MARKS) + 0.9
+
+
+def test_what_is_older_than_the_window_no_longer_counts() -> None:
+    rate = fed(WindowRate(60.0), *((float(n), 10 * min(n, 100)) for n in range(200)))
+    assert rate.per_hour == 0.0
+
+
+def test_a_missed_minute_bends_no_quarter_hour_rate() -> None:
+    samples = [(float(n), 5 * n) for n in range(1000) if not 400 <= n < 460]
+    assert fed(WindowRate(900.0), *samples).per_hour == pytest.approx(18_000)
+
+
+def test_after_a_silence_longer_than_the_window_the_rate_begins_anew() -> None:
+    rate = fed(WindowRate(60.0), *((float(n), 5 * n) for n in range(100)), (200.0, 1000))
+    assert rate.per_hour is None
+    assert fed(rate, (220.0, 1020)).per_hour == 20 * 180
+
+
+def test_a_restart_forgets_the_past() -> None:
+    rate = fed(WindowRate(60.0), *((float(n), 500 * n) for n in range(30)))
+    rate.restart()
+    assert rate.per_hour is None
+    assert fed(rate, (30.0, 0), (40.0, 10)).per_hour == 3600
+
+
+def test_a_sample_from_the_past_is_not_taken() -> None:
+    rate = fed(WindowRate(60.0), (100.0, 0), (120.0, 20), (90.0, 999), (120.0, 999))
+    assert rate.per_hour == 3600
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 40), st.integers(0, 1000)), min_size=1, max_size=400))
+def test_the_rate_is_always_true_between_two_samples_and_memory_is_bounded(steps: list[tuple[float, int]]) -> None:
+    rate, at_s, total = WindowRate(60.0), 0.0, 0
+    samples = []
+    for seconds, more in steps:
+        at_s, total = at_s + seconds, total + more
+        samples.append((at_s, total))
+        rate.advance(at_s, total)
+        assert len(rate._times) <= MARKS + 2
+        if rate.per_hour is not None:
+            true = {3600 * (total - was) / (at_s - was_s) for was_s, was in samples if at_s - was_s >= ENOUGH_S}
+            assert rate.per_hour in true
+            assert rate.span_s <= 60 + 1 + 40, "the window, a mark, and one step between samples"

@@ -355,3 +355,22 @@ def test_the_example_names_every_key_there_is() -> None:
         "cert_file", "key_file", "ca_file", "directory", "max_mb", "serial", "tcp",
     }  # fmt: skip
     assert written - keys <= {"points", "name"}
+
+
+def test_what_is_worth_knowing_is_a_notice_and_no_fault() -> None:
+    text = changed("/dev/serial/by-path/port0", "/dev/ttyUSB0").replace(
+        "[bus.eyes]", '[bus.spare]\ntcp = "10.0.0.9"\n[bus.eyes]'
+    )
+    report = config.check_text("x", text[: text.index("[line.north]")].encode())
+    assert report.settings is not None
+    assert [notice.code for notice in report.notices] == ["W2402", "W2403", "W2405"]
+
+
+def test_a_file_or_folder_beyond_limits_or_rights_is_told(main: Path) -> None:
+    folder = main.parent / "conf.d"
+    folder.mkdir()
+    for number in range(101):
+        (folder / f"{number}.toml").touch()
+    assert codes(main) == ["E2005"]
+    (main.parent / "endless.toml").symlink_to("endless.toml")
+    assert codes(main.parent / "endless.toml") == ["E2002"]

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, autotestdict=False
 """Checksums of the wire and of the spool: CRC-16/MODBUS and CRC-32C."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t

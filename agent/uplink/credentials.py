@@ -29,9 +29,9 @@ def login(bureau: Bureau) -> Login | None:
     if bureau.username is None:
         return None
     if bureau.password_credential is not None:
-        return Login(bureau.username, _secret(_credential(bureau.password_credential)))
+        return Login(bureau.username, secret(_credential(bureau.password_credential)))
     if bureau.password_file is not None:
-        return Login(bureau.username, _secret(bureau.password_file))
+        return Login(bureau.username, secret(bureau.password_file))
     return Login(bureau.username, None)
 
 
@@ -54,7 +54,8 @@ def _credential(name: str) -> Path:
     return Path(directory) / name
 
 
-def _secret(path: Path) -> str:
+def secret(path: Path) -> str:
+    """The password in the file at `path`, without its line end. Raises CredentialError."""
     demand_private(path)
     try:
         text = path.read_bytes()[:_MAX_BYTES].decode()

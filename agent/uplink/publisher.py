@@ -220,7 +220,9 @@ class Publisher:
         self._status = replace(
             self._memory_shown(), connected=False, since_s=since_s, protocol=None, reason=reason, in_flight=0, live=0
         )
-        if was.connected or was.reason != reason:
+        if self._stopping.is_set():
+            log.event("uplink_stopped", backlog=self._lanes.unacknowledged)
+        elif was.connected or was.reason != reason:
             log.warn("uplink_down", reason=reason)
 
     def _memory_shown(self) -> UplinkStatus:

@@ -1,0 +1,145 @@
+"""What `hubpulse watch` shows: a table for a terminal, a line a message for everything else, in English or Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.bureau.totals import Totals
+from agent.bureau.view import Heard, SiteView, View
+from config.messages import Language
+
+_WORDS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "site": "site",
+        "line": "line",
+        "in": "in",
+        "in_pph": "in/h",
+        "out": "out",
+        "out_pph": "out/h",
+        "wip": "on sorter",
+        "load": "load index",
+        "trust": "quality",
+        "age": "age",
+        "online": "online",
+        "offline": "offline",
+        "summary": "{sites} sites, {messages} messages, {repeated} repeated, {missing} missing, {rejected} rejected",
+        "waiting": "connected to {broker} (MQTT {version}); nothing heard yet",
+    },
+    "zh": {
+        "site": "站点",
+        "line": "线体",
+        "in": "供件",
+        "in_pph": "供件/时",
+        "out": "下件",
+        "out_pph": "下件/时",
+        "wip": "在线件数",
+        "load": "负荷指数",
+        "trust": "质量",
+        "age": "已过",
+        "online": "在线",
+        "offline": "离线",
+        "summary": "{sites} 个站点,{messages} 条消息,重复 {repeated} 条,缺失 {missing} 条,拒收 {rejected} 条",
+        "waiting": "已连接 {broker}(MQTT {version}),尚未收到消息",
+    },
+}
+_FIGURES = ("in_total", "in_pph", "out_total", "out_pph", "wip", "load_index")
+_LONGEST = 32
+
+
+class Board:
+    """Draws a view. `note` tells it when a message came, on the boot-time clock, so that age can be shown."""
+
+    def __init__(self, lang: Language, broker: str, version: str) -> None:
+        self._words = _WORDS[lang]
+        self._broker = broker
+        self._version = version
+        self._heard_s: dict[tuple[str, str], float] = {}
+
+    def note(self, heard: Heard, now_s: float) -> None:
+        self._heard_s[heard.site, heard.tail] = now_s
+
+    def table(self, view: View, now_s: float) -> RenderableType:
+        """All sites and their lines at this moment."""
+        if not view.sites:
+            return Text(self._words["waiting"].format(broker=self._broker, version=self._version))
+        table = Table(expand=False)
+        for name in ("site", "line"):
+            table.add_column(self._words[name])
+        for name in ("in", "in_pph", "out", "out_pph", "wip", "load", "trust", "age"):
+            table.add_column(self._words[name], justify="right")
+        for site in view.sites.values():
+            for row in self._rows(site, now_s):
+                table.add_row(*(Text(cell) for cell in row))
+        return Group(table, Text(self.summary(view)))
+
+    def _rows(self, site: SiteView, now_s: float) -> Iterator[list[str]]:
+        lines = [(tail.split("/")[1], tail) for tail in sorted(site.latest) if tail.endswith("/telemetry")]
+        name = f"{site.path.rpartition('/')[2]} {self._presence(site)}"
+        for number, (line, tail) in enumerate(lines):
+            fields = site.latest[tail]
+            age_s = now_s - self._heard_s.get((site.path, tail), now_s)
+            figures = [_figure(fields.get(key)) for key in _FIGURES]
+            yield [name if number == 0 else "", line, *figures, _word(fields.get("q")), f"{age_s:.0f} s"]
+        if not lines:
+            yield [name, *[""] * 9]
+
+    def _presence(self, site: SiteView) -> str:
+        return "" if site.online is None else self._words["online" if site.online else "offline"]
+
+    def summary(self, view: View) -> str:
+        """How complete it is: what came, came again, did not come, and was no agent's."""
+        all_totals = [site.totals for site in view.sites.values()]
+        return self._words["summary"].format(
+            sites=len(view.sites),
+            messages=sum(totals.messages for totals in all_totals),
+            repeated=sum(totals.duplicates for totals in all_totals),
+            missing=sum(map(_missing, all_totals)),
+            rejected=view.rejected,
+        )
+
+    def sentence(self, heard: Heard) -> str:
+        """One message as one line of text."""
+        if heard.tail == "status":
+            return f"{heard.site} {self._words['online' if heard.fields.get('online') else 'offline']}"
+        shown = [f"{key}={_figure(heard.fields[key])}" for key in _FIGURES if key in heard.fields]
+        trust = [f"q={_word(heard.fields.get('q'))}"] if "q" in heard.fields else []
+        return " ".join([heard.site, heard.tail, *shown, *trust, *(["hist"] if heard.fields.get("hist") else [])])
+
+
+def _missing(totals: Totals) -> int:
+    """Messages that did not come since we listen; what was before, in a gap from the first on, is nobody's loss."""
+    return sum(last - first + 1 for gaps in totals.gaps().values() for first, last in gaps if first > 1)
+
+
+def picture(view: View) -> dict[str, object]:
+    """The view as one JSON object, for machines."""
+    return {"sites": {path: _site(site) for path, site in view.sites.items()}, "rejected": view.rejected}
+
+
+def _site(site: SiteView) -> dict[str, object]:
+    totals = site.totals
+    counted = {name: totals.counted(name) for name in totals.counters}
+    return {
+        "online": site.online,
+        "sid": site.sid,
+        "counters": {name: {"lo": one.lo, "hi": one.hi, "total": one.total} for name, one in counted.items()},
+        "messages": totals.messages,
+        "duplicates": totals.duplicates,
+        "gaps": totals.gaps(),
+        "latest": site.latest,
+    }
+
+
+def _figure(value: object) -> str:
+    """A number for people; what is none shows as a dash. Payloads are foreign: nothing else of them is printed."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _word(value: object) -> str:
+    return value[:_LONGEST] if isinstance(value, str) and value.isascii() and value.isprintable() else "–"

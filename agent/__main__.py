@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from types import ModuleType
 
@@ -40,7 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     room = importlib.import_module(f"agent.cli.{verb}")
-    return int(room.run(_verb_parser(verb, room).parse_args(words[words.index(verb) + 1 :])))
+    arguments_of_verb = _verb_parser(verb, room).parse_args(words[words.index(verb) + 1 :])
+    try:
+        return int(room.run(arguments_of_verb))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us (head, less) has seen enough; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _top_parser() -> argparse.ArgumentParser:

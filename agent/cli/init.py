@@ -84,7 +84,7 @@ def _asked(known: Mapping[str, str | None], lang: Language) -> dict[str, str | N
 
 def _written(target: Path, raw: bytes, lang: Language, *, force: bool) -> int:
     try:
-        _put(target, raw, force=force)
+        put(target, raw, force=force)
     except FileExistsError:
         say(messages.word("exists", lang, file=target))
         return 1
@@ -95,7 +95,7 @@ def _written(target: Path, raw: bytes, lang: Language, *, force: bool) -> int:
     return 0
 
 
-def _put(target: Path, raw: bytes, *, force: bool) -> None:
+def put(target: Path, raw: bytes, *, force: bool) -> None:
     """Put the whole file in place or nothing; FileExistsError when it is there and may not be replaced."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{os.getpid()}")

@@ -12,14 +12,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import config
+from agent.cli.init import put
 
 SHIPPED = Path(config.__file__).parent
 UNIT = "etc/systemd/system/hubpulse.service"
 SETTINGS = "etc/hubpulse/hubpulse.toml"
+USERS = "usr/lib/sysusers.d/hubpulse.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,24 @@ def run(args: argparse.Namespace) -> int:
         return 1
     for place in places():
         print(_put(root, place, dry_run=args.dry_run))
-    if not args.dry_run and root == Path("/"):
-        _make_user()
+        if place.path == USERS and root == Path("/") and not args.dry_run:
+            _make_user()
+    if root == Path("/") and not args.dry_run:
+        _give_state_to_user()
     print(_next_step(root))
     return 0
 
 
 def places() -> Iterator[Place]:
     """Everything a site needs, in the order it is made."""
+    yield Place(USERS, 0o644, (SHIPPED / "hubpulse.sysusers").read_text(), keep=False)
     yield Place("etc/hubpulse", 0o755)
     yield Place("etc/hubpulse/conf.d", 0o755)
     yield Place("etc/hubpulse/profiles", 0o755)
     yield Place("etc/hubpulse/tls", 0o755)
     yield Place("etc/hubpulse/secrets", 0o700)
     yield Place("var/lib/hubpulse", 0o700)
-    yield Place(SETTINGS, 0o644, (SHIPPED / "example.toml").read_text(encoding="utf-8"))
-    yield Place("usr/lib/sysusers.d/hubpulse.conf", 0o644, (SHIPPED / "hubpulse.sysusers").read_text(), keep=False)
+    yield Place(SETTINGS, 0o640, (SHIPPED / "example.toml").read_text(encoding="utf-8"))
     yield Place(UNIT, 0o644, unit_text(_command()), keep=False)
 
 
@@ -80,6 +85,9 @@ def _put(root: Path, place: Place, *, dry_run: bool) -> str:
 def _make(target: Path, place: Place) -> None:
     if place.text is None:
         target.mkdir(parents=True, exist_ok=True)
+    elif place.path == SETTINGS:
+        put(target, place.text.encode(), force=False)
+        return
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(place.text, encoding="utf-8")
@@ -89,9 +97,13 @@ def _make(target: Path, place: Place) -> None:
 def _make_user() -> None:
     if shutil.which("systemd-sysusers"):
         subprocess.run(["systemd-sysusers", "hubpulse.conf"], check=False)  # noqa: S607 - root's own PATH
-        shutil.chown("/var/lib/hubpulse", "hubpulse", "hubpulse")
     else:
         print("  no systemd-sysusers here: make the user yourself: adduser --system --group hubpulse")
+
+
+def _give_state_to_user() -> None:
+    with suppress(LookupError):
+        shutil.chown("/var/lib/hubpulse", "hubpulse", "hubpulse")
 
 
 def _command() -> str:

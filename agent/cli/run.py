@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 from agent import log
+from agent.cli.check import DEFAULT_FILE
 from agent.systemd import Notify
 
-DEFAULT = Path("/etc/hubpulse/hubpulse.toml")
 NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT, help=f"the settings ({DEFAULT})")
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"the settings ({DEFAULT_FILE})")
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 

@@ -158,8 +158,8 @@ def _reopening(disk: ModelDisk, spool: Spool, found: dict[int, bytes], random: R
     expected = found | dict(enumerate(fresh, first))
     again = open_spool(ModelDisk(disk.now))
     kept = dict(again.read(0, 1 << 20, 1 << 30))
-    oldest = min(kept, default=0)
-    if kept != {at: message for at, message in expected.items() if at >= oldest} or oldest > max(again.acked, 0):
+    missing = [at for at in expected if at >= again.acked and at not in kept]
+    if missing or any(expected.get(at) != message for at, message in kept.items()):
         faults.append("what is appended after recovery is not all there")
     if again.state != b"after" or first + 3 != again.next_position or first in found:
         faults.append("state or position after recovery")

@@ -114,8 +114,8 @@ class Performance:
 
     @property
     def command(self) -> str:
-        """What a reader can type to play with the twin."""
-        return f"hubpulse simulate --at {self._troupe.folder} --tell unplug bus=panel"
+        """The verb and its words with which a reader can play with the twin."""
+        return f"simulate --at {self._troupe.folder} --tell unplug bus=panel"
 
     def __enter__(self) -> Performance:
         return self

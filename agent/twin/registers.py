@@ -210,5 +210,5 @@ class Image:
 def _start(modulus: int, rng: Random) -> int:
     """Where a counter stands when the twin starts: small ones shortly before they wrap, so that every run sees it."""
     if modulus <= _SMALL_MODULUS:
-        return modulus - min(rng.randint(5, 20), modulus)
+        return modulus - min(rng.randint(3, 9), modulus)
     return rng.randrange(modulus // 2)

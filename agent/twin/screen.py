@@ -41,7 +41,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "away": "away",
         "messages": "{messages} messages, {duplicates} repeated",
         "books": "{written} written = {acked} acknowledged + {held} held + {dropped} dropped",
-        "hint": "Ctrl-C ends it. Play with it:  {commands}",
+        "hint": "Ctrl-C ends it. Play with it in another terminal:\n   {commands}",
     },
     "zh": {
         "line": "线体",
@@ -65,7 +65,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "away": "未连接",
         "messages": "{messages} 条消息,重复 {duplicates} 条",
         "books": "写入 {written} = 已确认 {acked} + 待发 {held} + 丢弃 {dropped}",
-        "hint": "按 Ctrl-C 结束。可另开终端操作:  {commands}",
+        "hint": "按 Ctrl-C 结束。可另开终端操作:\n   {commands}",
     },
 }
 

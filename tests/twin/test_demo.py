@@ -1,0 +1,112 @@
+"""`hubpulse demo`: truth and bureau are equal at its end, and whenever it ends nothing of it remains."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def demo(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A demo whose temporary folder lies in `folder`, in a session of its own, so that its children can be found."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "agent", "demo", *words],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def running_in(folder: Path) -> list[str]:
+    """Command lines of processes that name the folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_the_bureau_has_exactly_what_the_devices_counted(tmp_path: Path) -> None:
+    process = demo(tmp_path, "--for", "4s", "--json", "--seed", "3", "--speed", "4")
+    told, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    said = json.loads(told)
+    assert said["equal"]
+    assert said["truth"] == said["bureau"]
+    assert {line: len(counters) for line, counters in said["truth"].items()} == {"north": 6, "south": 5, "odd": 2}
+    assert sum(said["truth"]["north"].values()) > 10
+    books = said["spool"]
+    assert books["written"] == books["acked"] + books["held"] + books["dropped"]
+    assert not list(tmp_path.iterdir())
+    assert not running_in(tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["folder", "twin", "show"])
+def test_ctrl_c_at_any_time_leaves_no_process_and_no_file(tmp_path: Path, moment: str) -> None:
+    process = demo(tmp_path, "--lang", "en")
+    assert process.stdout
+    if moment == "show":
+        assert "north: induct" in process.stdout.readline()
+    else:
+        pattern = {"folder": "hubpulse-demo-*", "twin": "hubpulse-demo-*/twin.log"}[moment]
+        while not list(tmp_path.glob(pattern)):
+            assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    told, errors = process.communicate(timeout=30)
+    assert process.returncode == (0 if moment == "show" else 130), errors
+    assert ("Three things to try" in told) == (moment == "show")
+    assert not list(tmp_path.iterdir())
+    assert not running_in(tmp_path)
+
+
+def test_a_part_that_dies_ends_the_demo_with_its_last_words_and_nothing_remains(tmp_path: Path) -> None:
+    process = demo(tmp_path, "--lang", "en")
+    assert process.stdout
+    assert process.stdout.readline()
+    (agent,) = (path for path in Path("/proc").glob("[0-9]*") if is_agent_of(path, tmp_path))
+    os.kill(int(agent.name), signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors.startswith("hubpulse demo: agent ended with status -9")
+    assert not list(tmp_path.iterdir())
+    assert not running_in(tmp_path)
+
+
+def is_agent_of(process: Path, folder: Path) -> bool:
+    try:
+        command = (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return str(folder) in command and "\0run\0" in command
+
+
+def test_with_amqtt_in_place_of_mosquitto_the_demo_falls_back_to_mqtt_3_and_is_as_exact(tmp_path: Path) -> None:
+    pytest.importorskip("amqtt")
+    bare = {**os.environ, "TMPDIR": str(tmp_path), "PATH": "/nonexistent"}
+    code = (
+        "import sys, agent.twin.troupe as t; t._MOSQUITTO_PATH = ''; from agent.__main__ import main; sys.exit(main())"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--for", "3s", "--json"],
+        env=bare,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    said = json.loads(process.stdout)
+    assert (said["broker"], said["mqtt"], said["equal"]) == ("amqtt", "3.1.1", True)

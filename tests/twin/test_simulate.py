@@ -1,0 +1,168 @@
+"""`hubpulse simulate`: the copy of the settings leads to the twin, nothing else in it changed, and it ends cleanly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from twins import HEAD, ask_tcp, read_tcp
+
+import config
+from agent.twin.control import SOCKET, Remote
+from agent.twin.patch import copy_site
+from config.settings import TcpBus
+from drivers.modbus import asks
+
+DEMO = Path(config.__file__).parent / "examples" / "demo-hub.toml"
+PLC = 'unit = 1\nprofile = "advantech-adam-6051"\n'
+INLINE = """\
+bureau = { host = "mqtt.example.org", ca_file = "/etc/ca.pem" }  # one line
+bus.a.tcp = "10.0.0.1"
+bus.b = { tcp = "10.0.0.2:503", timeout_s = 2.0 }
+[site]
+id = "x"
+province = "44"
+city = "4401"
+level = "hub"
+[bus.c]
+# 一个串口
+serial = '/dev/serial/by-path/x' # here
+"""
+CHANGES = {
+    ("bus", "a", "tcp"): "127.0.0.1:1",
+    ("bus", "b", "tcp"): "127.0.0.1:2",
+    ("bus", "c", "serial"): "/tmp/tty-c",
+    ("bureau", "host"): "127.0.0.1",
+    ("bureau", "port"): 1884,
+    ("bureau", "tls"): False,
+    ("spool", "directory"): "/tmp/spool",
+}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_values_are_changed_in_place_in_every_way_of_writing_toml(tmp_path: Path) -> None:
+    copy = copy_site(written(tmp_path, INLINE), tmp_path / "at", CHANGES)
+    settings = config.load(copy)
+    assert (settings.bureau.host, settings.bureau.port, settings.bureau.tls) == ("127.0.0.1", 1884, None)
+    assert settings.spool.directory == Path("/tmp/spool")
+    text = copy.read_text(encoding="utf-8")
+    for kept in ("# one line", "# 一个串口", " # here", "timeout_s = 2.0", '"/etc/ca.pem"'):
+        assert kept in text
+    assert [line.count("127.0.0.1:") for line in text.splitlines()[1:3]] == [1, 1]
+
+
+def test_a_key_taken_out_stays_as_a_comment_and_one_that_is_missing_joins_its_table(tmp_path: Path) -> None:
+    source = HEAD + 'username = "u"\npassword_file = "/p"\n[spool]\n\n[bus.a]\ntcp = "10.0.0.1"\n'
+    taken = {("bureau", "username"): None, ("bureau", "password_file"): None, ("bureau", "password_credential"): None}
+    copy = copy_site(written(tmp_path, source), tmp_path, {**taken, ("spool", "max_mb"): 3})
+    settings = config.load(copy)
+    assert settings.bureau.username is None
+    assert settings.spool.max_bytes == 3 * 2**20
+    assert '# username = "u"\n# password_file = "/p"\n' in copy.read_text()
+
+
+def test_the_parts_in_conf_d_and_the_sites_own_profiles_come_along(tmp_path: Path) -> None:
+    main = written(tmp_path, HEAD)
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "plc.toml").write_text(
+        '[bus.plc]\ntcp = "10.0.0.1"\n[device.d]\nbus = "plc"\nunit = 1\nprofile = "own-counter"\n'
+    )
+    (tmp_path / "profiles").mkdir()
+    profiles = DEMO.parent.parent / "profiles"
+    shutil.copy(profiles / "advantech-adam-6051.toml", tmp_path / "profiles" / "own-counter.toml")
+    settings = config.load(copy_site(main, tmp_path / "at", {("bus", "plc", "tcp"): "127.0.0.1:77"}))
+    assert settings.bus("plc") == TcpBus("plc", "127.0.0.1", 77, 1.0)
+    assert len(settings.devices[0].points) == 14
+    assert '"10.0.0.1"' in (tmp_path / "conf.d" / "plc.toml").read_text()
+
+
+def test_the_original_is_never_overwritten(tmp_path: Path) -> None:
+    main = tmp_path / "hubpulse.toml"
+    main.write_text(HEAD)
+    with pytest.raises(FileExistsError):
+        copy_site(main, tmp_path, {})
+    assert main.read_text() == HEAD
+
+
+def test_what_cannot_be_taken_out_of_one_line_is_said(tmp_path: Path) -> None:
+    source = INLINE.replace('"/etc/ca.pem" }', '"/etc/ca.pem", username = "u" }')
+    with pytest.raises(ValueError, match="username cannot be taken out"):
+        copy_site(written(tmp_path, source), tmp_path / "at", {("bureau", "username"): None})
+
+
+def simulate(*words: object) -> list[str]:
+    return [sys.executable, "-m", "agent", "simulate", *map(str, words)]
+
+
+@contextmanager
+def simulated(*words: object) -> Iterator[subprocess.Popen[str]]:
+    """A running `hubpulse simulate`, ready."""
+    process = subprocess.Popen(simulate(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stderr
+    try:
+        said = []
+        while not (said and said[-1].startswith("ready: ")):
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            said.append(line)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_simulate_serves_the_demo_hub_obeys_and_ends_without_a_trace(tmp_path: Path) -> None:
+    at = tmp_path / "at"
+    with simulated(DEMO, "--at", at, "--frozen", "--broker", "127.0.0.1:1999", "--spool", at / "spool") as process:
+        settings = config.load(at / "hubpulse.toml")
+        assert (settings.bureau.port, settings.spool.directory) == (1999, at / "spool")
+        with Remote(at / SOCKET) as twin:
+            shown = twin.ask("state")["devices"]
+
+        for device in settings.devices:
+            bus = settings.bus(device.bus)
+            if isinstance(bus, TcpBus):
+                with socket.create_connection((bus.host, bus.port), timeout=5) as wire:
+                    assert read_tcp(wire, device) == shown[device.id]["counters"]
+        told = subprocess.run(simulate("--at", at, "--tell", "unplug", "bus=panel"), capture_output=True, text=True)
+        assert (told.returncode, json.loads(told.stdout)) == (0, {"ok": True})
+        refused = subprocess.run(simulate("--at", at, "--tell", "unplug"), capture_output=True, text=True)
+        assert (refused.returncode, refused.stderr) == (1, "hubpulse simulate: bus is missing\n")
+        assert not (at / "tty-panel").is_symlink()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert process.stderr
+        assert process.stderr.read() == ""
+    assert [path.name for path in at.iterdir()] == ["hubpulse.toml"]
+
+
+def test_a_loopback_bus_gets_the_port_it_asks_for_or_a_clear_word(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        main = written(tmp_path, f'{HEAD}[bus.a]\ntcp = "127.0.0.1:{port}"\n[device.d]\nbus = "a"\n{PLC}')
+        refused = subprocess.run(simulate(main, "--at", tmp_path / "at"), capture_output=True, text=True)
+    assert (refused.returncode, refused.stderr) == (1, f"hubpulse simulate: cannot listen on 127.0.0.1:{port}\n")
+    with simulated(main, "--at", tmp_path / "at"):
+        (device,) = config.load(main).devices
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as wire:
+            assert ask_tcp(wire, asks(device, "tcp")[0], 1)
+
+
+def test_settings_with_faults_are_refused_as_check_does_it(tmp_path: Path) -> None:
+    refused = subprocess.run(simulate(written(tmp_path, "[site]\n")), capture_output=True, text=True)
+    assert refused.returncode == 78
+    assert "E2206" in refused.stderr

@@ -74,11 +74,12 @@ class MeterEvent:
 class Meter:
     """A counter's total since the first sample of `base`, as lo <= truth <= hi and the best value `total`.
 
-    `base` is 0 until the first sample, then `first_base`; it grows by one when the counter was replaced, and all
-    three begin at 0 again. `hi` is None where nothing bounds it. `earlier` sums the bases that have ended.
-    `breaks` counts the events across which no rate is true, `estimated_s` is the boot-clock second of the last
-    increment that was an estimate, `refused_s` that of the last sample that was not taken,
-    None when the last one was.
+    `base` is 0 until the first sample. It changes when the counter was replaced, and all three begin at 0 again.
+    The bases that begin in this run are `first_base` and on; it must be new to this counter, so draw it at
+    random at each start: a card that forgot its last frames, or an old copy of it, knows no number that is safe.
+    `hi` is None where nothing bounds it. `earlier` sums the bases that have ended. `breaks` counts the events
+    across which no rate is true, `estimated_s` is the boot-clock second of the last increment that was an
+    estimate, `refused_s` that of the last sample that was not taken, None when the last one was.
     """
 
     __slots__ = (
@@ -86,6 +87,7 @@ class Meter:
         "_blind",
         "_latency_s",
         "_modulus",
+        "_next_base",
         "_rate",
         "_suspect_feasible",
         "_suspect_raw",
@@ -97,7 +99,6 @@ class Meter:
         "breaks",
         "earlier",
         "estimated_s",
-        "first_base",
         "hi",
         "lo",
         "raw",
@@ -106,9 +107,9 @@ class Meter:
         "total",
     )
 
-    def __init__(self, rule: CounterRule, first_base: int = 1) -> None:
+    def __init__(self, rule: CounterRule, first_base: int) -> None:
         self.rule = rule
-        self.first_base = first_base
+        self._next_base = first_base
         self._modulus = rule.modulus
         self._rate = rule.max_rate_per_s
         self._latency_s = rule.latency_s
@@ -159,7 +160,7 @@ class Meter:
         if not 0 <= raw < self._modulus:
             return self._refuse("garbage", at, f"{raw} is no value below {self._modulus}")
         if self.at is None:
-            return (self._begin("baseline", self.first_base, raw, at, f"counted from {raw}"),)
+            return (self._begin("baseline", raw, at, f"counted from {raw}"),)
         cap = self._cap(at)
         ran_on = (raw - self.raw) % self._modulus
         if cap is not None and ran_on <= cap < self._blind:
@@ -236,10 +237,10 @@ class Meter:
         """Samples agree with each other and not with the past: another counter, from here on."""
         was = self.raw
         self.earlier = self.overall
-        return (self._begin("replaced", self.base + 1, raw, at, f"{was} then {raw}, {self._agreeing} times"),)
+        return (self._begin("replaced", raw, at, f"{was} then {raw}, {self._agreeing} times"),)
 
-    def _begin(self, kind: EventKind, base: int, raw: int, at: Instant, detail: str) -> MeterEvent:
-        self.base = base
+    def _begin(self, kind: EventKind, raw: int, at: Instant, detail: str) -> MeterEvent:
+        self.base, self._next_base = self._next_base, self._next_base + 1
         self.lo = self.hi = self.total = self._unseen = 0
         self.breaks += 1
         self._accept(raw, at, NOTHING)
@@ -276,8 +277,8 @@ class Meter:
     def restore(self, state: object) -> None:
         """Go on from `state()` of an earlier run.
 
-        ValueError with the reason, and nothing changed, when it is none of this counter: then the next sample
-        begins `first_base`, which must be a base this counter never had.
+        ValueError with the reason, and nothing changed, when it is none of this counter: the next sample then
+        begins a new base.
         """
         if state == []:
             return

@@ -50,6 +50,24 @@ class CountingPath(RuleBasedStateMachine):
         if kinds and self.period_s:
             self.world.commit()  # a reset that was seen and forgotten in a crash could hide the second time
 
+    @rule(samples=st.integers(1, 8), share=st.sampled_from([0.0, 0.3, 1.0]), latency_s=LATENCIES)
+    def watch(self, samples: int, share: float, latency_s: float) -> None:
+        for _ in range(samples):
+            self.work(1.0, share)
+            self.poll(latency_s)
+
+    @rule(away_s=SECONDS, share=st.sampled_from([0.1, 1.0]), latency_s=LATENCIES)
+    def look_again_after(self, away_s: float, share: float, latency_s: float) -> None:
+        self.work(away_s, share)
+        self.poll(latency_s)
+        self.watch(2, share, latency_s)
+
+    @rule()
+    def report(self) -> None:
+        self.world.commit()
+        self.world.publish()
+        self.world.deliver()
+
     @precondition(lambda self: not (self.period_s and self.hidden))
     @rule()
     def reset(self) -> None:

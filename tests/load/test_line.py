@@ -31,7 +31,7 @@ class Belt:
     """A line whose counters run at set rates, read once a second unless silent."""
 
     def __init__(self, line: Line, per_s: dict[CounterRef, int]) -> None:
-        self.meters = {ref: Meter(RULE) for _, ref in line.counters()}
+        self.meters = {ref: Meter(RULE, 1) for _, ref in line.counters()}
         self.model = LineModel(line, self.meters)
         self.per_s = per_s
         self.raw = dict.fromkeys(self.meters, 1_000_000)
@@ -109,7 +109,7 @@ def test_a_line_nobody_answers_for_is_stale_and_says_no_number() -> None:
 
 
 def test_counters_that_never_answered_are_stale() -> None:
-    model = LineModel(line(), {ref: Meter(RULE) for ref in (IN_1, IN_2, OUT, REJECT)})
+    model = LineModel(line(), {ref: Meter(RULE, 1) for ref in (IN_1, IN_2, OUT, REJECT)})
     assert model.advance(at(5.0)).quality == "stale"
 
 

@@ -28,42 +28,42 @@ def known(meter: Meter) -> tuple[int, int, int, int | None]:
     return meter.base, meter.lo, meter.total, meter.hi
 
 
-def test_the_first_sample_is_the_baseline_of_base_one() -> None:
-    meter = Meter(U32)
+def test_the_first_sample_is_the_baseline_of_the_first_base() -> None:
+    meter = Meter(U32, 1)
     assert (meter.base, meter.state()) == (0, [])
     assert feed(meter, (0, 4711)) == ["baseline"]
     assert known(meter) == (1, 0, 0, 0)
 
 
 def test_an_ordinary_counter_is_exact() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     assert feed(meter, (0, 1000), (1, 1005), (2, 1005), (3, 1025)) == ["baseline"]
     assert known(meter) == (1, 25, 25, 25)
 
 
 @pytest.mark.parametrize("modulus", [10**4, 2**16, 10**6, 10**8, 2**32, 2**64])
 def test_a_wrap_counts_exactly(modulus: int) -> None:
-    meter = Meter(CounterRule(modulus, 20.0))
+    meter = Meter(CounterRule(modulus, 20.0), 1)
     assert feed(meter, (0, modulus - 3), (1, 4), (2, 9)) == ["baseline", "wrap"]
     assert meter.total == 12
     assert meter.hi is not None and meter.lo <= 12 <= meter.hi
 
 
 def test_a_signed_counter_wraps_from_its_greatest_to_its_least_value() -> None:
-    meter = Meter(U16)
+    meter = Meter(U16, 1)
     assert feed(meter, (0, 32_760), (1, 32_767), (2, -32_768), (3, -32_760)) == ["baseline"]
     assert meter.total == 16
     assert feed(meter, (4, -1)) == ["garbage"], "-1 is 32,759 further on: no belt runs that far in a second"
 
 
 def test_garbage_is_no_witness_of_a_reset() -> None:
-    meter = Meter(U16)
+    meter = Meter(U16, 1)
     assert feed(meter, (0, 30_000), (1, 65_535), (2, 3), (3, 30_010)) == ["baseline", "garbage", "doubt"]
     assert known(meter) == (1, 10, 10, 10)
 
 
 def test_a_fall_is_a_doubt_until_the_next_sample_confirms_the_reset() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     assert feed(meter, (0, 5000), (1, 5010), (2, 3)) == ["baseline", "doubt"]
     assert known(meter) == (1, 10, 10, 10), "a doubtful sample changes nothing"
     assert feed(meter, (2.2, 4)) == ["reset"]
@@ -72,21 +72,21 @@ def test_a_fall_is_a_doubt_until_the_next_sample_confirms_the_reset() -> None:
 
 
 def test_a_fall_that_the_next_sample_denies_never_happened() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     assert feed(meter, (0, 5000), (1, 0), (1.2, 5003), (2, 5010)) == ["baseline", "doubt"]
     assert known(meter) == (1, 10, 10, 10)
 
 
 @pytest.mark.parametrize("torn", [65_530 + 65_536, 3])
 def test_a_torn_read_of_a_32_bit_counter_is_not_taken(torn: int) -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     events = feed(meter, (0, 65_520), (1, 65_530), (2, torn), (2.2, 65_540))
     assert events[1:] in (["garbage"], ["doubt"])
     assert known(meter) == (1, 20, 20, 20)
 
 
 def test_a_torn_read_after_an_hour_of_silence_is_not_taken_either() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     assert feed(meter, (0, 65_000), (3600, 131_070), (3600.2, 65_540), (3600.4, 65_541)) == [
         "baseline",
         "doubt",
@@ -97,7 +97,7 @@ def test_a_torn_read_after_an_hour_of_silence_is_not_taken_either() -> None:
 
 @pytest.mark.parametrize("raw", [3_000_000_000, 1_000_000, 2**32, 2**40, -(2**40)])
 def test_garbage_changes_nothing_that_is_known(raw: int) -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     feed(meter, (0, 900_000), (1, 900_010))
     kept = meter.state()
     assert feed(meter, (2, raw)) == ["garbage"]
@@ -107,29 +107,41 @@ def test_garbage_changes_nothing_that_is_known(raw: int) -> None:
 
 
 def test_three_agreeing_contradictions_are_another_counter() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     events = feed(meter, (0, 900_000), (1, 900_010), (2, 5_000_000), (3, 5_000_004), (4, 5_000_009), (5, 5_000_010))
     assert events == ["baseline", "garbage", "garbage", "replaced"]
     assert known(meter) == (2, 1, 1, 1)
     assert meter.overall == (11, 11, 11), "what the first counter counted is not forgotten"
 
 
+def test_a_counter_replaced_after_a_restart_begins_a_base_it_never_had() -> None:
+    was = Meter(U32, 900)
+    feed(was, (0, 900_000), (1, 900_010))
+    bases = []
+    for drawn in (17, 52):  # the same old state twice, as from a card that forgot
+        again = Meter(U32, drawn)
+        again.restore(was.state())
+        feed(again, (2, 5_000_000), (3, 5_000_000), (4, 5_000_000))
+        bases.append(again.base)
+    assert bases == [17, 52]
+
+
 def test_contradictions_that_do_not_agree_replace_nothing() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     samples = [(float(n), 10**6 * (7 * n % 13 + 1)) for n in range(1, 12)]
     assert feed(meter, (0, 900), *samples) == ["baseline", *["garbage"] * 11]
     assert known(meter) == (1, 0, 0, 0)
 
 
 def test_a_silence_longer_than_a_turn_is_said_once_and_widens_the_interval() -> None:
-    meter = Meter(U16)
+    meter = Meter(U16, 1)
     assert feed(meter, (0, 100), (10_000, 600), (10_000.2, 601), (10_001, 610)) == ["baseline", "doubt", "gap"]
     assert (meter.lo, meter.total) == (510, 510)
     assert meter.hi is not None and meter.hi >= 510 + 3 * 2**16
 
 
 def test_a_reboot_between_two_right_clocks_is_a_known_silence() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     meter.advance(1000, at(50.0))
     assert meter.advance(1200, at(5.0, boot="b", wall_s=1.8e9 + 110)) == ()
     assert known(meter) == (1, 200, 200, 20 * (60 + 2 + 1) + 1), "or a reset, and all that the time allows"
@@ -139,7 +151,7 @@ def test_a_reboot_between_two_right_clocks_is_a_known_silence() -> None:
     ("before", "after", "wall_s"), [("rtc", "ntp", 1.8e9 + 110), ("ntp", "none", 0.0), ("ntp", "ntp", 1.7e9)]
 )
 def test_a_reboot_without_two_right_clocks_leaves_no_upper_bound(before: str, after: str, wall_s: float) -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     meter.advance(1000, at(50.0, quality=before))
     kinds = [
         event.kind
@@ -151,38 +163,38 @@ def test_a_reboot_without_two_right_clocks_leaves_no_upper_bound(before: str, af
 
 
 def test_an_idle_counter_near_zero_keeps_a_narrow_interval() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     feed(meter, *((float(n), 0) for n in range(86_400)))
     assert known(meter) == (1, 0, 0, 41), "the chance of one unseen reset, not one a second"
 
 
 def test_each_silence_near_zero_may_hide_a_reset_of_its_own() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     feed(meter, (0, 0), (60, 0), (120, 0), (180, 0))
     assert meter.hi == 3 * (20 * 61 + 1)
 
 
 def test_a_fast_counter_is_followed_where_torn_reads_could_not_be_told_anyway() -> None:
-    meter = Meter(CounterRule(2**32, 100_000.0))
+    meter = Meter(CounterRule(2**32, 100_000.0), 1)
     assert feed(meter, (0, 10**7), (1, 10**7 + 90_000), (2, 10**7 + 180_000)) == ["baseline"]
     assert meter.total == 180_000
 
 
 def test_a_64_bit_counter_takes_no_leap_that_ten_years_could_not_bring() -> None:
-    meter = Meter(CounterRule(2**64, 20.0))
+    meter = Meter(CounterRule(2**64, 20.0), 1)
     meter.advance(1000, at(50.0, quality="none"))
     kinds = [event.kind for n in range(2) for event in meter.advance(2**60, at(5.0 + n, boot="b", quality="none"))]
     assert kinds == ["garbage", "garbage"]
 
 
 def test_samples_out_of_order_are_no_harm() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     feed(meter, (10, 1000), (12, 1010), (11, 1005), (11.2, 1006), (13, 1012))
     assert meter.hi is not None and meter.lo <= 12 <= meter.hi
 
 
 def test_a_restarted_meter_finds_what_was_counted_meanwhile() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     feed(meter, (0, 1000), (1, 1010))
     again = Meter(U32, first_base=77)
     again.restore(json.loads(json.dumps(meter.state())))
@@ -195,7 +207,7 @@ STATE = [1, 2**32, 3, 5, 9, 7, 0, 0, 0, 1000, 0, "a", 5.0, 1.8e9, "ntp"]
 
 
 def test_the_state_used_below_is_a_good_one() -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     meter.restore(STATE)
     assert meter.state() == STATE
     assert known(meter) == (3, 5, 7, 9)
@@ -209,7 +221,7 @@ def test_the_state_used_below_is_a_good_one() -> None:
     ],
 )
 def test_a_damaged_state_is_refused_and_changes_nothing(position: int, value: object) -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     damaged = [*STATE[:position], value, *STATE[position + 1 :]]
     with pytest.raises(ValueError, match="counter's state"):
         meter.restore(damaged)
@@ -225,7 +237,7 @@ JSON = st.recursive(
 
 @given(state=JSON | st.lists(JSON, min_size=15, max_size=15))
 def test_any_json_as_state_is_taken_or_refused(state: object) -> None:
-    meter = Meter(U32)
+    meter = Meter(U32, 1)
     try:
         meter.restore(state)
     except ValueError:
@@ -242,7 +254,7 @@ def test_any_json_as_state_is_taken_or_refused(state: object) -> None:
 def test_whatever_a_register_says_the_total_stays_inside_a_growing_interval(
     start: int, samples: list[tuple[float, int]], modulus: int
 ) -> None:
-    meter = Meter(CounterRule(modulus, 20.0))
+    meter = Meter(CounterRule(modulus, 20.0), 1)
     meter.advance(start, at(0))
     now_s, before = 0.0, (meter.base, meter.lo, meter.total)
     for seconds, raw in samples:

@@ -72,7 +72,7 @@ class SerialOwner(OwnerThread):
     def _open(self, waiter: Waiter, schedule: DeadlineSchedule, now_s: float) -> None:
         """Try to open the port; a failure doubles the wait before the next try."""
         try:
-            port = SerialPort(self._bus, waiter)
+            port = SerialPort.open(self._bus, waiter)
         except LinkError as fault:
             self._tell(self._state.changed(False, str(fault), now_s))
             self._retry_s = now_s + self._retry_wait_s

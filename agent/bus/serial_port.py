@@ -8,7 +8,7 @@ import os
 import termios
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import serial
 
@@ -37,16 +37,20 @@ class SerialPort:
 
     __slots__ = ("_device", "_fd", "_waiter")
 
-    def __init__(self, bus: SerialBus, waiter: Waiter) -> None:
+    def __init__(self, device: serial.Serial, waiter: Waiter) -> None:
+        self._device = device
+        self._fd: int = device.fileno()
+        self._waiter = waiter
+
+    @classmethod
+    def open(cls, bus: SerialBus, waiter: Waiter) -> Self:
         """Open the line for us alone; LinkError says why it cannot be."""
         try:
-            self._device = _opened(bus)
+            return cls(_opened(bus), waiter)
         except (OSError, ValueError) as fault:  # SerialException is an OSError
             raise LinkError(_reason(fault)) from fault
         except termios.error as fault:
             raise LinkError(f"the port cannot be set to {bus.baud} baud, parity {bus.parity}") from fault
-        self._fd: int = self._device.fileno()
-        self._waiter = waiter
 
     def now(self) -> float:
         """Seconds on the boot-time clock."""

@@ -19,24 +19,26 @@ _CONNECT_S = 3.0
 _CHUNK_BYTES = 4096
 _NEVER = float("inf")
 
+Waiting = tuple["Watch[TcpLink]", Callable[[], None]]
+"""Where a link's socket is watched, and what ends the poller's wait from another thread."""
+
 State = Literal["waiting", "resolving", "connecting", "up"]
 
 
 class TcpLink:
     """The connection of one bus, driven by the poller: `attend` at `alarm_s`, `ready` when its socket says so."""
 
-    def __init__(
-        self, bus: TcpBus, slots: Sequence[Slot], tell: Tell, watch: Watch[TcpLink], wake: Callable[[], None]
-    ) -> None:
-        self.tally = Tally()
+    def __init__(self, bus: TcpBus, slots: Sequence[Slot], tally: Tally, tell: Tell, waiting: Waiting) -> None:
         self._bus = bus
         self._slots = slots
+        self._tally = tally
+        self._answered = 0
         self._tell = tell
-        self._watch = watch
+        self._watch, wake = waiting
         self._resolver = Resolver(bus.host, wake)
         self._patience = Patience()
         self._said = LinkState(bus.id)
-        self._talk = TcpTalk(bus.timeout_s, frozenset(slot.unit for slot in slots), self.tally, tell)
+        self._talk = TcpTalk(bus.timeout_s, frozenset(slot.unit for slot in slots), tally, tell)
         self._state: State = "waiting"
         self._hope_until_s = _NEVER
         self._sock: socket.socket | None = None
@@ -112,7 +114,6 @@ class TcpLink:
             raise LinkError((fault.strerror or "connection lost").lower()) from fault
         if not octets:
             raise LinkError("the device closed the connection")
-        self._patience.reset()
         self._talk.hear(octets, now_s)
 
     def _dial(self, now_s: float) -> None:
@@ -142,7 +143,10 @@ class TcpLink:
         self._talk.abandon(now_s)
         self._state = "waiting"
         if was_up:
-            self.tally.reconnects += 1
+            self._tally.reconnects += 1
+        if self._tally.answered > self._answered:  # else it takes connections and is no use
+            self._answered = self._tally.answered
+            self._patience.reset()
         if isinstance(fault, NobodyAnswersError):
             self._until_s, self._hope_until_s = now_s, now_s + self._bus.timeout_s
             return

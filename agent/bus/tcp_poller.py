@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.bus.counts import BusCounts
+from agent.bus.counts import BusCounts, Tally
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import Tick, slots_of, ticks_of
 from agent.bus.tcp_link import TcpLink
@@ -26,11 +26,12 @@ class TcpOwner(OwnerThread):
         self._slots = slots_of(devices)
         super().__init__("tcp", len(self._slots))
         self._buses = buses
+        self._tallies = {bus.id: Tally() for bus in buses}
         self._links: dict[str, TcpLink] = {}
 
     def counts(self) -> Mapping[str, BusCounts]:
-        """What went over each bus since the owner was started."""
-        return {bus: link.tally.counts() for bus, link in self._links.items()}
+        """What went over each bus since the owner was made."""
+        return {bus: tally.counts() for bus, tally in self._tallies.items()}
 
     def _work(self, waiter: Waiter) -> None:
         watch: Watch[TcpLink] = Watch(waiter.fd)
@@ -46,7 +47,7 @@ class TcpOwner(OwnerThread):
 
     def _link(self, bus: TcpBus, watch: Watch[TcpLink], waiter: Waiter) -> TcpLink:
         slots = [slot for slot in self._slots if slot.bus == bus.id]
-        return TcpLink(bus, slots, self._tell, watch, waiter.wake)
+        return TcpLink(bus, slots, self._tallies[bus.id], self._tell, (watch, waiter.wake))
 
     def _round(self, waiter: Waiter, watch: Watch[TcpLink], ticks: Sequence[Tick]) -> None:
         now_s = waiter.alive()

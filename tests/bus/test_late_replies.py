@@ -54,6 +54,23 @@ def test_a_unit_that_always_answers_late_never_gives_a_value(timeouts: float, pe
     assert course.tally.late > 0
 
 
+def test_an_answer_found_after_a_sleep_of_the_machine_is_no_value() -> None:
+    class Sleepy(VirtualLine):
+        """The machine is suspended for a minute while the reply comes in."""
+
+        def pause(self, until_s: float) -> None:
+            super().pause(until_s + 60 if self.received[1] == 1 else until_s)
+
+    line = Sleepy(lambda _: 0.02)
+    tally = Tally()
+    talk = Conversation(WIRE, TIMEOUT_S, tally)
+    talk.begin(line)
+    ask = asks(unit_device("plc", "line", 1, 1.0), "rtu")[0]
+    with pytest.raises(SilenceError):
+        talk.ask(ask)
+    assert (tally.answered, tally.timeout) == (0, 1)
+
+
 Moods = Callable[[random.Random], float]
 
 MOODS: dict[str, Moods] = {

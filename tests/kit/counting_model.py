@@ -301,7 +301,8 @@ class World:
             self.deliver(len(self.network) // 2)
         meter = self.agent.meter
         if meter.base:
-            mine = self.totals.bases(NAME)[meter.base]
+            mine = self.totals.bases(NAME).get(meter.base)
+            assert mine is not None, "I16: the agent's base never came through"
             assert mine.total == meter.total or self.lied, "I16: the drained total is not the agent's"
             assert mine.total >= meter.total
         if not self.lied and not self.disk.dropped:

@@ -88,7 +88,7 @@ def live(disk: ModelDisk, truth: Truth, random: Random, commits: int, kills_shar
                 spool.acknowledge(got[-1][0] + 1)
         if random.random() < 0.2:
             spool.tick()
-        if random.random() < kills_share:
+        if random.random() < kills_share and spool.condition.place == "disk":  # else memory's messages would go
             spool = open_spool(disk, clock)
     return spool
 

@@ -26,7 +26,7 @@ class Authority:
         )
 
     def issue(self, name: str, *, days: int = 30) -> Pair:
-        base = self._directory / f"{name}{days}"
+        base = self._directory / f"{name.replace('.', '-')}_{days}"
         pair = Pair(base.with_suffix(".pem"), base.with_suffix(".key"))
         request, extensions = base.with_suffix(".csr"), base.with_suffix(".ext")
         kind = "IP" if name[0].isdigit() else "DNS"

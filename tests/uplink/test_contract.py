@@ -1,0 +1,181 @@
+"""Records and payloads: what goes in comes out, any bytes are survived, and the figures mean what they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.bureau.totals import Totals
+from agent.load.instant import Instant
+from agent.load.line import Flow, LineLoad
+from agent.uplink import reports
+from agent.uplink.contract import Head, Identity, Message, as_history, birth, compact, death
+from agent.uplink.spool import Books, Condition
+from agent.uplink.status import UplinkStatus
+from config.settings import Bureau, CounterRef, Device, Line, Point, Settings, Site, Spool
+
+AT = Instant("12345678-aaaa", 1000.25, 1_800_000_000.5, "ntp")
+HEAD = Head(AT, "3-abcdef", 17)
+IDENTITY = Identity("44", "4401", "gz-baiyun", "id", 3, "3-abcdef", "0.1.0", "c0ffee")
+FLOW = Flow(total=100, lo=99, hi=None, pph_60=1200.04, pph_900=None, fresh=True)
+LOAD = LineLoad(
+    induct=FLOW,
+    discharge=replace(FLOW, total=90, hi=91),
+    recirculation=None,
+    reject=None,
+    wip=10,
+    wip_lo=8,
+    wip_hi=None,
+    takt_s=3.00042,
+    load_ratio_in=0.51239,
+    load_ratio_out=None,
+    fill_ratio=0.002,
+    load_index=51.239,
+    quality="estimated",
+)
+REF = CounterRef("plc-a", "inducted")
+LINE = Line("north", "北线", "North line", (REF,), (), (), (), 20000.0, 5000)
+STATUS = UplinkStatus(True, 1.0, "5", "", 1, 2, 3, 4, (), 0, False, False, 0)
+
+tails = st.from_regex(r"[a-z0-9_-]{1,20}(/[a-z0-9_-]{1,20}){0,3}", fullmatch=True)
+
+
+def fields(message: Message) -> dict[str, object]:
+    decoded = json.loads(message.payload)
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+@given(tails, st.binary(max_size=300), st.booleans())
+def test_a_record_holds_its_message(tail: str, payload: bytes, retain: bool) -> None:
+    message = Message(tail, payload, retain)
+    assert Message.decode(message.encode()) == message
+
+
+@given(st.binary(max_size=80) | st.builds(lambda head, rest: bytes([head]) + rest, st.integers(16, 17), st.binary()))
+def test_any_other_bytes_are_refused_or_a_message(record: bytes) -> None:
+    try:
+        message = Message.decode(record)
+    except ValueError:
+        return
+    assert message.encode() == record
+    assert not set(message.tail) & set("+#\0")
+
+
+def test_history_is_marked_and_never_retained() -> None:
+    late = as_history(Message("state", b'{"a":1}', retain=True))
+    assert late == Message("state", b'{"a":1,"hist":true}', retain=False)
+    assert json.loads(late.payload) == {"a": 1, "hist": True}
+    assert as_history(Message("alarm/a", b"", retain=True)) == Message("alarm/a", b"", retain=False)
+
+
+def test_every_message_carries_both_clocks_its_identity_and_its_quality() -> None:
+    assert HEAD.fields("partial") == {
+        "v": 1,
+        "ts": 1_800_000_000_500,
+        "tsq": "ntp",
+        "boot": "12345678",
+        "mono_ms": 1_000_250,
+        "epoch": "3-abcdef",
+        "seq": 17,
+        "mode": "normal",
+        "q": "partial",
+    }
+
+
+def test_line_telemetry_says_what_is_known_and_leaves_out_what_is_not() -> None:
+    meters = {REF: SimpleNamespace(base=2, lo=99, hi=None, total=100), CounterRef("x", "y"): SimpleNamespace(base=0)}
+    message = reports.telemetry(HEAD, "north", LOAD, meters, replace(LOAD, induct=replace(FLOW, total=97)), 10.04)  # type: ignore[arg-type]
+    assert message.tail == "line/north/telemetry"
+    assert not message.retain
+    told = fields(message)
+    assert told["counts"] == {"plc-a.inducted": [2, 99, None, 100]}
+    assert (told["in_total"], told["in_lo"], told["in_d"], told["in_pph"]) == (100, 99, 3, 1200.0)
+    assert (told["out_total"], told["out_hi"], told["out_d"], told["win"]) == (90, 91, 0, 10.0)
+    assert not {"in_hi", "in_pph_900", "recirc_total", "reject_total", "load_ratio_out"} & told.keys()
+    assert (told["load_index"], told["load_ratio_in"], told["takt_s"], told["q"]) == (51.2, 0.5124, 3.0, "estimated")
+
+
+def test_the_bureaus_merge_reads_what_the_agent_writes() -> None:
+    meters = {REF: SimpleNamespace(base=2, lo=99, hi=120, total=100)}
+    message = reports.telemetry(HEAD, "north", LOAD, meters, None, 10.0)  # type: ignore[arg-type]
+    totals = Totals()
+    assert totals.merge(message.payload)
+    assert totals.counted("plc-a.inducted").total == 100
+    assert not totals.merge(as_history(message).payload)
+
+
+def test_a_site_with_a_line_that_does_not_know_its_load_does_not_claim_to() -> None:
+    blind = replace(LOAD, load_index=None, wip=None, discharge=None, quality="stale")
+    told = fields(reports.site_state(HEAD, {"north": LOAD, "south": blind}))
+    assert told["q"] == "stale"
+    assert told["in_pph"] == 2400.1
+    assert not {"load_index", "wip", "out_pph"} & told.keys()
+    assert fields(reports.site_state(HEAD, {"north": LOAD}))["load_index"] == 51.2
+    assert fields(reports.site_state(HEAD, {}))["q"] == "unsupported"
+
+
+def test_states_are_retained() -> None:
+    away = SimpleNamespace(online=False, reason="timeout", since_s=900.25, answered_s=None)
+    message = reports.device_state(HEAD, "eye-1", away)
+    assert (message.tail, message.retain) == ("dev/eye-1/state", True)
+    told = fields(message)
+    assert (told["online"], told["reason"], told["for_s"]) == (False, "timeout", 100.0)
+    assert "last_ok_s" not in told
+    assert reports.line_state(HEAD, "north", LOAD).retain
+
+
+def test_meta_names_every_counter_with_role_and_modulus_and_the_end_of_the_epoch_before() -> None:
+    message = reports.meta(HEAD, settings(), "0.1.0", ("2-ffffff", 991))
+    assert (message.tail, message.retain) == ("meta", True)
+    told = fields(message)
+    assert told["prev"] == {"epoch": "2-ffffff", "seq": 991}
+    assert told["counters"] == [{"name": "plc-a.inducted", "line": "north", "role": "induct", "modulus": 10**6}]
+    assert "北线" in message.payload.decode()
+
+
+def settings() -> Settings:
+    point = Point("inducted", "counter", "holding", 100, "u32", "CDAB", 10**6, 20.0, 1.0, "parcel", None, None)
+    return Settings(
+        site=Site("gz-baiyun", "广州白云", "Guangzhou Baiyun", "44", "4401", "hub"),
+        bureau=Bureau("127.0.0.1", 1883, None, None, None, None, 10.0),
+        spool=Spool(directory=None, max_bytes=1),  # type: ignore[arg-type]
+        buses=(),
+        devices=(Device("plc-a", "induct", 1, 1.0, None, 125, (point,)),),
+        lines=(LINE,),
+        digest="c0ffee",
+    )
+
+
+def test_health_balances_the_spools_books() -> None:
+    books = Books(written=10, acked=7, held=2, dropped=1, corrupt=0)
+    told = fields(reports.health(HEAD, 60.4, books, Condition("ram", "no space"), STATUS, {"sorter": {"asked": 3}}))
+    spool = told["spool"]
+    assert spool == {
+        "written": 10,
+        "acked": 7,
+        "held": 2,
+        "dropped": 1,
+        "corrupt": 0,
+        "place": "ram",
+        "reason": "no space",
+    }
+    assert told["buses"] == {"sorter": {"asked": 3}}
+
+
+def test_birth_and_death_share_the_session_id() -> None:
+    born = json.loads(birth(IDENTITY, 196_609, AT))
+    assert born["online"] is True
+    assert (born["sid"], born["epoch"], born["cfg"]) == (196_609, "3-abcdef", "c0ffee")
+    assert json.loads(death(196_609, "lwt")) == {"online": False, "sid": 196_609, "reason": "lwt"}
+    assert IDENTITY.topic("status") == "hubpulse/v1/44/4401/gz-baiyun/status"
+
+
+def test_what_json_cannot_say_is_not_written() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        compact({"load_index": float("nan")})

@@ -1,0 +1,108 @@
+"""A broker may say anything: the connection ends or goes on, nothing crashes, nothing is collected."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.clock import boot_seconds
+from agent.uplink.connection import Accepted, Acknowledged, Address, Connection, Ended, Event, RefusedError
+from agent.uplink.dialect import Version
+
+CONNACK = {"5": b"\x20\x03\x00\x00\x00", "3.1.1": b"\x20\x02\x00\x00"}
+ANNOUNCES_256_MIB = b"\x30\xff\xff\xff\x7f"
+QOS_2 = b"\x34\x07\x00\x01a\x00\x01\x00x"
+
+versions: st.SearchStrategy[Version] = st.sampled_from(["5", "3.1.1"])
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> bytes:
+    """Something like a packet: a true kind, any flags, a length that is mostly right."""
+    body = draw(st.binary(max_size=40))
+    length = draw(st.sampled_from([len(body)] * 4 + [0, len(body) + 1, 127]))
+    return bytes([draw(st.integers(1, 15)) << 4 | draw(st.sampled_from([0, 0, 2, 3, 15])), length]) + body
+
+
+speeches = st.lists(packets() | st.binary(max_size=30) | st.sampled_from([b"\x40\x02\x00\x01", QOS_2]), max_size=8)
+
+
+class Impostor:
+    """Listens, and says to each client what it is told to say, then hangs up."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK)
+
+    def close(self) -> None:
+        self._listener.close()
+        os.close(self._wake)
+
+    def hear(self, version: Version, speech: bytes, *, hang_up: bool = True) -> list[Event]:
+        """Everything that a connection makes of `speech`."""
+        address = Address("127.0.0.1", self._listener.getsockname()[1], "site", "status", b"gone")
+        connection = Connection(address, version, None, None)
+        connection.open(self._wake)
+        client, _ = self._listener.accept()
+        with client:
+            client.recv(65536)
+            client.sendall(speech)
+            if hang_up:
+                client.shutdown(socket.SHUT_WR)
+            until_s = boot_seconds() + 10
+            while not (connection.events and isinstance(connection.events[-1], Ended)):
+                assert boot_seconds() < until_s, "it neither ends nor goes on"
+                connection.turn(1.0)
+        return list(connection.events)
+
+
+@pytest.fixture(scope="module")
+def impostor() -> Iterator[Impostor]:
+    made = Impostor()
+    yield made
+    made.close()
+
+
+@settings(max_examples=400, deadline=None)
+@given(versions, st.booleans(), speeches)
+def test_any_bytes_end_the_connection_in_order(
+    impostor: Impostor, version: Version, greeted: bool, speech: list[bytes]
+) -> None:
+    events = impostor.hear(version, (CONNACK[version] if greeted else b"") + b"".join(speech))
+    assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
+    assert not any(isinstance(event, Acknowledged) for event in events)
+    assert isinstance(events[0], Accepted) or not greeted
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+@pytest.mark.parametrize("speech", [ANNOUNCES_256_MIB, QOS_2])
+def test_what_nobody_asked_for_is_not_collected(impostor: Impostor, version: Version, speech: bytes) -> None:
+    events = impostor.hear(version, CONNACK[version] + speech, hang_up=False)
+    assert events[-1] == Ended("the broker sends what nobody asked for")
+
+
+def test_limits_of_the_broker_are_heard(impostor: Impostor) -> None:
+    connack = b"\x20\x0b\x00\x00\x08\x21\x00\x03\x27\x00\x00\x10\x00"
+    assert impostor.hear("5", connack)[0] == Accepted(3, 4096)
+    assert impostor.hear("3.1.1", CONNACK["3.1.1"])[0] == Accepted(65_535, None)
+
+
+def test_a_refusal_carries_its_reason(impostor: Impostor) -> None:
+    assert impostor.hear("5", b"\x20\x03\x00\x86\x00") == [Ended("Bad user name or password", 0x86)]
+    assert impostor.hear("3.1.1", b"\x20\x02\x00\x05") == [Ended("Not authorized", 0x87)]
+    assert impostor.hear("5", b"\x20\x02\x00\x01") == [Ended("Unsupported protocol version", 0x84)]
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 1), ("no-such-host.invalid", 1883), ("x" * 300, 1883), ("127.0.0.1", 0)]
+)
+def test_a_place_where_no_broker_is_has_a_reason(host: str, port: int) -> None:
+    connection = Connection(Address(host, port, "site", "status", b"gone"), "5", None, None)
+    with pytest.raises(RefusedError) as caught:
+        connection.open(-1)
+    assert caught.value.reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -11,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -81,13 +81,14 @@ class Troupe:
         """A broker on a free port of the loopback: mosquitto if it is installed, else amqtt. Its name."""
         self.broker_port = _free_port()
         mosquitto = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{_MOSQUITTO_PATH}")
-        settings = self.folder / "broker.conf"
         if mosquitto:
+            settings = self.folder / "mosquitto.conf"
             settings.write_text(_mosquitto_settings(self.broker_port))
             command = [mosquitto, "-c", str(settings)]
+        elif find_spec("amqtt"):
+            command = [sys.executable, "-m", "agent.twin.broker", str(self.broker_port)]
         else:
-            settings.write_text(_amqtt_settings(self.broker_port))
-            command = [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(settings)]
+            raise ChildError("no broker here; type: sudo apt-get install mosquitto")
         broker = self._start("broker", command)
         self._wait(lambda: _answers(self.broker_port), broker)
         return "mosquitto" if mosquitto else "amqtt"
@@ -152,13 +153,6 @@ def _hubpulse(verb: str) -> list[str]:
 def _mosquitto_settings(port: int) -> str:
     """Not persistent, one listener; as root mosquitto would otherwise drop to a user who may not exist."""
     return f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
-
-
-def _amqtt_settings(port: int) -> str:
-    """JSON is YAML."""
-    listener = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
-    anonymous = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    return json.dumps({"listeners": {"default": listener}, "plugins": anonymous})
 
 
 def _free_port() -> int:

@@ -46,7 +46,7 @@ class Course:
 
 
 @pytest.mark.parametrize("timeouts", [1.15, 1.4, 1.9, 2.1, 2.7, 3.2, 3.9, 4.4, 5.5, 7.7, 9.1, 12.3, 25.0])
-@pytest.mark.parametrize("period_s", [0.0, 0.05, 0.3, 1.1])
+@pytest.mark.parametrize("period_s", [0.0, 0.3])
 def test_a_unit_that_always_answers_late_never_gives_a_value(timeouts: float, period_s: float) -> None:
     course = Course(lambda: timeouts * TIMEOUT_S, period_s, 200)
     assert course.wrong == 0

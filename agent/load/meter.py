@@ -16,6 +16,9 @@ second. So while a counter is *watched* (accepted samples at most WATCHED_PERIOD
 such reset is taken to have hidden since the count was last seen to begin again or was last out of sight: the
 widest chance is added once, not each. Every longer silence may hide resets of its own and is widened for them
 in full. `period_s = 0` assumes nothing and widens every time.
+
+What no register can tell: a counter exchanged for another during a silence in which it could have run on to where
+the other stands.
 """
 
 from __future__ import annotations
@@ -36,7 +39,6 @@ TORN_STEP = 1 << 16
 
 BETWEEN_BOOTS_S = 2.0
 """How far two disciplined wall clocks may be wrong against each other over a reboot."""
-
 
 LONGEST_SILENCE_S = 10 * 366 * 86400.0
 """No silence of unknown length is longer; a greater step of a 64-bit counter is garbage all the same."""

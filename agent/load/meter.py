@@ -12,7 +12,7 @@ one: it ran on, without a whole turn more than was seen (k = 0), as long as it c
 
 A small count makes the second way possible at every sample: it may have been reset and have come back above
 its last value unseen. Taken by itself each time, that would let `hi` of an idle counter at 0 grow by `cap` a
-second. So while a counter is *watched* (accepted samples at most WATCHED_PERIODS periods apart), at most one
+second. So while a counter is *watched* (accepted samples less than 3 periods apart), at most one
 such reset is taken to have hidden since the count was last seen to begin again or was last out of sight: the
 widest chance is added once, not each. Every longer silence may hide resets of its own and is widened for them
 in full. `period_s = 0` assumes nothing and widens every time.
@@ -26,39 +26,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.load.counter import CounterRule, Suspects
 from agent.load.instant import Instant
 from agent.load.reckoning import NOTHING, MeterState, Reckoning, possible
 
+__all__ = ["CounterRule", "Meter", "MeterEvent"]
+
 EventKind = Literal["baseline", "wrap", "reset", "doubt", "garbage", "gap", "replaced"]
-
-WATCHED_PERIODS = 3
-"""A counter is fresh, and was watched, when its last accepted sample is at most this many periods old."""
-
-TORN_STEP = 1 << 16
-"""By how much a 32-bit value read while its words change is wrong; where so much is possible, a second look decides."""
 
 BETWEEN_BOOTS_S = 2.0
 """How far two disciplined wall clocks may be wrong against each other over a reboot."""
 
 LONGEST_SILENCE_S = 10 * 366 * 86400.0
 """No silence of unknown length is longer; a greater step of a 64-bit counter is garbage all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class CounterRule:
-    """What is declared of a counter.
-
-    `modulus`: where it wraps to 0. `max_rate_per_s`: the fastest it truly runs. `agree`: how many samples that
-    contradict the counter but agree with each other prove that it was replaced. `period_s`: how often it is
-    meant to be read. `latency_s`: how old a value can be when its reply is complete (the time-out of its bus):
-    the time between two values is longer than between their replies by up to that.
-    """
-
-    modulus: int
-    max_rate_per_s: float
-    agree: int = 3
-    period_s: float = 1.0
-    latency_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +65,12 @@ class Meter:
     """
 
     __slots__ = (
-        "_agreeing",
         "_blind",
         "_latency_s",
         "_modulus",
         "_next_base",
         "_rate",
-        "_suspect_feasible",
-        "_suspect_raw",
-        "_suspect_s",
+        "_suspects",
         "_unseen",
         "_watched_s",
         "at",
@@ -115,8 +92,9 @@ class Meter:
         self._modulus = rule.modulus
         self._rate = rule.max_rate_per_s
         self._latency_s = rule.latency_s
-        self._watched_s = WATCHED_PERIODS * rule.period_s
-        self._blind = min(rule.modulus, max(TORN_STEP, self._within(self._watched_s) + 1))
+        self._watched_s = rule.watched_s
+        self._blind = rule.blind
+        self._suspects = Suspects(rule)
         self.base = 0
         self.lo = 0
         self.hi: int | None = 0
@@ -126,10 +104,6 @@ class Meter:
         self.at: Instant | None = None
         self._unseen = 0
         self.refused_s: float | None = None
-        self._agreeing = 0
-        self._suspect_feasible = False
-        self._suspect_raw = 0
-        self._suspect_s = 0.0
         self.breaks = 0
         self.estimated_s: float | None = None
 
@@ -178,10 +152,7 @@ class Meter:
             elapsed_s = at.wall_s - self.at.wall_s + BETWEEN_BOOTS_S
         else:
             return None
-        return self._within(elapsed_s)
-
-    def _within(self, elapsed_s: float) -> int:
-        return int(self._rate * (max(0.0, elapsed_s) + self._latency_s)) + 1
+        return self.rule.within(elapsed_s)
 
     def _run_on(self, raw: int, at: Instant, ran_on: int, cap: int) -> tuple[MeterEvent, ...]:
         """The counter ran on, over its end or not; a reset may hide behind it when `raw <= cap`."""
@@ -200,20 +171,13 @@ class Meter:
 
     def _suspect(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
         """A fall, a leap, or a sample after so long a silence that nothing can be called a leap: ask again."""
-        bound = self._within(LONGEST_SILENCE_S) if cap is None else cap
+        bound = self.rule.within(LONGEST_SILENCE_S) if cap is None else cap
         feasible = min(raw, (raw - self.raw) % self._modulus) <= bound
-        follows = self._agreeing > 0 and feasible == self._suspect_feasible and self._follows_suspect(raw, at)
-        self._agreeing = self._agreeing + 1 if follows else 1
-        if self._agreeing >= (2 if feasible else self.rule.agree):
+        agreeing = self._suspects.hear(raw, at.boot_s, feasible=feasible)
+        if agreeing >= (2 if feasible else self.rule.agree):
             return self._settle(raw, at, cap) if feasible else self._replace(raw, at)
-        self._suspect_raw, self._suspect_s, self._suspect_feasible = raw, at.boot_s, feasible
-        return self._refuse(
-            "doubt" if feasible else "garbage", at, f"{raw} after {self.raw}, at most {cap} more can be true"
-        )
-
-    def _follows_suspect(self, raw: int, at: Instant) -> bool:
-        step = (raw - self._suspect_raw) % self._modulus
-        return step <= self._within(at.boot_s - self._suspect_s) < self._blind
+        detail = f"{raw} after {self.raw}, at most {cap} more can be true"
+        return self._refuse("doubt" if feasible else "garbage", at, detail)
 
     def _refuse(self, kind: EventKind, at: Instant, detail: str) -> tuple[MeterEvent, ...]:
         self.refused_s = at.boot_s
@@ -239,7 +203,7 @@ class Meter:
         """Samples agree with each other and not with the past: another counter, from here on."""
         was = self.raw
         self.earlier = self.overall
-        return (self._begin("replaced", raw, at, f"{was} then {raw}, {self._agreeing} times"),)
+        return (self._begin("replaced", raw, at, f"{was} then {raw}, {self._suspects.agreeing} times"),)
 
     def _begin(self, kind: EventKind, raw: int, at: Instant, detail: str) -> MeterEvent:
         self.base, self._next_base = self._next_base, self._next_base + 1
@@ -252,14 +216,14 @@ class Meter:
         self.raw, self.at = raw, at
         self.lo, self.hi, self.total = Reckoning(self.lo, self.hi, self.total).plus(more)
         self.refused_s = None
-        self._agreeing = 0
+        self._suspects.clear()
 
     def refusing(self, at: Instant) -> bool:
-        """True when the counter answers (within WATCHED_PERIODS periods of `at`) and the answers are not taken."""
+        """True when the counter answers (less than 3 periods from `at`) and the answers are not taken."""
         return self.refused_s is not None and abs(at.boot_s - self.refused_s) < self._watched_s
 
     def fresh(self, at: Instant) -> bool:
-        """True when the last accepted sample is less than WATCHED_PERIODS periods from `at`."""
+        """True when the last accepted sample is less than 3 periods from `at`."""
         last = self.at
         return last is not None and at.boot_id == last.boot_id and abs(at.boot_s - last.boot_s) < self._watched_s
 
@@ -291,4 +255,4 @@ class Meter:
         self.lo, self.hi, self.total = kept.here
         self._unseen = kept.unseen
         self.refused_s = None
-        self._agreeing = 0
+        self._suspects.clear()

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from agent.load.counter import WATCHED_PERIODS, CounterRule
 from agent.load.instant import ClockQuality
-from agent.load.meter import WATCHED_PERIODS, CounterRule
 
 SECONDS = st.sampled_from([0.2, 1.0, 1.0, 1.0, 2.5, 5.0, 60.0, 3600.0, 20_000.0])
 LATENCIES = st.sampled_from([0.0, 0.0, 0.4, 1.0])

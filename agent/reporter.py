@@ -76,6 +76,7 @@ class Reporter:
 
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
+        self._spool.tick()
         self._watch_spool()
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)

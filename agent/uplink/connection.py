@@ -166,11 +166,11 @@ class Connection:
         """Send DISCONNECT: the broker then keeps the will to itself."""
         self._client.disconnect()
 
-    def cut(self, reason: str) -> None:
-        """End the connection here and now, without a word to the broker."""
+    def cut(self, reason: str, *, hung_up: bool = False) -> None:
+        """End the connection here and now, without a word to the broker; as if it had hung up, when so told."""
         if (sock := self._client.socket()) is not None:
             sock.close()
-        self._end(Ended(reason))
+        self._end(Ended(reason, hung_up=hung_up))
 
     def _end(self, ended: Ended) -> None:
         if not self._is_over:

@@ -145,7 +145,8 @@ class Publisher:
         while not connection.events:
             left_s = min(until_s, self._stop_at_s) - self._tick()
             if left_s <= 0:
-                connection.cut("the broker does not answer")
+                # A broker that takes MQTT 5 for a malformed 3.1.1 may wait for the rest of it for ever.
+                connection.cut("the broker does not answer", hung_up=True)
             elif self._stopping.is_set():
                 connection.cut("stopped")
             else:

@@ -50,7 +50,8 @@ class Report:
     @classmethod
     def from_fields(cls, fields: object) -> Report:
         """Read decoded JSON: `epoch` "<number>-<nonce>", `seq` from 1, and where the message counts something
-        `counts` {name: [base, lo, hi or null, total]} and `events` {name: count}; other fields are not looked at.
+        `counts` {name: [base, total], or [base, lo, hi or null, total]} and `events` {name: count}; other fields are
+        not looked at.
 
         ValueError with the reason for anything else.
         """
@@ -75,9 +76,9 @@ def _streams(fields: Mapping[object, object], key: str) -> Iterator[tuple[str, o
 
 
 def _counted(value: object) -> tuple[int, Reckoning]:
-    if not isinstance(value, list) or len(value) != 4:
-        raise ValueError("a count is [base, lo, hi, total]")
-    base, lo, hi, total = value
+    if not isinstance(value, list) or len(value) not in {2, 4}:
+        raise ValueError("a count is [base, total] or [base, lo, hi, total]")
+    base, lo, hi, total = value if len(value) == 4 else (value[0], value[1], value[1], value[1])
     counted = Reckoning(_whole(lo, 0), None if hi is None else _whole(hi, 0), _whole(total, 0))
     if not counted.sound:
         raise ValueError("a total lies outside its interval")

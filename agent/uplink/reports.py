@@ -22,7 +22,7 @@ UNITS = {
     "takt_s": "s",
     "load_ratio_* fill_ratio": "1",
     "load_index": "0-200",
-    "counts": "[base, lo, hi, total] in parcels, per counter",
+    "counts": "[base, total], or [base, lo, hi, total] where they differ, in parcels, per counter",
 }
 
 _ORDER = ("good", "estimated", "partial", "stale", "bad")
@@ -64,8 +64,15 @@ def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     for name, flow, before in _flows(load, previous):
         fields |= _flow(name, flow, before)
     fields |= _figures(load)
-    fields["counts"] = {str(ref): [one.base, one.lo, one.hi, one.total] for ref, one in counts.items() if one.base}
+    fields["counts"] = {str(ref): _record(one) for ref, one in counts.items() if one.base}
     return Message(f"line/{line}/telemetry", compact(fields))
+
+
+def _record(one: Counted) -> list[int | None]:
+    """What the bureau keeps of a counter; nearly always its interval is a single number, and then said once."""
+    if one.lo == one.hi == one.total:
+        return [one.base, one.total]
+    return [one.base, one.lo, one.hi, one.total]
 
 
 def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flow, Flow | None]]:

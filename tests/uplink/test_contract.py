@@ -179,3 +179,13 @@ def test_birth_and_death_share_the_session_id() -> None:
 def test_what_json_cannot_say_is_not_written() -> None:
     with pytest.raises(ValueError, match="JSON"):
         compact({"load_index": float("nan")})
+
+
+def test_a_count_without_doubt_is_said_once_and_read_back_as_an_exact_interval() -> None:
+    for lo, hi, record in ((7, 7, [2, 7]), (6, None, [2, 6, None, 7])):
+        meter = SimpleNamespace(base=2, lo=lo, hi=hi, total=7)
+        told = reports.telemetry(HEAD, "north", LOAD, {REF: meter}, None, 10.0)  # type: ignore[dict-item]
+        assert fields(told)["counts"] == {"plc-a.inducted": record}
+        totals = Totals()
+        totals.merge(told.payload)
+        assert totals.counted("plc-a.inducted") == (lo, hi, 7)

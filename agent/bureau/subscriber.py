@@ -19,7 +19,7 @@ from agent.uplink import tls as uplink_tls
 from agent.uplink.connection import KEEPALIVE_S, RefusedError, plain
 from agent.uplink.contract import ROOT
 from agent.uplink.credentials import Login
-from agent.uplink.dialect import Version
+from agent.uplink.dialect import QUICK_ANSWER_S, Version
 from config.settings import Tls
 
 CONNECT_S = 10.0
@@ -73,7 +73,8 @@ class Subscriber:
             self.version = version
             self._client = self._connect(version)
             with self._news:
-                self._news.wait_for(lambda: self._subscribed or self._refusal is not None, CONNECT_S)
+                patience_s = QUICK_ANSWER_S if version == "5" else CONNECT_S
+                self._news.wait_for(lambda: self._subscribed or self._refusal is not None, patience_s)
                 subscribed, refusal = self._subscribed, self._refusal
             if subscribed:
                 return

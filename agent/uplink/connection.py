@@ -67,11 +67,10 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The connection is over. `code` is the broker's reason code; `hung_up` when it went without one."""
+    """The connection is over. `code` is the broker's reason code, None when it (or the line) gave none."""
 
     reason: str
     code: int | None = None
-    hung_up: bool = False
 
 
 Event = Accepted | Acknowledged | Ended
@@ -132,7 +131,7 @@ class Connection:
         if self._is_over:
             return
         if (sock := self._client.socket()) is None:
-            self._end(Ended(_BROKE, hung_up=True))
+            self._end(Ended(_BROKE))
             return
         writing = select.POLLOUT if self._client.want_write() else 0
         self._poll.modify(sock, select.POLLIN | writing)
@@ -166,11 +165,11 @@ class Connection:
         """Send DISCONNECT: the broker then keeps the will to itself."""
         self._client.disconnect()
 
-    def cut(self, reason: str, *, hung_up: bool = False) -> None:
-        """End the connection here and now, without a word to the broker; as if it had hung up, when so told."""
+    def cut(self, reason: str) -> None:
+        """End the connection here and now, without a word to the broker."""
         if (sock := self._client.socket()) is not None:
             sock.close()
-        self._end(Ended(reason, hung_up=hung_up))
+        self._end(Ended(reason))
 
     def _end(self, ended: Ended) -> None:
         if not self._is_over:
@@ -195,7 +194,7 @@ class Connection:
         self, _client: mqtt.Client, _user: object, flags: mqtt.DisconnectFlags, code: ReasonCode, _properties: object
     ) -> None:
         from_broker = flags.is_disconnect_packet_from_server
-        self._end(Ended(str(code), code.value) if from_broker else Ended(_BROKE, hung_up=True))
+        self._end(Ended(str(code), code.value) if from_broker else Ended(_BROKE))
 
 
 def packet_bytes(topic: str, payload: bytes) -> int:

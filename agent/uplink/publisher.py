@@ -113,7 +113,8 @@ class Publisher:
 
     def _attempt(self) -> bool:
         """One connection from beginning to end; True when the next attempt need not wait."""
-        version = self._dialect.choose(self._tick())
+        began_s = self._tick()
+        version = self._dialect.choose(began_s)
         sid = self._identity.epoch_number * _CONNECTS_AN_EPOCH + min(self._connects + 1, _CONNECTS_AN_EPOCH - 1)
         try:
             connection = self._connect(version, sid)
@@ -121,13 +122,16 @@ class Publisher:
             self._down(str(error))
             return False
         self._connects += 1  # the broker may know our will from here on: this sid is used
-        greeting = self._greeting(connection)
+        setup_s = self._tick() - began_s
+        greeting = self._greeting(connection, self._dialect.answer_s(version, setup_s, self._pace.connack_deadline_s))
         if isinstance(greeting, Accepted):
+            self._dialect.accepted(version)
             self._down(self._live(connection, greeting, version, sid))
             return False
         self._down(greeting.reason)
-        plainly = greeting.code == _UNSUPPORTED_VERSION
-        return (plainly or greeting.hung_up) and self._dialect.refused(version, self._tick(), plainly=plainly)
+        if greeting.code not in (None, _UNSUPPORTED_VERSION):
+            return False
+        return self._dialect.refused(version, self._tick(), plainly=greeting.code is not None)
 
     def _connect(self, version: Version, sid: int) -> Connection:
         bureau, identity = self._bureau, self._identity
@@ -140,13 +144,12 @@ class Publisher:
         self._tick()
         return connection
 
-    def _greeting(self, connection: Connection) -> Accepted | Ended:
-        until_s = clock.boot_seconds() + self._pace.connack_deadline_s
+    def _greeting(self, connection: Connection, deadline_s: float) -> Accepted | Ended:
+        until_s = clock.boot_seconds() + deadline_s
         while not connection.events:
             left_s = min(until_s, self._stop_at_s) - self._tick()
             if left_s <= 0:
-                # A broker that takes MQTT 5 for a malformed 3.1.1 may wait for the rest of it for ever.
-                connection.cut("the broker does not answer", hung_up=True)
+                connection.cut("the broker does not answer")
             elif self._stopping.is_set():
                 connection.cut("stopped")
             else:
@@ -164,7 +167,7 @@ class Publisher:
         session = Session(connection, accepted, topic, self._lanes, self._retained, self._memory, self._pace)
         session.open(contract.birth(self._identity, sid, began), began.boot_s)
         self._up(version, sid, began.boot_s)
-        ended = self._converse(connection, session, sid)
+        ended = self._converse(connection, session, version, sid)
         lasted_s = self._tick() - began.boot_s
         self._backoff.ended(lasted_s)
         self._taken_over = ended.code == _TAKEN_OVER or (self._taken_over and lasted_s < _FORGIVEN_S)
@@ -172,7 +175,7 @@ class Publisher:
             session.ended(ended.code)
         return ended.reason
 
-    def _converse(self, connection: Connection, session: Session, sid: int) -> Ended:
+    def _converse(self, connection: Connection, session: Session, version: Version, sid: int) -> Ended:
         while True:
             now_s = self._tick()
             if (ended := _hear(connection, session, now_s)) is not None:
@@ -181,6 +184,8 @@ class Publisher:
             farewell_s = self._stop_at_s - FAREWELL_S
             if stopping and (session.is_drained or now_s >= farewell_s):
                 return self._farewell(connection, session, sid)
+            if self._dialect.is_outgrown(version, now_s) and not len(session.window):
+                connection.cut("trying MQTT 5 again")
             session.keep_deadlines(now_s)
             session.send(now_s, stopping=stopping)
             self._note(session)

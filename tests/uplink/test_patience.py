@@ -40,9 +40,36 @@ def test_mqtt_5_is_tried_again_after_a_while() -> None:
     assert dialect.choose(0.0) == "5"
     assert dialect.refused("5", 0.0, plainly=True)
     assert dialect.choose(3599.0) == "3.1.1"
+    assert not dialect.is_outgrown("3.1.1", 3599.0)
+    assert dialect.is_outgrown("3.1.1", 3600.0)
+    assert not dialect.is_outgrown("5", 3600.0)
     assert dialect.choose(3600.0) == "5"
-    assert dialect.refused("5", 4000.0, plainly=False)
-    assert dialect.choose(4700.0) == "5"
+
+
+def test_silence_makes_3_1_1_worth_a_try_and_is_forgotten_later_each_time() -> None:
+    dialect = Dialect()
+    assert dialect.refused("5", 0.0, plainly=False)
+    assert (dialect.choose(599.0), dialect.choose(600.0)) == ("3.1.1", "5")
+    assert dialect.refused("5", 600.0, plainly=False)
+    assert (dialect.choose(1799.0), dialect.choose(1800.0)) == ("3.1.1", "5")
+
+
+def test_a_broker_that_once_took_mqtt_5_is_not_doubted_for_its_silence() -> None:
+    dialect = Dialect()
+    dialect.accepted("5")
+    assert not dialect.refused("5", 0.0, plainly=False)
+    assert dialect.choose(1.0) == "5"
+    assert dialect.refused("5", 1.0, plainly=True)
+
+
+def test_a_near_broker_is_not_waited_for_long_before_3_1_1_is_tried() -> None:
+    dialect = Dialect()
+    assert dialect.answer_s("5", 0.001, 10.0) == 3.0
+    assert dialect.answer_s("5", 0.7, 10.0) == 7.0
+    assert dialect.answer_s("5", 5.0, 10.0) == 10.0
+    assert dialect.answer_s("3.1.1", 0.001, 10.0) == 10.0
+    dialect.accepted("5")
+    assert dialect.answer_s("5", 0.001, 10.0) == 10.0
 
 
 def test_where_3_1_1_does_not_do_either_it_was_not_the_version() -> None:

@@ -42,7 +42,7 @@ def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
     timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
     wanted = {ref for line in settings.lines for _, ref in line.counters()}
     return {
-        ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=1 + secrets.randbelow(2**24))
+        ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=1 + secrets.randbelow(10**6))
         for device in settings.devices
         for point in device.points
         if (ref := CounterRef(device.id, point.name)) in wanted

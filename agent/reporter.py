@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
 from agent import clock, log
@@ -129,7 +129,7 @@ class Reporter:
         self._health_s = now.boot_s
         assert self._uplink is not None
         up_s, books, uplink = now.boot_s - self._started_s, self._spool.books(), self._uplink.status()
-        buses = {bus: asdict(counts) for owner in self._site.owners for bus, counts in owner.counts().items()}
+        buses = {bus: counts.nonzero() for owner in self._site.owners for bus, counts in owner.counts().items()}
         return [
             reports.site_state(self._head(now), self._loads),
             reports.health(self._head(now), up_s, books, self._spool.condition, uplink, buses),

@@ -25,6 +25,10 @@ class BusCounts:
     exception: int = 0
     reconnects: int = 0
 
+    def nonzero(self) -> dict[str, int]:
+        """What did happen, by name."""
+        return {field.name: count for field in fields(self) if (count := getattr(self, field.name))}
+
 
 class Tally:
     """The running counts of one bus; only its owner's thread writes."""

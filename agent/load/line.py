@@ -7,7 +7,8 @@ true would be worse than none. Totals stand as last known: they are what was cou
 Quality of a line, the first that applies:
 
 - `unsupported`: no counter is configured, neither induct nor discharge.
-- `bad`: no counter is fresh, and one at least answers with values that cannot be true.
+- `bad`: no counter is fresh, and one at least answers with values that are not taken: they cannot be true, or,
+  soon after a reboot, wait for the clock.
 - `stale`: no counter is fresh: none had an accepted sample within 3 of its periods.
 - `partial`: some counters are not fresh; what they feed is None.
 - `estimated`: all are fresh, but in the last quarter of an hour an increment was a best guess (a reset, a gap,

@@ -37,6 +37,9 @@ EventKind = Literal["baseline", "wrap", "reset", "doubt", "garbage", "gap", "rep
 BETWEEN_BOOTS_S = 2.0
 """How far two disciplined wall clocks may be wrong against each other over a reboot."""
 
+CLOCK_GRACE_S = 120.0
+"""How long after a reboot a counter waits for the network to set the clock, before its silence is called unknown."""
+
 LONGEST_SILENCE_S = 10 * 366 * 86400.0
 """No silence of unknown length is longer; a greater step of a 64-bit counter is garbage all the same."""
 
@@ -175,9 +178,17 @@ class Meter:
         feasible = min(raw, (raw - self.raw) % self._modulus) <= bound
         agreeing = self._suspects.hear(raw, at.boot_s, feasible=feasible)
         if agreeing >= (2 if feasible else self.rule.agree):
+            if cap is None and feasible and self._clock_may_come(at):
+                self.refused_s = at.boot_s
+                return ()
             return self._settle(raw, at, cap) if feasible else self._replace(raw, at)
         detail = f"{raw} after {self.raw}, at most {cap} more can be true"
         return self._refuse("doubt" if feasible else "garbage", at, detail)
+
+    def _clock_may_come(self, at: Instant) -> bool:
+        """True soon after a reboot, when waiting can still make the silence a known one; the device counts on."""
+        assert self.at is not None
+        return self.at.wall_trusted and not at.wall_trusted and at.boot_s < CLOCK_GRACE_S
 
     def _refuse(self, kind: EventKind, at: Instant, detail: str) -> tuple[MeterEvent, ...]:
         self.refused_s = at.boot_s
@@ -189,7 +200,8 @@ class Meter:
         can_run_on = not fell if cap is None else ran_on <= cap
         likely = ran_on if can_run_on else raw
         gap = cap is None or ran_on + self._modulus <= cap
-        events = [MeterEvent("gap", f"silent for longer than a turn of {self._modulus}")] if gap else []
+        length = "an unknown time" if cap is None else f"longer than a turn of {self._modulus}"
+        events = [MeterEvent("gap", f"silent for {length}")] if gap else []
         if fell:
             events.append(MeterEvent("wrap" if can_run_on else "reset", f"{self.raw} then {raw}"))
         if gap or not can_run_on:

@@ -197,7 +197,7 @@ class World:
         meter = self.agent.meter
         kept = meter.state()
         events = meter.advance(value, self.clock.now())
-        if any(event.kind in {"doubt", "garbage"} for event in events):
+        if meter.refused_s is not None:
             assert meter.state() == kept, "I13: a refused sample changed what is known"
             return events
         assert raw is None, f"a false value was taken: {raw}"

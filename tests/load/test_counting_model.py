@@ -39,7 +39,7 @@ class CountingPath(RuleBasedStateMachine):
     def poll(self, latency_s: float) -> None:
         value = self.world.device.raw
         kinds = {event.kind for event in self.world.poll(latency_s=latency_s)}
-        if kinds & {"doubt", "garbage"}:
+        if self.world.agent.meter.refused_s is not None:
             self.fed.append(value)
             return
         away_s = self.world.clock.true_s - self.accepted_s

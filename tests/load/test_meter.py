@@ -156,10 +156,28 @@ def test_a_reboot_without_two_right_clocks_leaves_no_upper_bound(before: str, af
     kinds = [
         event.kind
         for n, raw in enumerate((1400, 1401))
-        for event in meter.advance(raw, at(5.0 + n, boot="b", wall_s=wall_s + n, quality=after))
+        for event in meter.advance(raw, at(500.0 + n, boot="b", wall_s=wall_s + n, quality=after))
     ]
     assert kinds == ["doubt", "gap"]
     assert known(meter) == (1, 401, 401, None)
+
+
+def test_after_a_reboot_a_counter_waits_for_the_clock_to_be_set() -> None:
+    meter = Meter(U32, 1)
+    meter.advance(5000, at(50.0))
+    early = [meter.advance(5400 + n, at(5.0 + n, boot="b", wall_s=1.0 + n, quality="none")) for n in range(30)]
+    assert [event.kind for events in early for event in events] == ["doubt"]
+    assert known(meter) == (1, 0, 0, 0)
+    assert meter.advance(5500, at(40.0, boot="b", wall_s=1.8e9 + 150)) == ()
+    assert known(meter) == (1, 500, 500, 500), "the clock came, the silence is known, no reset could bring 5500"
+
+
+def test_a_counter_does_not_wait_for_ever_for_a_clock() -> None:
+    meter = Meter(U32, 1)
+    meter.advance(5000, at(50.0))
+    for n in range(130):
+        meter.advance(5400 + n, at(5.0 + n, boot="b", wall_s=1.0 + n, quality="none"))
+    assert known(meter) == (1, 529, 529, None)
 
 
 def test_an_idle_counter_near_zero_keeps_a_narrow_interval() -> None:

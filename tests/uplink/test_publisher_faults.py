@@ -326,6 +326,40 @@ def test_a_message_the_broker_hangs_up_on_is_set_aside_after_three_times(
         assert len(proxy.links) >= 4
 
 
+def test_a_retained_document_the_broker_hangs_up_on_does_not_stop_the_rest(
+    tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
+) -> None:
+    def poisoned(packet: Packet, link: Link) -> bytes | None:
+        if packet.kind == PUBLISH and packet.topic.endswith("/meta"):
+            link.reply(disconnect(0x99))
+            link.close()
+            return None
+        return packet.raw
+
+    proxy.up = poisoned
+    retained = tuple(Message(tail, b'{"epoch":"7-abcdef","seq":9}', retain=True) for tail in ("meta", "state"))
+    with Rig(tmp_path, proxy.port, retained=retained) as rig:
+        rig.commit(8)
+        assert rig.drained()
+        assert bureau.wait_until(lambda: "state" in bureau.read(lambda view: view.site(SITE).latest), 10)
+        assert rig.publisher.status().set_aside == 1
+
+
+def test_an_agent_whose_status_is_refused_still_reports_and_is_born_once_allowed(tmp_path: Path) -> None:
+    acl = [f"topic write {IDENTITY.topic('line/#')}", "topic read hubpulse/#"]
+    with (
+        Broker(tmp_path / "broker", acl=acl) as broker,
+        Subscriber("127.0.0.1", broker.port) as bureau,
+        Rig(tmp_path, broker.port, pace=Pace(1e6, refused_retry_s=0.3)) as rig,
+    ):
+        rig.commit(3)
+        assert rig.drained()
+        assert rig.publisher.status().denied == ("status",)
+        broker.reload([*acl, f"topic write {STATUS}"])
+        assert bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE).online) is True, 20)
+        assert rig.publisher.status().reconnects == 0
+
+
 @pytest.mark.parametrize("plainly", [True, False])
 def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
     tmp_path: Path, proxy: MqttProxy, bureau: Subscriber, plainly: bool

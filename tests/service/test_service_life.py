@@ -1,0 +1,144 @@
+"""The service from start to stop, as systemd sees it: a real process, a simulated site, a real broker."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from broker import Broker
+from soak import SITE, SITE_ID, books, process
+
+from agent.beat import STUCK_S, Beat
+from agent.bureau.subscriber import Subscriber
+from agent.intake import Intake
+from agent.load.instant import Instant
+from agent.systemd import Notify
+
+WITHIN_S = 20.0
+
+
+@dataclass
+class Life:
+    """A simulated site whose agent is started by hand, heard as systemd hears it."""
+
+    folder: Path
+    broker: Broker
+    manager: socket.socket
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "agent", "run", *(words or (str(self.folder / "hubpulse.toml"),))]
+        environment = {"NOTIFY_SOCKET": str(self.folder / "notify"), "PATH": "/usr/bin", "LANG": "C.UTF-8"}
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+    def hear(self, word: bytes) -> bytes:
+        """The first thing systemd is told that begins with `word`."""
+        while True:
+            said = self.manager.recv(500)
+            if said.startswith(word):
+                return said
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(tmp_path / "broker"))
+        words = ["simulate", SITE, "--at", tmp_path, "--spool", tmp_path / "spool"]
+        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
+        manager = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(WITHIN_S)
+        yield Life(tmp_path, broker, manager)
+
+
+def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everything_is_delivered(life: Life) -> None:
+    with Subscriber("127.0.0.1", life.broker.port) as bureau, life.start() as agent:
+        life.hear(b"READY=1")
+        life.hear(b"WATCHDOG=1")
+        assert b"devices answer, bureau connected (5)" in life.hear(b"STATUS=6 of 6")
+        assert bureau.wait_until(lambda: len(bureau.totals(SITE_ID).counters) == 13, WITHIN_S)
+        agent.send_signal(signal.SIGTERM)
+        life.hear(b"STOPPING=1")
+        assert agent.wait(timeout=3.0) == 0
+        assert bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, WITHIN_S)
+        goodbye = bureau.read(lambda view: view.site(SITE_ID).latest["status"]["reason"])
+        assert goodbye == "shutdown"
+        _, log = agent.communicate()
+        assert "stop signal=SIGTERM" in log
+    kept = books(life.folder / "spool")
+    assert (kept["held"], kept["residual"]) == (0, 0)
+
+
+def test_without_a_broker_it_counts_and_keeps_and_still_ends_in_time(life: Life) -> None:
+    life.broker.stop()
+    with life.start() as agent:
+        life.hear(b"READY=1")
+        assert b"bureau away" in life.hear(b"STATUS=6 of 6")
+        agent.send_signal(signal.SIGINT)
+        assert agent.wait(timeout=3.0) == 0
+    kept = books(life.folder / "spool")
+    assert kept["held"] == kept["written"] > 3
+
+
+def test_a_second_agent_on_the_same_spool_is_refused_and_harms_nobody(life: Life) -> None:
+    with life.start() as first:
+        life.hear(b"READY=1")
+        with life.start() as second:
+            assert second.wait(timeout=WITHIN_S) == 75
+            assert second.stderr
+            assert "another agent already runs here" in second.stderr.read()
+        life.hear(b"WATCHDOG=1")
+        assert first.poll() is None
+        first.terminate()
+        assert first.wait(timeout=3.0) == 0
+
+
+def test_faults_in_the_settings_and_a_missing_file_have_exit_codes_of_their_own(life: Life) -> None:
+    broken = life.folder / "broken.toml"
+    broken.write_text('[site]\nid = "GZ"\n')
+    with life.start(str(broken)) as agent:
+        _, said = agent.communicate(timeout=WITHIN_S)
+        assert agent.returncode == 78
+        assert f"{broken}:2:6" in said
+    with life.start(str(life.folder / "nowhere.toml")) as agent:
+        _, said = agent.communicate(timeout=WITHIN_S)
+        assert agent.returncode == 66
+        assert "hubpulse init" in said
+
+
+class Quiet:
+    """A thread that went round its loop last at `progress_s`."""
+
+    name = "sorter"
+
+    def __init__(self, progress_s: float) -> None:
+        self.progress_s = progress_s
+
+
+class Nothing:
+    def advance(self, now: Instant) -> None: ...
+
+
+def test_the_watchdog_is_fed_only_while_every_thread_makes_progress_and_the_stuck_one_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        thread = Quiet(100.0)
+        beat = Beat([], [thread], Intake([], {}, lambda _: None, 0.0), Nothing(), Notify(str(tmp_path / "notify")))  # type: ignore[arg-type]
+        beat.tick(Instant("boot", 100.0 + STUCK_S, 0.0, "none"))
+        assert manager.recv(100) == b"WATCHDOG=1"
+        beat.tick(Instant("boot", 100.5 + STUCK_S, 0.0, "none"))
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+        thread.progress_s = 101.0
+        beat.tick(Instant("boot", 101.5 + STUCK_S - 1.0, 0.0, "none"))
+        assert manager.recv(100) == b"WATCHDOG=1"
+    assert "stuck threads=sorter" in caplog.text

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ Three things to try:
   2. 拔一根线:            再次运行演示,在另一个终端输入屏幕底部的命令
   3. 大促当天:            {hubpulse} demo --day peak --seed 7""",
 }
+_STARTING = {"en": "starting a broker, the twin and the agent ...", "zh": "正在启动消息代理、模拟设备和采集服务 ..."}
 _VERDICT = {
     "en": {True: "Equal: the bureau has exactly what the devices counted", False: "DIFFERENT"},
     "zh": {True: "一致:邮管局的数据与设备计数完全相同", False: "不一致"},
@@ -67,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
     site = Path(config.__file__).parent / "examples" / "demo-hub.toml"
     options = ["--seed", str(args.seed), "--speed", str(args.speed), "--day", args.day]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # bars and dots, on a console that has none
     interrupts = _count_interrupts()
     try:
         with Performance(site, options, lambda: len(interrupts)) as performance:
@@ -85,6 +89,8 @@ def _play(performance: Performance, args: argparse.Namespace, interrupts: list[i
 
     lang: Language = args.lang or language(os.environ, sys.stdout.encoding)
     for_s = args.for_s or (_DEFAULT_JSON_S if args.json else math.inf)
+    if sys.stderr.isatty() and not args.json:
+        print(_STARTING[lang], file=sys.stderr)
     performance.begin()
     screen = Screen(performance.settings, lang, performance.broker, f"{_hubpulse()} {performance.command}")
     end_s = boot_seconds() + for_s

@@ -23,7 +23,7 @@ def show_until(now: Now, ended: Ended, screen: Screen | None) -> Moment:
     console = Console()
     if screen is None:
         return _run(now, ended, lambda _: None)
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         return _run(now, ended, _lines(screen))
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         return _run(now, ended, lambda seen: live.update(screen.draw(seen), refresh=True))

@@ -8,9 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from agent.twin.control import SOCKET, Remote
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -39,9 +42,29 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
+def twin_of(folder: Path) -> Remote:
+    """The control socket of the demo in `folder`, once its parcels move."""
+    until_s = time.monotonic() + 30
+    while time.monotonic() < until_s:
+        for path in folder.glob(f"hubpulse-demo-*/{SOCKET}"):
+            twin = Remote(path)
+            while not twin.ask("truth")["running"]:
+                pass
+            return twin
+    raise AssertionError("no demo within 30 s")
+
+
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_the_bureau_has_exactly_what_the_devices_counted(tmp_path: Path) -> None:
-    process = demo(tmp_path, "--for", "4s", "--json", "--seed", "3", "--speed", "4")
+def test_the_totals_are_equal_through_a_pulled_cable_resets_and_torn_reads(tmp_path: Path) -> None:
+    process = demo(tmp_path, "--for", "7s", "--json", "--seed", "3", "--speed", "4")
+    with twin_of(tmp_path) as twin:
+        twin.ask("unplug", bus="panel")
+        twin.ask("reset", device="eyes-in", clean=True)
+        twin.ask("tear", counter="eyes-out.di0")
+        twin.ask("plug", bus="panel")
+        twin.ask("reset", device="odd-shapes", point="taken", clean=True)
+        twin.ask("tear", counter="odd-shapes.placed", times=2)
+        assert twin.ask("truth")["lost"] == {}
     told, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     said = json.loads(told)

@@ -247,7 +247,8 @@ def test_the_window_never_exceeds_what_the_broker_can_receive(tmp_path: Path) ->
         MqttProxy(broker.port) as proxy,
         Rig(tmp_path, proxy.port) as rig,
     ):
-        assert rig.connected()
+        rig.commit()
+        assert rig.drained()
         withheld: list[Packet] = []
         proxy.down = lambda packet, _link: withheld.append(packet) if packet.kind == PUBACK else packet.raw
         rig.commit(40)

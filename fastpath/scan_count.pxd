@@ -34,6 +34,11 @@ cdef struct Bank:  # what was counted in some whole seconds
     uint32_t* peaks
     Notes* notes
 
+cdef struct Staged:
+    uint64_t hashed
+    uint32_t cell
+    uint32_t lane
+
 cdef struct Counts:
     Seen seen
     Carriers carriers
@@ -50,11 +55,9 @@ cdef struct Counts:
     int active
     int ready              # atomic: a closed bank for the taker, or -1
     int spare              # atomic: a clean bank for the feeder, or -1
-    uint32_t* recent       # passes of each lane, and of all, in the open second
+    uint64_t* before       # passes of each lane, and of all, that this bank had when the open second began
     unsigned staged
-    uint64_t[STAGED] hashed
-    uint32_t[STAGED] cell
-    uint32_t[STAGED] lane
+    Staged[STAGED] stage
 
 cdef struct Line:  # of one connection: how it speaks, and the beginning of a line
     Framing framing
@@ -68,13 +71,14 @@ cdef struct Line:  # of one connection: how it speaks, and the beginning of a li
 
 cdef inline bint close_second(Counts* counts, uint64_t opening) noexcept nogil:
     """End the open second and offer what was counted; False: the last offer was not taken yet, so counting goes on."""
+    cdef uint64_t passes, together = 0
     cdef unsigned i
     cdef int spare
-    for i in range(counts.lanes):
-        counts.recent[counts.lanes] += counts.recent[i]
     for i in range(counts.lanes + 1):
-        counts.bank.peaks[i] = max(counts.bank.peaks[i], counts.recent[i])
-        counts.recent[i] = 0
+        passes = together if i == counts.lanes else counts.bank.rows[i * COLUMNS + NEW] + counts.bank.rows[i * COLUMNS + RECIRCULATED]
+        together += passes
+        counts.bank.peaks[i] = max(counts.bank.peaks[i], <uint32_t>(passes - counts.before[i]))
+        counts.before[i] = passes
     counts.bank.notes.last_second = counts.second
     counts.bank.notes.forgotten += counts.seen.forgotten
     counts.seen.forgotten = 0
@@ -88,6 +92,7 @@ cdef inline bint close_second(Counts* counts, uint64_t opening) noexcept nogil:
     counts.active = spare
     counts.bank = counts.banks[spare]
     counts.bank.notes.first_second = opening
+    memset(counts.before, 0, (counts.lanes + 1) * sizeof(uint64_t))
     return True
 
 
@@ -140,25 +145,29 @@ cdef inline void tally(Counts* counts, unsigned lane, unsigned column, uint64_t 
 
 
 cdef inline void settle(Counts* counts) noexcept nogil:
-    cdef unsigned i, lane, sight
-    for i in range(counts.staged):
-        lane = counts.lane[i]
-        sight = seen_look(&counts.seen, counts.hashed[i])
-        counts.bank.rows[lane * COLUMNS + sight] += 1
-        counts.bank.cells[counts.cell[i]] += sight == NEW
-        counts.recent[lane] += sight != DUPLICATE
+    cdef uint64_t* rows = counts.bank.rows
+    cdef uint32_t* cells = counts.bank.cells
+    cdef Seen seen = counts.seen  # a copy that nothing else can change, the compiler keeps at hand
+    cdef const Staged* one = counts.stage
+    cdef const Staged* end = one + counts.staged
+    cdef unsigned sight
+    while one < end:
+        sight = seen_look(&seen, one.hashed)
+        rows[one.lane * COLUMNS + sight] += 1
+        cells[one.cell] += sight == NEW
+        one += 1
+    counts.seen.forgotten = seen.forgotten
     counts.staged = 0
 
 
-cdef inline void stage(Counts* counts, const Read* read) noexcept nogil:
+cdef inline void stage(Counts* counts, const Read* read, uint64_t hashed) noexcept nogil:
     """Ask memory for what this read will touch, and go on with the next line meanwhile."""
-    cdef uint64_t hashed = seen_hash(&counts.seen, read.code, read.length, read.lane)
-    cdef uint32_t cell = (read.lane * (counts.chutes + 1) + read.chute) * counts.classes + read.carrier
-    seen_prefetch(&counts.seen, hashed)
-    scan_prefetch(counts.bank.cells + cell)
-    counts.hashed[counts.staged] = hashed
-    counts.cell[counts.staged] = cell
-    counts.lane[counts.staged] = read.lane
+    cdef Staged* one = &counts.stage[counts.staged]
+    one.hashed = hashed
+    one.cell = (read.lane * (counts.chutes + 1) + read.chute) * counts.classes + read.carrier
+    one.lane = read.lane
+    scan_prefetch(seen_bucket(&counts.seen, hashed))
+    scan_prefetch(counts.bank.cells + one.cell)
     counts.staged += 1
     if counts.staged == STAGED:
         settle(counts)
@@ -170,7 +179,7 @@ cdef inline void take_odd(Counts* counts, const Framing* framing, const uint8_t*
     if read.noise:
         tally(counts, framing.lane, FRAMING, 1)
     if column == READ:
-        stage(counts, &read)
+        stage(counts, &read, seen_hash_any(&counts.seen, read.code, read.length, read.lane))
     else:
         tally(counts, read.lane, column, 1)
 
@@ -178,14 +187,15 @@ cdef inline void take_odd(Counts* counts, const Framing* framing, const uint8_t*
 cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, const uint8_t* at, const uint8_t* stop,
                                const uint8_t* last) noexcept nogil:
     """Take every whole line that begins at or before `last`; READ_AHEAD bytes are readable there. Where the next begins."""
+    cdef Framing own = framing[0]
     cdef scan_masks masks, more
     cdef Read read
     cdef const uint8_t* end
     cdef unsigned length
     while at <= last:
-        masks = scan_classify(at, framing.end, framing.separator)
+        masks = scan_classify(at, own.end, own.separator)
         if masks.end == 0:
-            more = scan_classify(at + 32, framing.end, framing.separator)
+            more = scan_classify(at + 32, own.end, own.separator)
             masks.end = more.end << 32
             masks.separator |= more.separator << 32
             masks.digit |= more.digit << 32
@@ -198,8 +208,8 @@ cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, co
                 at = end + 1
                 continue
         length = scan_ctz(masks.end)
-        if line_fast(framing, &counts.carriers, counts.lanes, counts.chutes, at, masks, length, &read):
-            stage(counts, &read)
+        if line_fast(&own, &counts.carriers, counts.lanes, counts.chutes, at, masks, length, &read):
+            stage(counts, &read, seen_hash(&counts.seen, read.code, read.length, read.lane))
         elif length == 0:  # a flood of ends
             length = scan_ctz(~masks.end) - 1
             tally(counts, framing.lane, framing.empty, length + 1)

@@ -21,12 +21,14 @@ cdef extern from "scan_masks.h" nogil:
 
 
 cdef enum:
-    FIELDS_MOST = 6
+    FIELDS_MOST = 8
+    FAST_FIELDS = 4           # that line_fast looks at; lines of more are for line_exact
     ABSENT = FIELDS_MOST + 1  # a field that the framing does not have: always empty
     LINE_MOST = 512           # bytes of a line
     TEXT_MOST = 32
     TEXTS_MOST = 24
     RULES_MOST = 64
+    S10_LETTERS = 0x1803      # of 13 characters, those that are letters
     READ_AHEAD = 80           # bytes that must be readable where line_fast looks
 
 cdef enum Column:  # of a lane's row; the first three are Sight's
@@ -44,7 +46,7 @@ cdef struct Rule:  # letters, then digits: whose waybill
     uint64_t mask
     uint64_t letters # bit i: character i of the prefix
     unsigned least   # characters in all
-    unsigned most
+    unsigned span    # more than least
     unsigned carrier
     unsigned other   # the next rule with the same two letters
 
@@ -65,6 +67,7 @@ cdef struct Framing:
     unsigned start_length
     unsigned lead_length
     unsigned edges              # bytes around the body: start and lead
+    uint64_t inside             # bit i: byte i is not the start
     unsigned fields
     unsigned needed             # fields that may not be missing
     unsigned lane_at
@@ -95,10 +98,10 @@ cdef struct Read:  # one good read
 
 
 cdef inline unsigned number(const uint8_t* at, unsigned digits) noexcept nogil:
-    """The value of 0 to 4 digits; eight bytes can be read."""
-    cdef uint32_t value = <uint32_t>(scan_read64(at) << (32 - 8 * digits)) & 0x0F0F0F0F
-    value = value * 10 + (value >> 8)
-    return (value & 0xFF) * 100 + ((value >> 16) & 0xFF)
+    """The value of 0 to 4 digits, two and two at once; eight bytes can be read."""
+    cdef uint64_t value = <uint32_t>(scan_read64(at) << (32 - 8 * digits)) & 0x0F0F0F0F
+    value = (value * 2561) >> 8
+    return <uint32_t>((value & 0x00FF00FF) * 0x00640001) >> 16
 
 
 cdef inline bint s10_checks(const uint8_t* code) noexcept nogil:
@@ -109,9 +112,8 @@ cdef inline bint s10_checks(const uint8_t* code) noexcept nogil:
     return (5 if check == 11 else 0 if check == 10 else check) == <uint32_t>(code[10] & 15)
 
 
-cdef inline bint rule_fits(const Rule* rule, uint64_t head, uint64_t letters, unsigned length) noexcept nogil:
-    return (((head & rule.mask) == rule.prefix) & (letters == rule.letters)
-            & (length - rule.least <= rule.most - rule.least))
+cdef inline unsigned rule_fits(const Rule* rule, uint64_t head, uint64_t letters, unsigned length) noexcept nogil:
+    return ((head & rule.mask) == rule.prefix) & (letters == rule.letters) & (length - rule.least <= rule.span)
 
 
 cdef inline unsigned carrier_of(const Carriers* carriers, const uint8_t* code, unsigned length,
@@ -122,52 +124,61 @@ cdef inline unsigned carrier_of(const Carriers* carriers, const uint8_t* code, u
     """
     cdef uint64_t head = scan_read64(code), letters = ~digits & scan_ones(length)
     cdef const Rule* rule = &carriers.rules[carriers.first[(head & 31) | ((head >> 3) & (31 << 5))]]
-    while not rule_fits(rule, head, letters, length):
-        if rule.other:
+    cdef unsigned fits = rule_fits(rule, head, letters, length)
+    if rule.other & (fits - 1):
+        while rule.other and not fits:
             rule = &carriers.rules[rule.other]
-        elif length == 13 and letters == 0x1803 and s10_checks(code):
-            return carriers.s10
-        else:
-            return 0 if letters else carriers.numeric
-    return rule.carrier
+            fits = rule_fits(rule, head, letters, length)
+    if (letters == S10_LETTERS) & (length == 13) & (fits == 0):
+        return carriers.s10 * s10_checks(code)
+    return fits * rule.carrier + (letters == 0) * carriers.numeric  # arithmetic, where a branch would be a coin tossed
 
 
 cdef inline bint line_fast(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
                            const uint8_t* at, scan_masks masks, unsigned length, Read* read) noexcept nogil:
     """Take an ordinary good read; False: look with `line_exact`. READ_AHEAD bytes can be read at `at`."""
-    cdef uint32_t[FIELDS_MOST + 3] start
-    cdef unsigned body = length - framing.edges, i, lane_digits, chute_digits, sure_digits, code
-    cdef uint64_t within, separators, rest, digits, odd
-    if body - 8 > 48 or ((at[0] ^ framing.start) & framing.start_mask) != 0 or (
-            (scan_read64(at + length - 8) ^ framing.lead) & framing.lead_mask) != 0:
+    cdef uint32_t[FIELDS_MOST + 3] stop  # of each field, after the first's start less one
+    cdef unsigned body = length - framing.edges, end = length - framing.lead_length, i, first, digits
+    cdef uint64_t before, rest, code
+    if body - 8 > 48 or ((at[0] ^ framing.start) & framing.start_mask) or (
+            (scan_read64(at + length - 8) ^ framing.lead) & framing.lead_mask):
         return False
-    at += framing.start_length
-    digits = masks.digit >> framing.start_length
-    within = scan_ones(body)
-    separators = (masks.separator >> framing.start_length) & within
-    rest = separators | ~within
-    start[0] = start[ABSENT] = 0
-    start[ABSENT + 1] = 1
-    for i in range(framing.fields):
-        start[i + 1] = scan_ctz(rest) + 1
+    before = scan_ones(end)
+    rest = masks.separator | ~before
+    stop[0] = framing.start_length - 1
+    stop[ABSENT] = 0
+    stop[ABSENT + 1] = 1
+    for i in range(FAST_FIELDS):
+        stop[i + 1] = scan_ctz(rest)
         rest &= rest - 1
-    code = start[framing.code_at]
-    read.length = start[framing.code_at + 1] - 1 - code
-    lane_digits = start[framing.lane_at + 1] - 1 - start[framing.lane_at]
-    chute_digits = start[framing.chute_at + 1] - 1 - start[framing.chute_at]
-    sure_digits = start[framing.confidence_at + 1] - 1 - start[framing.confidence_at]
-    odd = within & ~(digits | separators | ((masks.word >> framing.start_length) & (scan_ones(read.length) << code)))
-    if (odd != 0) | (start[framing.fields] <= body) | (lane_digits - framing.lane_digits > 4 - framing.lane_digits) | (
-            chute_digits > 4) | (sure_digits > 3) | ((framing.plain_lengths >> read.length) & 1 == 0) | (
+    first = stop[framing.code_at] + 1
+    read.length = stop[framing.code_at + 1] - first
+    code = scan_ones(read.length) << first
+    if before & framing.inside & ~(masks.digit | masks.separator | (masks.word & code)):
+        return False
+    if stop[framing.fields] < end or not (framing.plain_lengths >> read.length) & 1 or (
             (framing.text_lengths >> body) & 1):
         return False
-    read.lane = framing.lane_base + number(at + start[framing.lane_at], lane_digits)
-    read.chute = number(at + start[framing.chute_at], chute_digits)
-    i = number(at + start[framing.confidence_at], sure_digits) if sure_digits else 100
-    if (read.lane >= lanes) | (read.chute > chutes) | (i - framing.confidence_least > 100 - framing.confidence_least):
+    read.code = at + first
+    first = stop[framing.lane_at] + 1
+    digits = stop[framing.lane_at + 1] - first
+    if digits - framing.lane_digits > 4 - framing.lane_digits:
         return False
-    read.code = at + code
-    read.carrier = carrier_of(carriers, read.code, read.length, digits >> code)
+    read.lane = framing.lane_base + number(at + first, digits)
+    first = stop[framing.chute_at] + 1
+    digits = stop[framing.chute_at + 1] - first
+    if read.lane >= lanes or digits > 4:
+        return False
+    read.chute = number(at + first, digits)
+    first = stop[framing.confidence_at] + 1
+    digits = stop[framing.confidence_at + 1] - first
+    if read.chute > chutes or digits > 3:
+        return False
+    if digits > 2 or framing.confidence_least:  # two digits are always a percentage
+        i = number(at + first, digits)
+        if i > 100 or (digits > 0 and i < framing.confidence_least):
+            return False
+    read.carrier = carrier_of(carriers, read.code, read.length, masks.digit >> (read.code - at))
     return True
 
 

@@ -3,14 +3,14 @@
 #ifndef HUBPULSE_SCAN_MASKS_H
 #define HUBPULSE_SCAN_MASKS_H
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define scan_inline static inline __attribute__((always_inline))
-#define scan_cold static __attribute__((noinline, cold))
 #define scan_prefetch(at) __builtin_prefetch((at), 1)
 #define scan_ctz(bits) ((unsigned)__builtin_ctzll(bits)) /* bits != 0 */
 #define scan_ones(count) ((1ULL << (count)) - 1)         /* count <= 63 */
-#define scan_likely(x) __builtin_expect(!!(x), 1)
 #define scan_peek(slot) __atomic_load_n((slot), __ATOMIC_ACQUIRE)
 #define scan_put(slot, value) __atomic_store_n((slot), (value), __ATOMIC_RELEASE)
 #define scan_swap(slot, value) __atomic_exchange_n((slot), (value), __ATOMIC_ACQ_REL)
@@ -26,6 +26,16 @@ scan_inline uint64_t scan_read64(const uint8_t *at) {
     uint64_t x;
     memcpy(&x, at, 8);
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? x : __builtin_bswap64(x);
+}
+
+static inline void *scan_pages(size_t size) { /* zeroed, in large pages where the system has them; NULL: no memory */
+    size_t page = (size_t)2 << 20;
+    void *at = aligned_alloc(size < page ? 64 : page, size);
+#ifdef MADV_HUGEPAGE
+    if (at && size >= page)
+        (void)madvise(at, size, MADV_HUGEPAGE);
+#endif
+    return at ? memset(at, 0, size) : NULL;
 }
 
 scan_inline uint64_t scan_fold(uint64_t a, uint64_t b) { /* both halves of a * b, one upon the other */
@@ -60,15 +70,15 @@ scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t hi
     V youth = _mm_andnot_si128(empty, _mm_sub_epi16(LOAD(at->tick), _mm_set1_epi16((short)(now + 1))));
     unsigned hit = (unsigned)_mm_movemask_epi8(_mm_and_si128(same, _mm_cmpeq_epi16(LOAD(at->high), _mm_set1_epi16((short)high))));
 #ifdef __SSE4_1__
-    unsigned oldest = (unsigned)_mm_extract_epi16(_mm_minpos_epu16(youth), 1);
+    unsigned oldest = 3u << 2 * _mm_extract_epi16(_mm_minpos_epu16(youth), 1);
 #else
     V biased = _mm_xor_si128(youth, _mm_set1_epi16((short)0x8000)), least;
     least = _mm_min_epi16(biased, _mm_shuffle_epi32(biased, 0x4E));
     least = _mm_min_epi16(least, _mm_shuffle_epi32(least, 0xB1));
     least = _mm_min_epi16(least, _mm_shufflehi_epi16(_mm_shufflelo_epi16(least, 0xB1), 0xB1));
-    unsigned oldest = scan_ctz((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(biased, least))) >> 1;
+    unsigned oldest = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(biased, least));
 #endif
-    return (scan_slot){hit ? scan_ctz(hit) >> 1 : oldest, hit != 0};
+    return (scan_slot){scan_ctz(hit | (oldest & -(unsigned)(hit == 0))) >> 1, hit != 0};
 }
 #elif defined(__aarch64__) && !defined(SCAN_PORTABLE)
 #include <arm_neon.h>

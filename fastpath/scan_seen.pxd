@@ -1,7 +1,7 @@
 # cython: language_level=3
 """Which codes were seen lately, and how long ago: a table of fixed size, one cache line a look.
 
-A code is 64 bits of keyed hash: the upper choose a bucket, the lower 48 stay in it with a 16-bit tick. Ticks wrap, so
+A code is 64 bits of keyed hash: some choose a bucket, 48 stay in it with a 16-bit tick. Ticks wrap, so
 nothing may stay so long that it looks young again: each tick of time sweeps some buckets, every one at least once in
 SWEEP ticks, and a LEAP of the clock sweeps them all. HORIZON + SWEEP + LEAP is less than 2 ** 16.
 """
@@ -22,6 +22,7 @@ cdef extern from "scan_masks.h" nogil:
     uint64_t scan_fold(uint64_t a, uint64_t b)
     scan_slot scan_find(const scan_bucket* at, uint32_t low, uint16_t high, uint16_t now)
     void scan_prefetch(const void* at)
+    void* scan_pages(size_t size)
 
 
 cdef enum:
@@ -36,7 +37,7 @@ cdef enum Sight:
 cdef struct Seen:
     scan_bucket* buckets
     uint64_t count          # a power of two
-    unsigned shift          # of a hash, to its bucket
+    uint64_t mask           # of a hash, to the bytes before its bucket
     uint64_t[4] key
     uint64_t tick
     uint64_t cursor         # the next bucket to sweep
@@ -49,33 +50,39 @@ cdef struct Seen:
 
 
 cdef inline uint64_t seen_hash(const Seen* seen, const uint8_t* code, size_t length, uint64_t lane) noexcept nogil:
-    """Keyed hash of a code on a lane; the words overlap, and with the length still tell all codes apart."""
+    """Keyed hash of a code of 8 to 24 characters on a lane; the words overlap, but with the length tell all apart."""
+    cdef uint64_t middle = scan_read64(code + (length >> 1) - 4)
+    return (scan_fold(scan_read64(code) ^ seen.key[0], scan_read64(code + length - 8) ^ seen.key[1])
+            ^ scan_fold(middle ^ seen.key[2], ((<uint64_t>length << 32) | lane) ^ seen.key[3]))
+
+
+cdef inline uint64_t seen_hash_any(const Seen* seen, const uint8_t* code, size_t length, uint64_t lane) noexcept nogil:
+    """The same for a code of any length to CODE_MOST."""
     cdef uint8_t[48] padded
-    cdef uint64_t rest, place = (<uint64_t>length << 32) | lane
+    cdef uint64_t rest
     if 8 <= length <= 24:
-        rest = scan_read64(code + (length >> 1) - 4)
-        return (scan_fold(scan_read64(code) ^ seen.key[0], scan_read64(code + length - 8) ^ seen.key[1])
-                ^ scan_fold(rest ^ seen.key[2], place ^ seen.key[3]))
+        return seen_hash(seen, code, length, lane)
     memset(padded, 0, 48)
     memcpy(padded, code, length)
     rest = scan_fold(scan_read64(padded) ^ seen.key[0], scan_read64(padded + 8) ^ seen.key[1])
     rest = scan_fold(scan_read64(padded + 16) ^ rest, scan_read64(padded + 24) ^ seen.key[1])
-    return scan_fold(scan_read64(padded + 32) ^ rest ^ seen.key[2], place ^ seen.key[3])
+    return scan_fold(scan_read64(padded + 32) ^ rest ^ seen.key[2], ((<uint64_t>length << 32) | lane) ^ seen.key[3])
 
 
-cdef inline void seen_prefetch(const Seen* seen, uint64_t hashed) noexcept nogil:
-    scan_prefetch(seen.buckets + (hashed >> seen.shift))
+cdef inline scan_bucket* seen_bucket(const Seen* seen, uint64_t hashed) noexcept nogil:
+    return <scan_bucket*>(<uint8_t*>seen.buckets + ((hashed >> 20) & seen.mask))
 
 
 cdef inline unsigned seen_look(Seen* seen, uint64_t hashed) noexcept nogil:
     """NEW, DUPLICATE or RECIRCULATED by the time since this code was last seen; seen now."""
-    cdef scan_bucket* bucket = seen.buckets + (hashed >> seen.shift)
+    cdef scan_bucket* bucket = seen_bucket(seen, hashed)
     cdef uint32_t low = <uint32_t>hashed
-    cdef uint16_t high = <uint16_t>(hashed >> 32), now = <uint16_t>seen.tick
+    cdef uint16_t high = <uint16_t>(hashed >> 48), now = <uint16_t>seen.tick
     low += low == 0
     cdef scan_slot slot = scan_find(bucket, low, high, now)
     cdef uint32_t age = <uint16_t>(now - bucket.tick[slot.index])
-    seen.forgotten += (slot.hit == 0) & (bucket.low[slot.index] != 0) & (age <= seen.horizon)
+    if bucket.low[slot.index] & (slot.hit - 1):  # a miss, and no slot was empty
+        seen.forgotten += age <= seen.horizon
     bucket.low[slot.index] = low
     bucket.high[slot.index] = high
     bucket.tick[slot.index] = now

@@ -1,5 +1,4 @@
-# cython: language_level=3
-# distutils: extra_compile_args = -O3
+# cython: language_level=3, auto_pickle=False, autotestdict=False
 """Scans of barcode readers, counted: bytes in, arrays of counts out, no Python object and no allocation a scan.
 
 One thread feeds, one other may take. A code is hashed with the counter's key and never kept.
@@ -7,20 +6,23 @@ One thread feeds, one other may take. A code is hashed with the counter's key an
 
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from cython cimport final
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from fastpath.scan_count cimport *
 
 COLUMN_NAMES = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbeat", "overlong", "framing", "empty",
                 "byte", "fields", "lane", "code", "chute", "confidence", "cut")
-BAD = COLUMN_NAMES[OVERLONG:]
+BAD_NAMES = COLUMN_NAMES[OVERLONG:]
+FIELD_NAMES = ("lane", "code", "chute", "confidence", "skip")
+
 cdef enum:
     RELEASE = 16384  # bytes from which it pays to let other Python threads run
 
-FIELD_NAMES = ("lane", "code", "chute", "confidence", "skip")
 
-
+@final
 cdef class Source:
     """How one connection speaks, and the line it has begun; one per socket or serial line.
 
@@ -30,7 +32,7 @@ cdef class Source:
     whole line and with the code field. ValueError: this framing cannot be told apart.
     """
 
-    def __init__(self, *, unsigned lane, bytes terminator=b"\r\n", bytes start=b"", bytes separator=b"",
+    def __cinit__(self, *, unsigned lane, bytes terminator=b"\r\n", bytes start=b"", bytes separator=b"",
                  fields=("code",), no_read=(), heartbeat=(), multi=(), bytes joiner=b"", bint aim=False,
                  unsigned code_least=8, unsigned code_most=32, unsigned confidence_least=0,
                  unsigned line_most=LINE_MOST):
@@ -49,6 +51,7 @@ cdef class Source:
         framing.start = start[0] if start else 0
         framing.start_mask = 0xFF if start else 0
         framing.edges = framing.start_length + framing.lead_length
+        framing.inside = ~scan_ones(framing.start_length)
         framing.lane = lane
         _set_fields(framing, tuple(fields))
         framing.aim = aim
@@ -58,8 +61,9 @@ cdef class Source:
         for column, texts in ((NO_READ, no_read), (HEARTBEAT, heartbeat), (MULTI, multi)):
             for text in texts:
                 _add_text(framing, column, text)
-        framing.plain_lengths = sum(1 << n for n in range(max(8, code_least), min(24, code_most) + 1))
-        framing.plain_lengths &= ~framing.text_lengths
+        if framing.fields <= FAST_FIELDS:
+            framing.plain_lengths = sum(1 << n for n in range(max(8, code_least), min(24, code_most) + 1))
+            framing.plain_lengths &= ~framing.text_lengths
         cdef Read read
         framing.empty = line_exact(framing, NULL, 1, 0, b"", 0, &read)
 
@@ -105,6 +109,7 @@ cdef _add_text(Framing* framing, unsigned column, str text):
     framing.text_lengths |= <uint64_t>1 << entry.length
 
 
+@final
 cdef class Snapshot:
     """What was counted from `first_second` to `last_second`; its arrays live until the counter's next `take`.
 
@@ -116,11 +121,12 @@ cdef class Snapshot:
     cdef readonly int64_t first_second, last_second, forgotten, clock_steps, octets
     cdef readonly object cells, rows, peaks
 
-    def __init__(self, notes, cells, rows, peaks):
+    def __cinit__(self, notes, cells, rows, peaks):
         self.first_second, self.last_second, self.forgotten, self.clock_steps, self.octets = notes
         self.cells, self.rows, self.peaks = cells, rows, peaks
 
 
+@final
 cdef class ScanCounter:
     """Counts of all scanners of a site; all memory is taken here.
 
@@ -129,7 +135,7 @@ cdef class ScanCounter:
     seen again on its lane within `duplicate_ms` is a duplicate, within `loop_ms` (least, most) recirculated, else new.
     """
 
-    def __init__(self, *, unsigned lanes, unsigned chutes, bytes key, carriers=(), str s10="", str numeric="",
+    def __cinit__(self, *, unsigned lanes, unsigned chutes, bytes key, carriers=(), str s10="", str numeric="",
                  unsigned live_codes=65536, int duplicate_ms=3000, loop_ms=None):
         if not (1 <= lanes <= 10_000 and chutes <= 9999 and len(key) == 32 and 1 <= live_codes <= 1 << 26):
             raise ValueError("lanes 1 to 10000, chutes to 9999, a key of 32 bytes, live codes to 2**26")
@@ -140,6 +146,9 @@ cdef class ScanCounter:
         self._set_windows(duplicate_ms, loop_ms)
         self._set_carriers(tuple(carriers), s10, numeric)
         self._take_memory(max(6, (live_codes - 1).bit_length() - 1), key)
+
+    def __dealloc__(self):
+        free(self.counts.seen.buckets)
 
     cdef _set_windows(self, duplicate_ms, loop_ms):
         least, most = loop_ms or (0, 0)
@@ -173,7 +182,7 @@ cdef class ScanCounter:
             rule.prefix = int.from_bytes(prefix.replace("?", "\0").encode(), "little")
             rule.mask = int.from_bytes(bytes(0 if c == "?" else 0xFF for c in prefix), "little")
             rule.letters = (1 << len(prefix)) - 1
-            rule.least, rule.most = len(prefix) + least, len(prefix) + most
+            rule.least, rule.span = len(prefix) + least, most - least
             rule.carrier = self.classes.index(name)
             place = (ord(prefix[0]) & 31) | (ord(prefix[1]) & 31) << 5
             rule.other = carriers.first[place]
@@ -181,12 +190,14 @@ cdef class ScanCounter:
 
     cdef _take_memory(self, unsigned bits, bytes key):
         cdef Counts* counts = &self.counts
-        cdef array.array buckets = _zeros("B", (64 << bits) + 63), recent = _zeros("I", counts.lanes + 1)
+        cdef array.array before = _zeros("Q", counts.lanes + 1)
         cdef array.array cells, rows, peaks, notes, totals, by_class
-        counts.seen.buckets = <scan_bucket*>((<uintptr_t>buckets.data.as_uchars + 63) & ~<uintptr_t>63)
-        counts.seen.count, counts.seen.shift = 1 << bits, 64 - bits
+        counts.seen.buckets = <scan_bucket*>scan_pages(<size_t>64 << bits)
+        if counts.seen.buckets == NULL:
+            raise MemoryError
+        counts.seen.count, counts.seen.mask = 1 << bits, 64 * ((1 << bits) - 1)
         memcpy(counts.seen.key, PyBytes_AS_STRING(key), 32)
-        counts.recent = <uint32_t*>recent.data.as_uints
+        counts.before = <uint64_t*>before.data.as_ulonglongs
         self.banks = []
         for i in range(BANKS):
             cells = _zeros("I", counts.lanes * (counts.chutes + 1) * counts.classes)
@@ -201,7 +212,7 @@ cdef class ScanCounter:
         self.carrier_total = <uint64_t*>by_class.data.as_ulonglongs
         self.totals = _view(totals, counts.lanes, COLUMNS)
         self.carrier_totals = _view(by_class, counts.lanes, counts.classes)
-        self.memory = buckets, recent
+        self.memory = before
         self.views = []
 
     def feed(self, Source source not None, bytes octets not None, uint64_t now_ms):

@@ -32,6 +32,7 @@ FRAMINGS: tuple[dict[str, Any], ...] = (
     {"terminator": b"\n", "aim": True, "joiner": b"/", "line_most": 40, "heartbeat": ("ALIVE", "HEARTBEAT2")},
 )
 TEXTS: dict[str, Any] = {"no_read": ("NOREAD", "NR", "BADCODE"), "heartbeat": ("HB",)}
+WORDS = ("NOREAD", "noread", "NR", "HB", "?", "", "ERROR", "MULTIPLE1", "HEARTBEAT2")
 ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Chunk = tuple[int, bytes, int]  # source, bytes, ms
 
@@ -52,13 +53,14 @@ def code(rng: random.Random) -> str:
         return digits[: rng.randint(9, 15)]
     if kind == 6:
         return "JDV" + rng.choice("AB") + digits[:11] + rng.choice(("-1-2-", "-1", "--"))
-    return "".join(rng.choices(ALNUM, k=rng.choice((3, 4, 7, 8, 9, 13, 16, 17, 24, 25, 33, 41)))).lower()[: rng.choice((99, 12))]
+    mixed = "".join(rng.choices(ALNUM, k=rng.choice((3, 4, 7, 8, 9, 13, 16, 17, 24, 25, 33, 41))))
+    return mixed.lower() if rng.random() < 0.3 else mixed
 
 
 def line(rng: random.Random, spoken: dict[str, Any], codes: list[str]) -> bytes:
     values = {
         "lane": rng.choice(("0", "01", "2", "003", "0004", "5", "00001", "")),
-        "code": rng.choice(codes) if rng.random() < 0.85 else rng.choice(("NOREAD", "noread", "NR", "HB", "?", "", "ERROR", "MULTIPLE1")),
+        "code": rng.choice(codes) if rng.random() < 0.85 else rng.choice(WORDS),
         "chute": rng.choice(("", "1", "07", "019", "0020", "21", "9999", "x")) if rng.random() < 0.3 else "7",
         "confidence": rng.choice(("", "0", "59", "60", "100", "101", "0100", "-1")) if rng.random() < 0.3 else "88",
         "skip": rng.choice(("", "0012", "T1", "a b")),
@@ -162,7 +164,7 @@ class Pair:
 
 
 def run(seed: int, jumps: bool) -> str:
-    """One stream: split anywhere between several connections; or, with `jumps`, under a clock that leaps and goes back."""
+    """One stream: split anywhere between connections; or, with `jumps`, under a clock that leaps and goes back."""
     rng = random.Random(seed)
     windows = {"duplicate_ms": rng.choice((1, 100, 3000, 40000)), "loop_ms": None}
     if rng.random() < 0.7:
@@ -195,7 +197,9 @@ def step_of(rng: random.Random, tick_ms: int, windows: dict[str, Any]) -> Callab
         lambda: rng.randint(0, creep),
         lambda: rng.choice((0, 1, 10**7, -rng.choice(edges), -(10**6), rng.choice(wraps))),
     )
-    return rng.choice((*styles, lambda: rng.choice(styles)()))
+    mixed = rng.random() < 0.2
+    style = rng.choice(styles)
+    return lambda: rng.choice(styles)() if mixed else style()
 
 
 def few_codes(rng: random.Random, spoken: dict[str, Any]) -> Iterator[tuple[int, bytes]]:

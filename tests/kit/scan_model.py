@@ -55,7 +55,7 @@ class ScanModel:
 
     def __post_init__(self) -> None:
         self.rules = [
-            (name, re.compile(prefix.replace("?", "[A-Za-z]") + r"\d{%d,%d}" % (least, most)))
+            (name, re.compile(prefix.replace("?", "[A-Za-z]") + rf"\d{{{least},{most}}}"))
             for name, prefix, least, most in self.carriers
         ]
         longest = max(self.duplicate_ms, (self.loop_ms or (0, 0))[1])
@@ -116,7 +116,7 @@ class ScanModel:
             lane, column = self.read(source, body)
             self.rows[lane, column] += 1
 
-    def read(self, source: ModelSource, body: bytes) -> tuple[int, str]:
+    def read(self, source: ModelSource, body: bytes) -> tuple[int, str]:  # noqa: PLR0911
         """The row and the column of a line."""
         if any(not 0x20 <= byte <= 0x7E and bytes([byte]) not in (source.separator, source.joiner) for byte in body):
             return source.lane, "byte"

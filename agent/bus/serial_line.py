@@ -13,10 +13,10 @@ from agent.bus.schedule import DeadlineSchedule, Slot, slots_of
 from agent.bus.serial_port import SerialPort
 from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
 from agent.bus.waiter import Waiter
-from agent.bus.wire import Wire
 from agent.clock import boot_seconds
 from config.settings import Device, SerialBus
 from drivers import Ask, DeviceError, FrameError
+from drivers.wire import Wire
 
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 1.0  # a stick plugged in again is read within two seconds

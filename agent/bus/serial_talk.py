@@ -6,8 +6,8 @@ from typing import Protocol
 
 from agent.bus.counts import Tally
 from agent.bus.quarantine import Quarantine
-from agent.bus.wire import Wire
 from drivers import Ask, Batch, DeviceError, FrameError
+from drivers.wire import Wire
 
 _HUSH_S = 0.02  # longer than the lumps in which USB adapters deliver (1 to 16 ms)
 _HUSH_LIMIT_S = 0.5

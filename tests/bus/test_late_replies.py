@@ -14,9 +14,9 @@ from virtual_line import VirtualLine
 from agent.bus.counts import Tally
 from agent.bus.quarantine import Quarantine
 from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
-from agent.bus.wire import Wire
 from drivers import FrameError
 from drivers.modbus import asks
+from drivers.wire import Wire
 
 TIMEOUT_S = 0.1
 WIRE = Wire(10 / 19200, 35 / 19200)

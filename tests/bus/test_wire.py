@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.bus.wire import Wire
 from config.settings import Parity, SerialBus
+from drivers.wire import Wire
 
 TURNAROUND_S = 0.020
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from config import conflicts, lines, site, wiring
+from config import conflicts, lines, scanners, site, wiring
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
@@ -22,6 +22,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     top = Table(root, "", ledger)
     top.require("site", "bureau")
     bus_tables, device_tables, line_tables = top.tables("bus"), top.tables("device"), top.tables("line")
+    scanner_tables = top.tables("scanner")
     buses = {name: wiring.bus(name, table) for name, table in bus_tables.items()}
     units = {name: wiring.device(name, table, buses, library) for name, table in device_tables.items()}
     if not _damaged(root, "bus"):
@@ -35,9 +36,14 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
         devices=tuple(unit.device for unit in units.values()),
         lines=tuple(lines.line(name, table, counters) for name, table in line_tables.items()),
         digest="",
+        scanners=tuple(scanners.scanner(name, table, counters) for name, table in scanner_tables.items()),
     )
     top.end()
+    if not _damaged(root, "line"):
+        scanners.refuse_unknown_lines(made.scanners, scanner_tables, line_tables)
+    scanners.refuse_contradictions(made.scanners, scanner_tables)
     conflicts.refuse_one_wire_twice(buses, bus_tables)
+    conflicts.refuse_scanners_on_one_wire(made.scanners, scanner_tables, buses, bus_tables)
     conflicts.refuse_one_address_twice(units)
     conflicts.notice_idle_buses(buses, bus_tables, units)
     conflicts.notice_experimental_profiles(units, library)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from config.profiles import Library
-from config.settings import Bus, SerialBus
+from config.settings import Bus, Scanner, ScannerListen, ScannerSerial, ScannerWire, SerialBus
 from config.table import Table
 from config.wiring import Unit
 
@@ -21,6 +21,33 @@ def refuse_one_wire_twice(buses: Mapping[str, Bus], tables: Mapping[str, Table])
         other = first.setdefault(wire, name)
         if other != name:
             tables[name].fault(key, "E2306", bus=other, first=tables[other].place(key))
+
+
+def refuse_scanners_on_one_wire(
+    scanners: Sequence[Scanner], tables: Mapping[str, Table], buses: Mapping[str, Bus], bus_tables: Mapping[str, Table]
+) -> None:
+    """Two readers of one serial port or one connection would each get a part; a bus and a scanner likewise."""
+    first = dict[tuple[str, str, int], tuple[Table, str]]()
+    for name, bus in buses.items():
+        key = "serial" if isinstance(bus, SerialBus) else "tcp"
+        if bus_tables[name].sound(key):
+            first.setdefault(_wire_of(bus), (bus_tables[name], key))
+    for scanner in scanners:
+        wire, table = _wire_of(scanner.wire), tables[scanner.id]
+        if not table.sound(wire[0]):
+            continue
+        other, key = first.setdefault(wire, (table, wire[0]))
+        if other is not table:
+            table.fault(wire[0], "E2338", other=other.title, first=other.place(key))
+
+
+def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
+    """What makes a wire: the key it is written under, where it is, and its port; we listen on a port only once."""
+    if isinstance(wire, SerialBus | ScannerSerial):
+        return "serial", wire.port, 0
+    if isinstance(wire, ScannerListen):
+        return "listen", "", wire.port
+    return "tcp", wire.host.lower().rstrip("."), wire.port
 
 
 def refuse_one_address_twice(units: Mapping[str, Unit]) -> None:

@@ -57,6 +57,8 @@ def example_value(node: Node, expected: str) -> str:
         return f"[{quoted(node)}]"
     if expected == "type_flag":
         return "true"
+    if expected == "type_numbers":
+        return "[1.0, 2.0]"
     if isinstance(node.value, float) and math.isfinite(node.value):
         return measures.plain(round(node.value))
     written = node.value.strip() if isinstance(node.value, str) else ""

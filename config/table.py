@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -160,6 +161,33 @@ class Table:
             if not isinstance(one.value, str):
                 self.fault_at(one.place, key, "E2203", expected=Word("type_text"), example=quoted(one))
         return [Written(one.value, one.place) for one in node.value if isinstance(one.value, str)]
+
+    def written(self, key: str) -> Written | None:
+        """A text and where it stands."""
+        text = self.text(key, None)
+        return None if text is None else Written(text, self.place(key))
+
+    def octets(self, key: str, least: int, most: int) -> bytes | None:
+        """A text of ASCII characters, control characters too; None where there is none."""
+        value: str | None = self._typed(key, str, "type_text")
+        if value is None:
+            return None
+        if not value.isascii() or not least <= len(value) <= most:
+            self.fault(key, "E2223", least=least, most=most)
+            return None
+        return value.encode()
+
+    def numbers(self, key: str) -> list[float]:
+        """A list of finite numbers, empty where there is none."""
+        self._asked[key] = None
+        node = self._entries.get(key)
+        if node is None:
+            return []
+        values = [one.value for one in node.value] if isinstance(node.value, list) else [None]
+        numbers = [float(one) for one in values if type(one) is int or (type(one) is float and math.isfinite(one))]
+        if len(numbers) != len(values):
+            self._wrong_type(key, node, "type_numbers")
+        return numbers
 
     def table(self, key: str) -> Table:
         """The table under `key`, an empty one where there is none."""

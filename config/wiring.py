@@ -56,15 +56,41 @@ def is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
-def _serial_bus(name: str, table: Table) -> SerialBus:
+def serial_port(table: Table) -> str:
+    """The serial port of that table; one whose name may change is a notice."""
     port = table.path("serial", None)
     if port and _UNSTABLE_PORT.fullmatch(str(port)):
         table.fault("serial", "W2402", value=port)
+    return str(port or "")
+
+
+def address(table: Table, key: str, default_port: int) -> tuple[str, int]:
+    """Host and port under `key`; without a default (0) the port must be written."""
+    written = table.text(key, None)
+    if written is None:
+        return "", default_port
+    found = _ADDRESS.fullmatch(written)
+    host = (found["v6"] or found["host"]) if found else ""
+    port = int(found["port"] or default_port) if found else 0
+    if not is_host(host) or not 1 <= port <= 65535:
+        table.fault(key, "E2211", value=written)
+    return host, port
+
+
+def refuse_serial_keys(table: Table) -> None:
+    """What is said of a serial line may not stand where there is none."""
+    for key in ("baud", "parity", "stop_bits"):
+        if key in table:
+            table.refuse(key, "E2216")
+
+
+def _serial_bus(name: str, table: Table) -> SerialBus:
+    port = serial_port(table)
     if "tcp" in table:
         table.text("tcp", "")
     return SerialBus(
         id=name,
-        port=str(port or ""),
+        port=port,
         baud=table.choice("baud", 9600, BAUDS),
         parity=table.choice("parity", "none", PARITIES),
         stop_bits=2 if table.choice("stop_bits", 1, (1, 2)) == 2 else 1,
@@ -73,23 +99,9 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
 
 
 def _tcp_bus(name: str, table: Table) -> TcpBus:
-    host, port = _tcp_address(table)
-    for key in ("baud", "parity", "stop_bits"):
-        if key in table:
-            table.refuse(key, "E2216")
+    host, port = address(table, "tcp", 502)
+    refuse_serial_keys(table)
     return TcpBus(id=name, host=host, port=port, timeout_s=table.number("timeout_s", 1.0, 0.01, 30))
-
-
-def _tcp_address(table: Table) -> tuple[str, int]:
-    written = table.text("tcp", None)
-    if written is None:
-        return "", 502
-    found = _ADDRESS.fullmatch(written)
-    host = (found["v6"] or found["host"]) if found else ""
-    port = int(found["port"] or 502) if found else 0
-    if not is_host(host) or not 1 <= port <= 65535:
-        table.fault("tcp", "E2211", value=written)
-    return host, port
 
 
 def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> Unit:

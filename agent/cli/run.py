@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from agent.service import serve
+    from agent.uplink import credentials, tls
+    from agent.uplink.credentials import CredentialError
     from agent.uplink.spool import SpoolLockedError
     from config import check
     from config.messages import language
@@ -37,8 +39,16 @@ def run(args: argparse.Namespace) -> int:
     if report.settings is None:
         print("\n\n".join(fault.render(lang) for fault in report.faults), file=sys.stderr)
         return CONFIG
+    bureau = report.settings.bureau
     try:
+        # A key or password that others can read, or that is not there, is the operator's to mend: say so before all else.
+        credentials.login(bureau)
+        if bureau.tls is not None:
+            tls.context(bureau.tls)
         serve(report.settings, Notify.from_environment())
+    except CredentialError as error:
+        print(f"hubpulse: {error}", file=sys.stderr)
+        return CONFIG
     except SpoolLockedError as error:
         print(f"hubpulse: another agent already runs here: {error}", file=sys.stderr)
         return BUSY

@@ -112,6 +112,20 @@ def test_faults_in_the_settings_and_a_missing_file_have_exit_codes_of_their_own(
         assert "hubpulse init" in said
 
 
+def test_a_password_that_every_user_can_read_stops_the_start_and_is_not_repeated(life: Life) -> None:
+    secret = life.folder / "password"
+    secret.write_text("chunyun-7731")
+    secret.chmod(0o644)
+    settings = life.folder / "hubpulse.toml"
+    login = f'[bureau]\nusername = "gz"\npassword_file = "{secret}"'
+    settings.write_text(settings.read_text().replace("[bureau]", login))
+    with life.start() as agent:
+        _, said = agent.communicate(timeout=WITHIN_S)
+        assert agent.returncode == 78
+        assert f"chmod 0640 {secret}" in said
+        assert "7731" not in said
+
+
 class Quiet:
     """A thread that went round its loop last at `progress_s`."""
 

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         return CONFIG
     bureau = report.settings.bureau
     try:
-        # A key or password that others can read, or that is not there, is the operator's to mend: say so before all else.
+        # A key or password that others can read, or that is missing, is the operator's to mend: it comes before all.
         credentials.login(bureau)
         if bureau.tls is not None:
             tls.context(bureau.tls)

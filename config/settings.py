@@ -75,7 +75,11 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class SerialBus:
-    """An RS-485 or RS-232 line spoken in Modbus RTU, `port` as the operator wrote it (by-path or by-id)."""
+    """An RS-485 or RS-232 line spoken in Modbus RTU, `port` as the operator wrote it (by-path or by-id).
+
+    `turnaround_s` is what its devices take to begin an answer, `adapter_latency_s` how long the adapter holds back
+    what it received: both are for the budget of the line and change nothing on it.
+    """
 
     id: str
     port: str
@@ -83,6 +87,8 @@ class SerialBus:
     parity: Parity
     stop_bits: Literal[1, 2]
     timeout_s: float
+    turnaround_s: float = 0.02
+    adapter_latency_s: float = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ class Point:
 
     `modulus` is where a counter wraps to zero (2**16, 10**6, ...), None for what is no counter.
     `max_rate_per_s` is the fastest the counter can truly run. `low` and `high` are inclusive limits of
-    the scaled value; what lies outside is rejected, never clamped.
+    the scaled value; what lies outside is rejected, never clamped. Points of one `snapshot` name come from one
+    read, so that they belong to the same moment; "" is none.
     """
 
     name: str
@@ -119,11 +126,24 @@ class Point:
     unit: str
     low: float | None
     high: float | None
+    snapshot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Registers (bits of a bit area) of one area that may be read in one go, from `first` to `last` inclusive."""
+
+    area: Area
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One Modbus unit on a bus: what is read from it, how often, and in reads of at most how many registers."""
+    """One Modbus unit on a bus: what is read from it, how often, and in reads of at most how many registers.
+
+    No read leaves the `readable` stretches of an area; an area without any may be read everywhere.
+    """
 
     id: str
     bus: str
@@ -132,6 +152,7 @@ class Device:
     profile: str | None
     max_read_registers: int
     points: tuple[Point, ...]
+    readable: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

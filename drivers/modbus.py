@@ -1,15 +1,15 @@
-"""A device's points as Modbus reads: which registers go into one request, and each reply as a batch."""
+"""A device's points as Modbus reads: each run of its plan as a request, and each reply as a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from config.settings import Device, Point
+from config.settings import Device
 from drivers import Batch
-from drivers.modbus_frames import FUNCTIONS, MOST_BITS, Framing, Read, RtuFrames, TcpFrames
-from drivers.registers import Decode, bit_decoder, register_decoder, width
+from drivers.modbus_frames import Framing, Read, RtuFrames, TcpFrames
+from drivers.plan import NOTHING, Learned, Run, plan, spread
+from drivers.registers import Decode, bit_decoder, register_decoder
+from drivers.wire import NO_HOLES, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +44,16 @@ class ReadAsk:
         return Batch(values, at_s)
 
 
-def asks(device: Device, framing: Framing) -> tuple[ReadAsk, ...]:
-    """All reads of `device`, by area (coil, discrete, holding, input) and then address.
+def asks(device: Device, framing: Framing, price: Price = NO_HOLES, learned: Learned = NOTHING) -> tuple[ReadAsk, ...]:
+    """All reads of `device` as `plan` makes them, by area (coil, discrete, holding, input) and then address.
 
-    Neighbouring points share a read of at most `max_read_registers` registers or 2000 bits; a hole is not
-    read, and a point is never split: one wider than `max_read_registers` is a read of its own.
-    Raises ValueError for a point that no read can reach.
+    A point wider than `max_read_registers` is a read of its own. Raises ValueError for one that no read can reach.
     """
-    points = sorted(device.points, key=lambda point: (FUNCTIONS[point.area], point.address, width(point), point.name))
-    return tuple(
-        _ask(device.unit, run, framing)
-        for _, of_area in groupby(points, key=lambda point: point.area)
-        for run in _runs(list(of_area), device.max_read_registers)
-    )
+    return tuple(_ask(device.unit, run, framing) for run in plan(device, price, learned))
 
 
-def _runs(points: Sequence[Point], max_read_registers: int) -> Iterator[list[Point]]:
-    """Points of one area in order of address, cut where a hole or the limit comes."""
-    most = MOST_BITS if points[0].type == "bit" else max_read_registers
-    run: list[Point] = []
-    end = 0
-    for point in points:
-        longer = max(end, point.address + width(point))
-        if run and (point.address > end or longer - run[0].address > most):
-            yield run
-            run, longer = [], point.address + width(point)
-        run.append(point)
-        end = longer
-    yield run
-
-
-def _ask(unit: int, points: Sequence[Point], framing: Framing) -> ReadAsk:
-    first = points[0].address
-    quantity = max(point.address + width(point) for point in points) - first
+def _ask(unit: int, points: Run, framing: Framing) -> ReadAsk:
+    first, quantity = spread(points)
     read = Read(unit, points[0].area, first, quantity)
     frames = TcpFrames(read) if framing == "tcp" else RtuFrames(read)
     decoder = bit_decoder if points[0].type == "bit" else register_decoder

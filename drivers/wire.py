@@ -1,14 +1,18 @@
-"""The arithmetic of a serial wire: how long characters, frames and the silence between frames take."""
+"""The arithmetic of wires: how long characters, frames and silences take, and what a read of so much costs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Self
 
-from config.settings import SerialBus
+from config.settings import Bus, SerialBus
 
 _FAST_BAUD = 19200
 _FAST_GAP_S = 0.00175
+_REQUEST_BYTES = 8
+_REPLY_BYTES = 5  # and the values
+_TCP_READ_S = 0.005
+_TCP_BYTE_S = 11 / 115200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,34 @@ class Wire:
     def frame_s(self, length_bytes: int) -> float:
         """How long that many bytes occupy the wire."""
         return length_bytes * self.char_s
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What reads cost on a bus: each one its fixed `read_s`, and each byte of values `byte_s`."""
+
+    read_s: float
+    byte_s: float
+
+    def of(self, value_bytes: float) -> float:
+        """Seconds that a read of so many bytes of values keeps the bus busy."""
+        return self.read_s + value_bytes * self.byte_s
+
+
+NO_HOLES = Price(0.0, 1.0)
+"""Requests cost nothing and registers do: neighbours are read together, and what lies between points never."""
+
+
+def price(bus: Bus) -> Price:
+    """The price of a Modbus read on `bus`.
+
+    On a serial line: eight characters out, five and the values back, both silences, the device's turnaround and
+    the adapter's latency (Modbus over Serial Line V1.02, 2.5.1). On TCP a round trip to a device that answers
+    between two turns of its program, taken as 5 ms; a gateway's line lies behind it for all we know, so a byte
+    is taken to cost what it does at 115200 baud.
+    """
+    if not isinstance(bus, SerialBus):
+        return Price(_TCP_READ_S, _TCP_BYTE_S)
+    wire = Wire.of(bus)
+    silence_s = 2 * wire.gap_s + bus.turnaround_s + bus.adapter_latency_s
+    return Price(wire.frame_s(_REQUEST_BYTES + _REPLY_BYTES) + silence_s, wire.char_s)

@@ -25,8 +25,8 @@ _REPAIR = str.maketrans(_FULL_WIDTH | _LOOK_ALIKE | _BLANK) | _QUOTES
 _ANY_DOUBLE, _ANY_SINGLE = f'["{_DOUBLE}]', f"['{_SINGLE}]"
 _WRONG = "[" + re.escape("".join(map(chr, _REPAIR))) + "]"
 _WHOLE = (
-    r'#[^\n]*|"""(?:[^"\\]++|\\[\s\S]|"(?!""))*+"""(?:"{0,2})|'
-    r"'''(?:[^']++|'(?!''))*+'''(?:'{0,2})|" + r'"(?:\\.|[^"\\\n])*+"|' + r"'[^'\n]*'"
+    r'#[^\n]*|"""[^"\\]*+(?:(?:\\[\s\S]|"(?!""))[^"\\]*+)*"""(?:"{0,2})|'
+    r"'''[^']*+(?:'(?!'')[^']*+)*'''(?:'{0,2})|" + r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"|' + r"'[^'\n]*'"
 )
 _PLAIN = re.compile(rf"(?P<whole>{_WHOLE})|(?P<open>[\"'][^\n]*)|(?P<wrong>{_WRONG})")
 # On a line whose quotes do not match up, any double quote opens a string and any other one closes it.

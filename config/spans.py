@@ -14,15 +14,16 @@ DEEPEST = 16
 MOST_VALUES = 50_000
 """Values of one file; a site with two hundred devices and all their points written out has twenty thousand."""
 
+# A possessive repeat of alternatives matches too little before Python 3.11.5, and Debian 12 has 3.11.2.
 _SPACE = re.compile(r"[ \t]*")
-_GAP = re.compile(r"(?:[ \t\n]++|#[^\x00-\x08\x0a-\x1f\x7f]*+)*+")
+_GAP = re.compile(r"(?:[ \t\n]++|#[^\x00-\x08\x0a-\x1f\x7f]*+)*")
 _COMMENT = re.compile(r"#[^\x00-\x08\x0a-\x1f\x7f]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _BARE_KEY = re.compile(r"(?:[A-Za-z0-9_-]|[^\x00-\x7f\s\u3000])+")
-_BASIC = re.compile(r'"(?:\\.|[^"\\\n])*+"')
+_BASIC = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"')
 _LITERAL = re.compile(r"'[^'\n]*'")
-_LONG_BASIC = re.compile(r'"""(?:[^"\\]++|\\.|"(?!""))*+"""(?:"{0,2})', re.S)
-_LONG_LITERAL = re.compile(r"'''(?:[^']++|'(?!''))*+'''(?:'{0,2})")
+_LONG_BASIC = re.compile(r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*"""(?:"{0,2})', re.S)
+_LONG_LITERAL = re.compile(r"'''[^']*+(?:'(?!'')[^']*+)*'''(?:'{0,2})")
 _WORD = re.compile(r"(?:\d{4}-\d\d-\d\d (?=\d\d:))?[^\s\x00-\x1f\x7f,\[\]{}#=\"']+")
 # A table's header can never be a value: its words are no values. So an array that meets one was not closed.
 _HEADER = re.compile(r"\[{1,2}[ \t]*(?!(?:true|false|inf|nan)[ \t]*\])[A-Za-z_][\w-]*(?:[ \t]*\.[ \t]*[\w-]+)*[ \t]*\]")

@@ -6,15 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import get_args
 
-from config.settings import Area, Kind, Point, ValueType, WordOrder
+from config.notation import AREAS, BIT_AREAS, ORDERS, TYPES, Notation, Range, find, nearest
+from config.settings import REGISTERS, Area, Kind, Point, ValueType, WordOrder
 from config.table import Table
-
-REGISTERS: dict[ValueType, int] = {
-    **dict.fromkeys(("bit", "u16", "i16", "bcd16"), 1),
-    **dict.fromkeys(("u32", "i32", "f32", "bcd32"), 2),
-    **dict.fromkeys(("u64", "i64", "f64"), 4),
-}
-"""How many registers (bits of a bit area) a value takes."""
 
 _WRAP: dict[ValueType, int] = {
     **dict.fromkeys(("u16", "i16"), 2**16),
@@ -23,22 +17,21 @@ _WRAP: dict[ValueType, int] = {
     "bcd16": 10**4,
     "bcd32": 10**8,
 }
-_AREAS: tuple[Area, ...] = get_args(Area)
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_TYPES: tuple[ValueType, ...] = get_args(ValueType)
-_ORDERS: tuple[WordOrder, ...] = get_args(WordOrder)
-_BIT_AREAS: tuple[Area, ...] = ("coil", "discrete")
 _REFERENCE = re.compile(r"[0134](?:[0-9]{4}|[0-9]{5})")
+_PLC_NAME = re.compile(r"[A-Z]+[0-9][0-9A-F]*")
 _AREA_OF_DIGIT: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
 
 
-def point(name: str, table: Table) -> Point:
-    """The point of that table; with faults, something near it."""
-    area, address = _where(table)
-    in_bits = area in _BIT_AREAS
-    value_type = _type(table, in_bits)
+def point(name: str, table: Table, notation: Notation = ()) -> Point:
+    """The point of that table, `notation` being the device's own names; with faults, something near it."""
+    area, address, named = _where(table, notation)
+    in_bits = area in BIT_AREAS
+    value_type = _type(table, in_bits, named)
     kind = _kind(table, in_bits, value_type)
-    if address + REGISTERS[value_type] > 65536:
+    if named:
+        _refuse_other_width(table, address, value_type, named)
+    elif address + REGISTERS[value_type] > 65536:
         table.fault("ref" if "ref" in table else "address", "E2315", last=65536 - REGISTERS[value_type])
     low, high = _limits(table)
     made = Point(
@@ -47,7 +40,7 @@ def point(name: str, table: Table) -> Point:
         area=area,
         address=address,
         type=value_type,
-        word_order=table.choice("word_order", "ABCD", _ORDERS),
+        word_order=table.choice("word_order", named.word_order if named else "ABCD", ORDERS),
         modulus=_modulus(table, kind, value_type),
         max_rate_per_s=_max_rate(table, kind),
         scale=_scale(table),
@@ -76,31 +69,61 @@ def _number(one: Point) -> tuple[int, ValueType, WordOrder]:
     return one.address, one.type, one.word_order
 
 
-def _where(table: Table) -> tuple[Area, int]:
-    area = table.choice("area", "holding", _AREAS)
+def _where(table: Table, notation: Notation) -> tuple[Area, int, Range | None]:
+    """Area and address, and the range of the device's own names when it was one of these."""
+    area = table.choice("area", "holding", AREAS)
     table.require_one("address", "ref")
     if "ref" not in table:
         table.require("area")
-        return area, table.whole("address", 0, 0, 65535)
+        return area, table.whole("address", 0, 0, 65535), None
     if "address" in table:
         table.whole("address", 0, 0, 65535)
         table.fault("ref", "E2215", first="address", second="ref")
-    reference = table.text("ref", None, _REFERENCE, "E2313")
+    reference = table.text("ref", None)
     if reference is None:
-        return area, 0
-    number, meant = int(reference[1:]), _AREA_OF_DIGIT[reference[0]]
-    if not 1 <= number <= 65536:
-        table.fault("ref", "E2313", value=reference)
-    elif table.sound("area") and meant != area:
-        table.fault("ref", "E2312", value=reference, area=area, meant=meant)
-    return meant, max(0, min(number - 1, 65535))
+        return area, 0, None
+    found = find(notation, reference.upper())
+    meant, address = _named(table, *found) if found else _numbered(table, reference, notation)
+    if meant and table.sound("area") and meant != area:
+        table.fault("ref", "E2348" if found else "E2312", value=reference, area=area, meant=meant)
+    return meant or area, address, found[0] if found else None
 
 
-def _type(table: Table, in_bits: bool) -> ValueType:
-    if not in_bits:
-        table.require("type")
+def _named(table: Table, named: Range, number: int) -> tuple[Area, int]:
+    place = named.place(number)
+    if place % 1:
+        table.fault("ref", "E2345", value=table.place("ref").text, range=named)
+    return named.area, int(place)
+
+
+def _numbered(table: Table, reference: str, notation: Notation) -> tuple[Area | None, int]:
+    """What a five or six digit reference says; None where it is none."""
+    if _REFERENCE.fullmatch(reference) and 1 <= int(reference[1:]) <= 65536:
+        return _AREA_OF_DIGIT[reference[0]], int(reference[1:]) - 1
+    if notation:
+        near, known = nearest(notation, reference.upper()), ", ".join(map(str, notation))
+        table.fault("ref", "E2343", value=reference, near=near, known=known)
+    else:
+        table.fault("ref", "E2346" if _PLC_NAME.fullmatch(reference.upper()) else "E2313", value=reference)
+    return None, 0
+
+
+def _refuse_other_width(table: Table, address: int, value_type: ValueType, named: Range) -> None:
+    """Note a value that is less than what its name stands for, or that goes on behind the last name."""
+    needed = REGISTERS[named.type]
+    if REGISTERS[value_type] < needed:
+        table.fault("type", "E2344", value=table.place("ref").text, type=value_type, needed=needed, meant=named.type)
+    elif address + REGISTERS[value_type] > named.past:
+        table.fault("ref", "E2347", value=table.place("ref").text, type=value_type, end=named.end)
+
+
+def _type(table: Table, in_bits: bool, named: Range | None) -> ValueType:
     default: ValueType = "bit" if in_bits else "u16"
-    value_type = table.choice("type", default, _TYPES)
+    if named:
+        default = named.type
+    elif not in_bits:
+        table.require("type")
+    value_type = table.choice("type", default, TYPES)
     if (value_type == "bit") != in_bits:
         table.fault("type", "E2314", value=value_type)
         return default

@@ -12,16 +12,19 @@ from typing import Literal, get_args
 from config import files
 from config.document import Node
 from config.faults import ConfigError, Ledger, Place, nowhere
+from config.notation import Notation, notation
 from config.points import overlapping, point
 from config.settings import Parity, Point, Trust
 from config.table import Table
 
 Transport = Literal["tcp", "rtu"]
+DeviceKind = Literal["counter-module", "panel-counter", "plc", "drive", "meter", "sensor", "other"]
 
 PACKAGED = Path(__file__).parent / "profiles"
 BAUDS = (1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 76800, 115200, 230400, 460800, 921600)
 PARITIES: tuple[Parity, ...] = get_args(Parity)
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}")  # so it cannot lead out of its folder
+KINDS: tuple[DeviceKind, ...] = get_args(DeviceKind)
 _TRUSTS: tuple[Trust, ...] = get_args(Trust)
 _TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
@@ -30,12 +33,14 @@ _TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 class Profile:
     """A device model. Serial settings are the maker's factory defaults, hints are for people who wire it.
 
-    `nodes` are the points as written, for a site that overrides one of their keys.
+    `nodes` are the points as written, for a site that overrides one of their keys. `notation` is how a PLC's
+    programmer names what he counts, for points that a site declares itself.
     """
 
     name: str
     maker: str
     model: str
+    kind: DeviceKind
     trust: Trust
     source: str
     max_read_registers: int
@@ -48,6 +53,7 @@ class Profile:
     hints_zh: tuple[str, ...]
     points: Mapping[str, Point]
     nodes: Mapping[str, Node]
+    notation: Notation
 
 
 def load(name: str, folders: Sequence[Path] = ()) -> Profile:
@@ -103,22 +109,24 @@ class Library:
 
 
 def _profile(name: str, file: Table) -> Profile:
-    file.require("profile", "point")
-    head, written = file.table("profile"), file.tables("point")
-    points = {point_name: point(point_name, table) for point_name, table in written.items()}
+    file.require("profile")
+    file.require_one("point", "notation")
+    head, written, names = file.table("profile"), file.tables("point"), notation(file.tables("notation"))
+    points = {point_name: point(point_name, table, names) for point_name, table in written.items()}
     refuse_overlaps(points, written)
-    made = _described(name, head, points, {point_name: table.node for point_name, table in written.items()})
+    made = _described(name, head, points, {point_name: table.node for point_name, table in written.items()}, names)
     head.end()
     file.end()
     return made
 
 
-def _described(name: str, head: Table, points: dict[str, Point], nodes: dict[str, Node]) -> Profile:
+def _described(name: str, head: Table, points: dict[str, Point], nodes: dict[str, Node], names: Notation) -> Profile:
     head.require("maker", "model", "trust", "source", "transports", "hints_en", "hints_zh")
     return Profile(
         name=name,
         maker=head.text("maker", ""),
         model=head.text("model", ""),
+        kind=head.choice("kind", "other", KINDS),
         trust=head.choice("trust", "experimental", _TRUSTS),
         source=head.text("source", ""),
         max_read_registers=head.whole("max_read_registers", 125, 1, 125),
@@ -131,6 +139,7 @@ def _described(name: str, head: Table, points: dict[str, Point], nodes: dict[str
         hints_zh=tuple(hint.text for hint in head.texts("hints_zh")),
         points=points,
         nodes=nodes,
+        notation=names,
     )
 
 

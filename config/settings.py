@@ -24,6 +24,13 @@ ValueType = Literal[
     "bcd16",
     "bcd32",
 ]
+REGISTERS: dict[ValueType, int] = {
+    **dict.fromkeys(("bit", "u16", "i16", "bcd16"), 1),
+    **dict.fromkeys(("u32", "i32", "f32", "bcd32"), 2),
+    **dict.fromkeys(("u64", "i64", "f64"), 4),
+}
+"""How many registers (bits of a bit area) a value takes."""
+
 Trust = Literal["verified", "experimental"]
 Role = Literal["induct", "discharge", "recirculation", "reject"]
 ScanPreset = Literal["plain", "sick", "hikrobot", "keyence", "cognex", "datalogic", "microscan", "honeywell"]

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 
 from config.document import Node
-from config.points import REGISTERS, point
+from config.points import point
 from config.profiles import BAUDS, PARITIES, Library, Profile, refuse_overlaps
-from config.settings import Bus, Device, Point, SerialBus, TcpBus
+from config.settings import REGISTERS, Bus, Device, Point, SerialBus, TcpBus
 from config.table import Table
 
 _HOST_NAME = re.compile(
@@ -144,7 +144,7 @@ def _points(table: Table, profile: Profile | None) -> dict[str, Point]:
         tables[name] = Table(profile.nodes[name], f"point.{name}", table.ledger) if profile else table
     for name, own in written.items():
         tables[name] = _overridden(own, profile.nodes[name]) if profile and name in profile.nodes else own
-        points[name] = point(name, tables[name])
+        points[name] = point(name, tables[name], profile.notation if profile else ())
     refuse_overlaps(points, tables)
     return points
 

@@ -37,12 +37,14 @@ class Presence:
 def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
     """A meter for every counter that a line names, before its first sample.
 
-    A counter without a past begins a base that no counter of this name ever had, even on a new card: a random one.
+    A counter without a past begins a base that none of its name ever had, even on a new card: a random number, the
+    same for all that begin now, so that a message need say it only once.
     """
+    base = 1 + secrets.randbelow(2**31)
     timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
     wanted = {ref for line in settings.lines for _, ref in line.counters()}
     return {
-        ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=1 + secrets.randbelow(10**6))
+        ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=base)
         for device in settings.devices
         for point in device.points
         if (ref := CounterRef(device.id, point.name)) in wanted

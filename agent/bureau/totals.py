@@ -50,8 +50,8 @@ class Report:
     @classmethod
     def from_fields(cls, fields: object) -> Report:
         """Read decoded JSON: `epoch` "<number>-<nonce>", `seq` from 1, and where the message counts something
-        `counts` {name: [base, total], or [base, lo, hi or null, total]} and `events` {name: count}; other fields are
-        not looked at.
+        `counts` {name: total in the message's `base`, or [base, total], or [base, lo, hi or null, total]} and
+        `events` {name: count}; other fields are not looked at.
 
         ValueError with the reason for anything else.
         """
@@ -60,7 +60,7 @@ class Report:
         epoch = fields.get("epoch")
         if not isinstance(epoch, str) or not _EPOCH.fullmatch(epoch):
             raise ValueError("`epoch` is not <number>-<nonce>")
-        counts = {name: _counted(value) for name, value in _streams(fields, "counts")}
+        counts = {name: _counted(value, fields.get("base")) for name, value in _streams(fields, "counts")}
         events = {name: _whole(value, 0) for name, value in _streams(fields, "events")}
         return cls(epoch, _whole(fields.get("seq"), 1), counts, events)
 
@@ -75,14 +75,16 @@ def _streams(fields: Mapping[object, object], key: str) -> Iterator[tuple[str, o
         yield name, value
 
 
-def _counted(value: object) -> tuple[int, Reckoning]:
-    if not isinstance(value, list) or len(value) not in {2, 4}:
-        raise ValueError("a count is [base, total] or [base, lo, hi, total]")
-    base, lo, hi, total = value if len(value) == 4 else (value[0], value[1], value[1], value[1])
+def _counted(value: object, base: object) -> tuple[int, Reckoning]:
+    """One counter's base and reckoning; a plain total is exact and stands in the message's own base."""
+    parts = value if isinstance(value, list) else [base, value]
+    if len(parts) not in {2, 4}:
+        raise ValueError("a count is total, [base, total] or [base, lo, hi, total]")
+    lo, hi, total = parts[1:] if len(parts) == 4 else 3 * parts[1:]
     counted = Reckoning(_whole(lo, 0), None if hi is None else _whole(hi, 0), _whole(total, 0))
     if not counted.sound:
         raise ValueError("a total lies outside its interval")
-    return _whole(base, 1), counted
+    return _whole(parts[0], 1), counted
 
 
 def _whole(value: object, least: int) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -22,7 +23,7 @@ UNITS = {
     "takt_s": "s",
     "load_ratio_* fill_ratio": "1",
     "load_index": "0-200",
-    "counts": "[base, total], or [base, lo, hi, total] where they differ, in parcels, per counter",
+    "counts": "total in the message's base, or [base, total], or [base, lo, hi, total]; parcels, per counter",
 }
 
 _ORDER = ("good", "estimated", "partial", "stale", "bad")
@@ -64,15 +65,22 @@ def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     for name, flow, before in _flows(load, previous):
         fields |= _flow(name, flow, before)
     fields |= _figures(load)
-    fields["counts"] = {str(ref): _record(one) for ref, one in counts.items() if one.base}
+    known = {str(ref): one for ref, one in counts.items() if one.base}
+    fields["base"] = base = most_common(one.base for one in known.values())
+    fields["counts"] = {name: _record(one, base) for name, one in known.items()}
     return Message(f"line/{line}/telemetry", compact(fields))
 
 
-def _record(one: Counted) -> list[int | None]:
-    """What the bureau keeps of a counter; nearly always its interval is a single number, and then said once."""
-    if one.lo == one.hi == one.total:
-        return [one.base, one.total]
-    return [one.base, one.lo, one.hi, one.total]
+def most_common(bases: Iterable[int]) -> int | None:
+    """The base that most counters share, so that it need be said only once; None for none."""
+    return next((base for base, _ in Counter(bases).most_common(1)), None)
+
+
+def _record(one: Counted, base: int | None) -> int | list[int | None]:
+    """What the bureau keeps of a counter: nearly always a single number, in the base of the message."""
+    if not one.lo == one.hi == one.total:
+        return [one.base, one.lo, one.hi, one.total]
+    return one.total if one.base == base else [one.base, one.total]
 
 
 def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flow, Flow | None]]:

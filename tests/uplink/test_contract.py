@@ -181,11 +181,27 @@ def test_what_json_cannot_say_is_not_written() -> None:
         compact({"load_index": float("nan")})
 
 
-def test_a_count_without_doubt_is_said_once_and_read_back_as_an_exact_interval() -> None:
-    for lo, hi, record in ((7, 7, [2, 7]), (6, None, [2, 6, None, 7])):
-        meter = SimpleNamespace(base=2, lo=lo, hi=hi, total=7)
-        told = reports.telemetry(HEAD, "north", LOAD, {REF: meter}, None, 10.0)  # type: ignore[dict-item]
-        assert fields(told)["counts"] == {"plc-a.inducted": record}
-        totals = Totals()
-        totals.merge(told.payload)
-        assert totals.counted("plc-a.inducted") == (lo, hi, 7)
+def test_counts_are_said_as_short_as_they_are_certain_and_read_back_whole() -> None:
+    meters = {
+        CounterRef("a", "exact"): SimpleNamespace(base=5, lo=7, hi=7, total=7),
+        CounterRef("b", "exact"): SimpleNamespace(base=5, lo=0, hi=0, total=0),
+        CounterRef("c", "replaced"): SimpleNamespace(base=9, lo=3, hi=3, total=3),
+        CounterRef("d", "wide"): SimpleNamespace(base=5, lo=6, hi=None, total=7),
+        CounterRef("e", "unseen"): SimpleNamespace(base=0, lo=0, hi=0, total=0),
+    }
+    told = reports.telemetry(HEAD, "north", LOAD, meters, None, 10.0)  # type: ignore[arg-type]
+    assert fields(told)["base"] == 5
+    assert fields(told)["counts"] == {"a.exact": 7, "b.exact": 0, "c.replaced": [9, 3], "d.wide": [5, 6, None, 7]}
+    totals = Totals()
+    totals.merge(told.payload)
+    assert [totals.bases(name) for name in ("a.exact", "b.exact", "c.replaced", "d.wide")] == [
+        {5: (7, 7, 7)},
+        {5: (0, 0, 0)},
+        {9: (3, 3, 3)},
+        {5: (6, None, 7)},
+    ]
+
+
+def test_a_plain_count_without_a_base_is_refused() -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        Totals().merge(b'{"epoch":"3-abcdef","seq":1,"counts":{"a.b":7}}')

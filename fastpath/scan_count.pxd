@@ -192,6 +192,8 @@ cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, co
     cdef Read read
     cdef const uint8_t* end
     cdef unsigned length
+    cdef bint good, usual = ((own.fields == 4) & (own.lane_at == 0) & (own.code_at == 1) & (own.chute_at == 2)
+                             & (own.confidence_at == 3))
     while at <= last:
         masks = scan_classify(at, own.end, own.separator)
         if masks.end == 0:
@@ -208,7 +210,12 @@ cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, co
                 at = end + 1
                 continue
         length = scan_ctz(masks.end)
-        if line_fast(&own, &counts.carriers, counts.lanes, counts.chutes, at, masks, length, &read):
+        if usual:
+            good = line_fast(&own, &counts.carriers, counts.lanes, counts.chutes, 4, 0, 1, 2, 3, at, masks, length, &read)
+        else:
+            good = line_fast(&own, &counts.carriers, counts.lanes, counts.chutes, own.fields, own.lane_at, own.code_at,
+                             own.chute_at, own.confidence_at, at, masks, length, &read)
+        if good:
             stage(counts, &read, seen_hash(&counts.seen, read.code, read.length, read.lane))
         elif length == 0:  # a flood of ends
             length = scan_ctz(~masks.end) - 1

@@ -68,18 +68,18 @@ cdef struct Framing:
     unsigned lead_length
     unsigned edges              # bytes around the body: start and lead
     uint64_t inside             # bit i: byte i is not the start
-    unsigned fields
+    size_t fields
     unsigned needed             # fields that may not be missing
-    unsigned lane_at
-    unsigned code_at
-    unsigned chute_at
-    unsigned confidence_at
+    size_t lane_at
+    size_t code_at
+    size_t chute_at
+    size_t confidence_at
     unsigned lane               # of the connection
     unsigned lane_base          # what a lane field is added to: the connection's lane where there is none
     unsigned lane_digits        # at least; 0 where there is no field
     unsigned code_least
     unsigned code_most
-    uint64_t plain_lengths      # bit n: a code of n characters needs no look at the texts
+    uint64_t plain_lengths      # bit n: what has n characters where the code stands is a code, not a text
     unsigned confidence_least
     unsigned empty              # the column of a line without any byte
     unsigned line_most
@@ -135,50 +135,54 @@ cdef inline unsigned carrier_of(const Carriers* carriers, const uint8_t* code, u
 
 
 cdef inline bint line_fast(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
+                           size_t fields, size_t lane_at, size_t code_at, size_t chute_at, size_t confidence_at,
                            const uint8_t* at, scan_masks masks, unsigned length, Read* read) noexcept nogil:
-    """Take an ordinary good read; False: look with `line_exact`. READ_AHEAD bytes can be read at `at`."""
-    cdef uint32_t[FIELDS_MOST + 3] stop  # of each field, after the first's start less one
-    cdef unsigned body = length - framing.edges, end = length - framing.lead_length, i, first, digits
+    """Take an ordinary good read; False: look with `line_exact`. READ_AHEAD bytes can be read at `at`.
+
+    The places of the fields are arguments so that the compiler can make a copy of this for the usual ones.
+    """
+    cdef uint32_t[FIELDS_MOST + 3] ends  # of the fields; before them stands the first's start, less one
+    cdef unsigned body = length - framing.edges, end = length - framing.lead_length, place, first, digits, confidence
     cdef uint64_t before, rest, code
+    cdef int i
     if body - 8 > 48 or ((at[0] ^ framing.start) & framing.start_mask) or (
             (scan_read64(at + length - 8) ^ framing.lead) & framing.lead_mask):
         return False
     before = scan_ones(end)
     rest = masks.separator | ~before
-    stop[0] = framing.start_length - 1
-    stop[ABSENT] = 0
-    stop[ABSENT + 1] = 1
+    ends[0] = framing.start_length - 1
+    ends[ABSENT] = 0
+    ends[ABSENT + 1] = 1
     for i in range(FAST_FIELDS):
-        stop[i + 1] = scan_ctz(rest)
+        ends[i + 1] = scan_ctz(rest)
         rest &= rest - 1
-    first = stop[framing.code_at] + 1
-    read.length = stop[framing.code_at + 1] - first
-    code = scan_ones(read.length) << first
+    place = ends[code_at] + 1
+    read.length = ends[code_at + 1] - place
+    code = scan_ones(read.length) << place
     if before & framing.inside & ~(masks.digit | masks.separator | (masks.word & code)):
         return False
-    if stop[framing.fields] < end or not (framing.plain_lengths >> read.length) & 1 or (
-            (framing.text_lengths >> body) & 1):
+    if ends[fields] < end or not (framing.plain_lengths >> read.length) & 1:
         return False
-    read.code = at + first
-    first = stop[framing.lane_at] + 1
-    digits = stop[framing.lane_at + 1] - first
+    read.code = at + place
+    first = ends[lane_at] + 1
+    digits = ends[lane_at + 1] - first
     if digits - framing.lane_digits > 4 - framing.lane_digits:
         return False
     read.lane = framing.lane_base + number(at + first, digits)
-    first = stop[framing.chute_at] + 1
-    digits = stop[framing.chute_at + 1] - first
+    first = ends[chute_at] + 1
+    digits = ends[chute_at + 1] - first
     if read.lane >= lanes or digits > 4:
         return False
     read.chute = number(at + first, digits)
-    first = stop[framing.confidence_at] + 1
-    digits = stop[framing.confidence_at + 1] - first
+    first = ends[confidence_at] + 1
+    digits = ends[confidence_at + 1] - first
     if read.chute > chutes or digits > 3:
         return False
     if digits > 2 or framing.confidence_least:  # two digits are always a percentage
-        i = number(at + first, digits)
-        if i > 100 or (digits > 0 and i < framing.confidence_least):
+        confidence = number(at + first, digits)
+        if confidence > 100 or (digits > 0 and confidence < framing.confidence_least):
             return False
-    read.carrier = carrier_of(carriers, read.code, read.length, masks.digit >> (read.code - at))
+    read.carrier = carrier_of(carriers, read.code, read.length, masks.digit >> place)
     return True
 
 

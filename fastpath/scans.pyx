@@ -58,10 +58,11 @@ cdef class Source:
         framing.code_least, framing.code_most = code_least, code_most
         framing.confidence_least = confidence_least
         framing.line_most = line_most
-        for column, texts in ((NO_READ, no_read), (HEARTBEAT, heartbeat), (MULTI, multi)):
-            for text in texts:
-                _add_text(framing, column, text)
-        if framing.fields <= FAST_FIELDS:
+        texts = [(column, text) for column, some in ((NO_READ, no_read), (HEARTBEAT, heartbeat), (MULTI, multi)) for text in some]
+        for column, text in texts:
+            _add_text(framing, column, text)
+        with_fields = separator and any(separator.decode("latin-1") in text for _, text in texts)
+        if framing.fields <= FAST_FIELDS and not with_fields:  # else every line is for line_exact
             framing.plain_lengths = sum(1 << n for n in range(max(8, code_least), min(24, code_most) + 1))
             framing.plain_lengths &= ~framing.text_lengths
         cdef Read read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_a_broker_that_speaks_plainly_is_refused(tmp_path: Path, papers: Papers)
 
 def test_tls_1_1_is_not_spoken(papers: Papers) -> None:
     context = tls.context(Tls(papers.ours.cert, None, None))
-    assert context.minimum_version >= context.minimum_version.TLSv1_2
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert [one["subject"] for one in context.get_ca_certs()] == [((("commonName", "Test CA"),),)]
 

@@ -43,7 +43,7 @@ def scanner(name: str, table: Table, counters: Counters) -> Scanner:
         preset=table.choice("preset", "plain", _PRESETS),
         marks=_marks(table),
         lane=table.whole("lane", 0, 0, 9999),
-        lanes=table.whole("lanes", None, 1, 10_000),
+        lanes=table.whole("lanes", None, 1, 9999),
         chutes=table.whole("chutes", None, 0, 9999),
         carrier=table.choice("carrier", _CARRIERS[0], _CARRIERS) if "carrier" in table else None,
         duplicate_s=table.number("duplicate_s", 3.0, 0.1, DAY_S),
@@ -137,12 +137,14 @@ def _fields(table: Table) -> tuple[ScanField, ...] | None:
             table.fault_at(
                 one.place, "fields", "E2205", value=one.text, options=options, near=f'"{(near or _FIELDS)[0]}"'
             )
-    fields = tuple(known for one in written for known in _FIELDS if known == one.text)
+    fields: tuple[ScanField, ...] = tuple(known for one in written for known in _FIELDS if known == one.text)
     if "fields" in table and table.faultless("fields"):
         once = all(fields.count(name) <= 1 for name in _FIELDS if name != "skip")
         if "code" not in fields or len(fields) > 8 or not once:
             table.fault("fields", "E2332")
-    return fields if "fields" in table else None
+    if "fields" not in table:
+        return None
+    return fields
 
 
 def _texts(table: Table, key: str) -> tuple[str, ...] | None:

@@ -282,6 +282,10 @@ class Settings:
     digest: str
     scanners: tuple[Scanner, ...] = ()
 
+    def eyes(self, line_id: str) -> tuple[CounterRef, ...]:
+        """The photo-eyes before silent scanners of that line."""
+        return tuple(one.silent_no_read for one in self.scanners if one.line == line_id and one.silent_no_read)
+
     def bus(self, bus_id: str) -> Bus:
         """The bus of that id; KeyError where there is none."""
         for bus in self.buses:

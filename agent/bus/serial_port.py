@@ -8,7 +8,7 @@ import os
 import termios
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Protocol, Self
 
 import serial
 
@@ -16,7 +16,7 @@ from agent.bus.guard import check_outgoing
 from agent.bus.link import LinkError
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import SerialBus
+from config.settings import Parity
 
 _PARITY: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _STOP_BITS: Final = {1: serial.STOPBITS_ONE, 2: serial.STOPBITS_TWO}
@@ -32,6 +32,22 @@ _REASONS: Final = {
 }
 
 
+class LineSettings(Protocol):
+    """How a serial line is set up; a bus and a scanner's line both are."""
+
+    @property
+    def port(self) -> str: ...
+
+    @property
+    def baud(self) -> int: ...
+
+    @property
+    def parity(self) -> Parity: ...
+
+    @property
+    def stop_bits(self) -> Literal[1, 2]: ...
+
+
 class SerialPort:
     """An open line. Every method raises LinkError when the device is gone (by errno or end of file)."""
 
@@ -43,7 +59,7 @@ class SerialPort:
         self._waiter = waiter
 
     @classmethod
-    def open(cls, bus: SerialBus, waiter: Waiter) -> Self:
+    def open(cls, bus: LineSettings, waiter: Waiter) -> Self:
         """Open the line for us alone; LinkError says why it cannot be."""
         try:
             return cls(_opened(bus), waiter)
@@ -51,6 +67,10 @@ class SerialPort:
             raise LinkError(_reason(fault)) from fault
         except termios.error as fault:
             raise LinkError(f"the port cannot be set to {bus.baud} baud, parity {bus.parity}") from fault
+
+    def fileno(self) -> int:
+        """The descriptor, for an epoll."""
+        return self._fd
 
     def now(self) -> float:
         """Seconds on the boot-time clock."""
@@ -94,7 +114,7 @@ class SerialPort:
             self._device.close()
 
 
-def _opened(bus: SerialBus) -> serial.Serial:
+def _opened(bus: LineSettings) -> serial.Serial:
     """The port, locked twice: flock for programs like ours, TIOCEXCL for those that know no locks."""
     device = serial.Serial(
         bus.port,

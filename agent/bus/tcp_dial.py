@@ -82,7 +82,7 @@ def dial(address: Address, port: int) -> socket.socket:
     except OSError as fault:
         raise LinkError(_text(fault.errno)) from fault
     try:
-        _set_up(sock)
+        set_up(sock)
         sock.connect((host, port))
     except BlockingIOError:
         pass
@@ -99,7 +99,8 @@ def check_connected(sock: socket.socket) -> None:
         raise LinkError(_text(number))
 
 
-def _set_up(sock: socket.socket) -> None:
+def set_up(sock: socket.socket) -> None:
+    """Send at once, and notice within a minute that the other end is no more."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)

@@ -1,16 +1,21 @@
-"""Which sockets of the poller have something to say: an epoll that knows the link of each descriptor."""
+"""Which wires of a thread have something to say: an epoll that knows whose each descriptor is."""
 
 from __future__ import annotations
 
 import select
-import socket
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Watched = TypeVar("Watched")
 
 
+class Descriptor(Protocol):
+    """A socket, or anything else that an epoll can watch."""
+
+    def fileno(self) -> int: ...
+
+
 class Watch(Generic[Watched]):
-    """Sockets and what each belongs to."""
+    """Open wires and what each belongs to."""
 
     def __init__(self, wake_fd: int) -> None:
         self._epoll = select.epoll()
@@ -18,17 +23,22 @@ class Watch(Generic[Watched]):
         self._wake_fd = wake_fd
         self._watched: dict[int, Watched] = {}
 
-    def connecting(self, sock: socket.socket, whose: Watched) -> None:
+    def connecting(self, sock: Descriptor, whose: Watched) -> None:
         """Watch until the socket is connected or has failed to."""
         self._watched[sock.fileno()] = whose
         self._epoll.register(sock, select.EPOLLOUT)
 
-    def reading(self, sock: socket.socket) -> None:
+    def reading(self, sock: Descriptor) -> None:
         """Watch for bytes from now on."""
         self._epoll.modify(sock, select.EPOLLIN)
 
-    def forget(self, sock: socket.socket) -> None:
-        """Watch no longer; before the socket is closed."""
+    def opened(self, wire: Descriptor, whose: Watched) -> None:
+        """Watch what is open already for bytes, or for a connection."""
+        self._watched[wire.fileno()] = whose
+        self._epoll.register(wire, select.EPOLLIN)
+
+    def forget(self, sock: Descriptor) -> None:
+        """Watch no longer; before it is closed."""
         del self._watched[sock.fileno()]
         self._epoll.unregister(sock)
 

@@ -1,12 +1,14 @@
-"""What must outlive the process: the epoch and every counter's baseline, as the blob that each spool frame carries."""
+"""What must outlive the process: epoch, counters' baselines, parted reads, as the blob that each frame carries."""
 
 from __future__ import annotations
 
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from drivers.plan import Cut
 
 _FORM = 1
 _EPOCH = re.compile(r"([0-9]{1,15})-([0-9a-f]{6})")
@@ -30,14 +32,20 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Baselines:
-    """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name."""
+    """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name.
+
+    `cuts` are the places, by device, where reads are parted because the device refused them together.
+    """
 
     epoch: Epoch | None = None
     seq: int = 0
     counters: Mapping[str, list[object]] = field(default_factory=dict)
+    cuts: Mapping[str, Sequence[Cut]] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         form = {"form": _FORM, "epoch": str(self.epoch or ""), "seq": self.seq, "counters": self.counters}
+        if self.cuts:
+            form["cuts"] = self.cuts
         return json.dumps(form, separators=(",", ":")).encode()
 
     @classmethod
@@ -51,7 +59,18 @@ class Baselines:
         epoch, seq, counters = form.get("epoch"), form.get("seq"), form.get("counters")
         if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
             raise ValueError("baselines are incomplete")
-        return cls(_epoch(epoch), seq, {name: state for name, state in counters.items() if isinstance(state, list)})
+        kept = {name: state for name, state in counters.items() if isinstance(state, list)}
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")))
+
+
+def _cuts(written: object) -> dict[str, list[Cut]]:
+    """The cuts by device; what is no cut is left out, for the worst of it is a read too many."""
+    by_device = written if isinstance(written, dict) else {}
+    return {
+        device: [(one[0], one[1]) for one in cuts if isinstance(one, list) and len(one) == 2]
+        for device, cuts in by_device.items()
+        if isinstance(cuts, list)
+    }
 
 
 def _epoch(text: str) -> Epoch | None:

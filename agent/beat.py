@@ -58,6 +58,7 @@ class Beat:
         for owner in self._owners:
             for outcome in owner.take():
                 self._intake.hear(outcome, now)
+        self._intake.retry(now.boot_s)
         self._reporter.advance(now)
         self._watch(now.boot_s)
 

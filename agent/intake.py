@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import log
-from agent.bus import Answered, LinkChanged, Missed, Outcome
+from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner
+from agent.bus.plans import DevicePlan
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
 from config.settings import CounterRef, Device, Point, Settings
 from drivers import Ask, Value
+from drivers.plan import Cut
 
 ABSENT_PERIODS = 3
 """A device is away when nothing came of it for this many of its periods."""
@@ -20,18 +22,34 @@ ABSENT_PERIODS = 3
 SECOND_LOOK = frozenset({"doubt", "garbage"})
 """Events after which a device is read again at once."""
 
+REFUSED = frozenset({"exception_2", "exception_3"})
+"""Misses that tell that the device does not have what was asked (ILLEGAL DATA ADDRESS, ILLEGAL DATA VALUE)."""
+
 ORDINARY = frozenset({"baseline", "wrap", "doubt"})
 """Events that nobody needs to read about in the log of a healthy site."""
 
 
+Counted = tuple[int, CounterRef, Meter]
+"""A counter's position in the values of an answer, its name and its meter."""
+
+
 @dataclass(slots=True)
 class Presence:
-    """Whether a device answers; `online` is None until that is known. Times are boot-clock seconds."""
+    """Whether a device answers; `online` is None until that is known. Times are boot-clock seconds.
+
+    `unsupported` are the points that it refuses and that are left out of what it is asked.
+    """
 
     online: bool | None
     reason: str
     since_s: float
     answered_s: float | None
+    unsupported: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[bool | None, str, tuple[str, ...]]:
+        """What of it is news when it changes."""
+        return self.online, self.reason, self.unsupported
 
 
 def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
@@ -57,25 +75,25 @@ def _rule(point: Point, device: Device, timeout_s: float) -> CounterRule:
 
 
 class Intake:
-    """Hears outcomes, advances meters, keeps each device's presence.
+    """Hears outcomes, advances meters, keeps each device's presence and what it is asked.
 
-    `hurry` is called with a device's id when one of its counts wants a second look at once.
+    `owner_of` gives the owner of a device's wire: it is told when a count wants a second look at once, and when the
+    device is asked differently from now on.
     """
 
     def __init__(
         self,
-        devices: Sequence[tuple[Device, Sequence[Ask]]],
+        plans: Sequence[DevicePlan],
         meters: Mapping[CounterRef, Meter],
-        hurry: Callable[[str], None],
+        owner_of: Callable[[str], Owner],
         now_s: float,
     ) -> None:
-        self._hurry = hurry
-        self._devices = {device.id: device for device, _ in devices}
-        self._counters = {
-            (device.id, n): _counters_in(device, ask, meters) for device, asks in devices for n, ask in enumerate(asks)
-        }
+        self._owner_of = owner_of
+        self._meters = meters
+        self.plans = {plan.device.id: plan for plan in plans}
+        self._counters = {plan.device.id: _counters_by_ask(plan, meters) for plan in plans}
         self._unreadable: set[CounterRef] = set()
-        self.presence = {device.id: Presence(None, "not_asked", now_s, None) for device, _ in devices}
+        self.presence = {plan.device.id: Presence(None, "not_asked", now_s, None) for plan in plans}
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
         """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
@@ -83,12 +101,41 @@ class Intake:
             case Answered(device, ask, batch):
                 self._answered(device, batch.at_s)
                 at = _moment(now, batch.at_s)
-                for position, ref, meter in self._counters[device, ask]:
+                for position, ref, meter in self._counters[device].get(ask, ()):
                     self._count(ref, meter, batch.values[position], at)
-            case Missed(device, _, reason, at_s):
+                if self.plans[device].answered(ask):
+                    self._replanned(device, "answers", batch.at_s)
+            case Missed(device, ask, reason, at_s):
                 self._missed(device, reason, at_s)
+                if reason in REFUSED and self.plans[device].refused(ask, at_s):
+                    self._replanned(device, reason, at_s)
             case LinkChanged(bus, up, reason, _):
                 log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
+
+    def cuts(self) -> dict[str, list[Cut]]:
+        """Where the reads of each device are parted because it refused them together."""
+        return {name: sorted(plan.learned.cuts) for name, plan in self.plans.items() if plan.learned.cuts}
+
+    def retry(self, now_s: float) -> None:
+        """Ask again, where it is time to, for what devices did not have."""
+        for name, plan in self.plans.items():
+            if plan.retry(now_s):
+                self._ask_anew(name)
+
+    def _replanned(self, device: str, reason: str, at_s: float) -> None:
+        """The device is asked differently from now on, because it refused or answered something."""
+        self._ask_anew(device)
+        plan, seen = self.plans[device], self.presence[device]
+        if plan.missing == seen.unsupported:
+            return
+        online = seen.online if plan.asks else False
+        told = ("points_unsupported" if plan.missing else "answers") if online else reason
+        self._change(device, Presence(online, told, at_s, seen.answered_s, plan.missing))
+
+    def _ask_anew(self, device: str) -> None:
+        plan = self.plans[device]
+        self._counters[device] = _counters_by_ask(plan, self._meters)
+        self._owner_of(device).replan(device, plan.asks)
 
     def _count(self, ref: CounterRef, meter: Meter, value: Value | None, at: Instant) -> None:
         if value is None or self._unreadable:
@@ -98,7 +145,7 @@ class Intake:
         for event in meter.advance(int(value), at):
             _tell(ref, event)
             if event.kind in SECOND_LOOK:
-                self._hurry(ref.device)
+                self._owner_of(ref.device).hurry(ref.device)
 
     def _notice(self, ref: CounterRef, *, readable: bool) -> None:
         """A device that answers with what is no number within the declared limits: said once, not each time."""
@@ -113,25 +160,30 @@ class Intake:
         seen = self.presence[device]
         seen.answered_s = at_s
         if not seen.online:
-            self._change(device, Presence(True, "answers", at_s, at_s))
+            told = "points_unsupported" if seen.unsupported else "answers"
+            self._change(device, Presence(True, told, at_s, at_s, seen.unsupported))
 
     def _missed(self, device: str, reason: str, at_s: float) -> None:
         seen = self.presence[device]
         last_s = seen.since_s if seen.answered_s is None else seen.answered_s
-        if seen.online is not False and at_s - last_s >= ABSENT_PERIODS * self._devices[device].period_s:
-            self._change(device, Presence(False, reason, at_s, seen.answered_s))
+        if seen.online is not False and at_s - last_s >= ABSENT_PERIODS * self.plans[device].device.period_s:
+            self._change(device, Presence(False, reason, at_s, seen.answered_s, seen.unsupported))
 
     def _change(self, device: str, presence: Presence) -> None:
         self.presence[device] = presence
-        log.event("device_online" if presence.online else "device_offline", device=device, reason=presence.reason)
+        lacks = ",".join(presence.unsupported) or None
+        event = "device_online" if presence.online else "device_offline"
+        log.event(event, device=device, reason=presence.reason, unsupported=lacks)
 
 
-def _counters_in(
-    device: Device, ask: Ask, meters: Mapping[CounterRef, Meter]
-) -> tuple[tuple[int, CounterRef, Meter], ...]:
-    """Which values of the ask's batch feed which meters."""
+def _counters_by_ask(plan: DevicePlan, meters: Mapping[CounterRef, Meter]) -> dict[int, tuple[Counted, ...]]:
+    """Which values of each ask's batch feed which meters."""
+    return {number: tuple(_counters_in(plan.device, ask, meters)) for number, ask in plan.asks.items()}
+
+
+def _counters_in(device: Device, ask: Ask, meters: Mapping[CounterRef, Meter]) -> Iterator[Counted]:
     named = ((position, CounterRef(device.id, name)) for position, name in enumerate(ask.points))
-    return tuple((position, ref, meters[ref]) for position, ref in named if ref in meters)
+    return ((position, ref, meters[ref]) for position, ref in named if ref in meters)
 
 
 def _moment(now: Instant, at_s: float) -> Instant:

@@ -63,7 +63,7 @@ class Reporter:
         self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
         self._loads: dict[str, LineLoad] = {}
         self._reported: dict[str, LineLoad] = {}
-        self._told: dict[str, tuple[bool | None, str]] = {}
+        self._told: dict[str, tuple[bool | None, str, tuple[str, ...]]] = {}
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[Message, ...] = ()
         self._condition = spool.condition
@@ -118,8 +118,8 @@ class Reporter:
     def _device_states(self, now: Instant) -> list[Message]:
         """Of the devices whose state has changed since it was told."""
         known = {device: seen for device, seen in self._site.intake.presence.items() if seen.online is not None}
-        news = [device for device, seen in known.items() if self._told.get(device) != (seen.online, seen.reason)]
-        self._told |= {device: (known[device].online, known[device].reason) for device in news}
+        news = [device for device, seen in known.items() if self._told.get(device) != seen.told]
+        self._told |= {device: known[device].told for device in news}
         return [reports.device_state(self._head(now), device, known[device]) for device in news]
 
     def _about_itself(self, now: Instant) -> list[Message]:
@@ -141,7 +141,8 @@ class Reporter:
             return
         counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
         self._spool.commit(
-            [message.encode() for message in messages], Baselines(self._epoch, self._seq, counters).encode()
+            [message.encode() for message in messages],
+            Baselines(self._epoch, self._seq, counters, self._site.intake.cuts()).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)
         self._retained_now = tuple(self._retained.values())

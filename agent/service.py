@@ -6,13 +6,14 @@ import ctypes
 import gc
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
+from agent.bus.plans import DevicePlan
 from agent.bus.tcp_poller import TcpOwner
 from agent.intake import Intake, counter_meters
 from agent.load.line import LineModel
@@ -25,8 +26,8 @@ from agent.uplink.publisher import Publisher
 from agent.uplink.spool import Spool
 from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
 from drivers import Ask
-from drivers.modbus import asks
-from drivers.modbus_frames import Framing
+from drivers.plan import Cut
+from drivers.wire import price
 
 UPLINK_STOP_S = 1.5
 """What a goodbye to the broker may take of the three seconds that a stop may last."""
@@ -52,9 +53,9 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     past = _remembered(spool.state)
     _restore(meters, past.counters)
     epoch = Epoch.after(past.epoch.number if past.epoch else 0)
-    asking = tuple((device, asks(device, _framing(settings, device))) for device in settings.devices)
-    owners = make_owners(settings, asking)
-    intake = Intake(asking, meters, _hurry(owners, asking), clock.boot_seconds())
+    plans = [device_plan(settings, device, past.cuts.get(device.id, ())) for device in settings.devices]
+    owners = make_owners(settings, [(plan.device, tuple(plan.asks.values())) for plan in plans])
+    intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds())
     site = Site(meters, [LineModel(line, meters) for line in settings.lines], intake, owners)
     reporter = Reporter(settings, epoch, site, spool, notify)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
@@ -74,6 +75,12 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     _stop(owners)
     beat.finish(clock.now())
     publisher.stop(UPLINK_STOP_S)
+
+
+def device_plan(settings: Settings, device: Device, cuts: Iterable[Cut] = ()) -> DevicePlan:
+    """What `device` is asked, parted at `cuts`."""
+    bus = settings.bus(device.bus)
+    return DevicePlan(device, "rtu" if isinstance(bus, SerialBus) else "tcp", price(bus), cuts)
 
 
 def make_owners(settings: Settings, asking: Sequence[Asking]) -> tuple[Owner, ...]:
@@ -138,19 +145,15 @@ def _restore(meters: Mapping[CounterRef, Meter], kept: Mapping[str, list[object]
             log.warn("baseline_lost", counter=ref, reason=error)
 
 
-def _framing(settings: Settings, device: Device) -> Framing:
-    return "rtu" if isinstance(settings.bus(device.bus), SerialBus) else "tcp"
-
-
 def _on(buses: set[str], asking: Sequence[Asking]) -> list[Asking]:
     return [(device, questions) for device, questions in asking if device.bus in buses]
 
 
-def _hurry(owners: Sequence[Owner], asking: Sequence[Asking]) -> Callable[[str], None]:
-    """Which owner reads a device again."""
-    bus_of = {device.id: device.bus for device, _ in asking}
+def _owner_of(settings: Settings, owners: Sequence[Owner]) -> Callable[[str], Owner]:
+    """Which owner reads a device."""
+    bus_of = {device.id: device.bus for device in settings.devices}
     owner_of = {bus: owner for owner in owners for bus in owner.counts()}
-    return lambda device: owner_of[bus_of[device]].hurry(device)
+    return lambda device: owner_of[bus_of[device]]
 
 
 def _stop(owners: Sequence[Owner]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from config.notation import AREAS, BIT_AREAS, ORDERS, TYPES, Notation, Range, find, nearest
+from config.reading import snapshot
 from config.settings import REGISTERS, Area, Kind, Point, ValueType, WordOrder
 from config.table import Table
 
@@ -47,6 +48,7 @@ def point(name: str, table: Table, notation: Notation = ()) -> Point:
         unit=table.text("unit", ""),
         low=low,
         high=high,
+        snapshot=snapshot(table),
     )
     table.end()
     return made

@@ -14,7 +14,8 @@ from config.document import Node
 from config.faults import ConfigError, Ledger, Place, nowhere
 from config.notation import Notation, notation
 from config.points import overlapping, point
-from config.settings import Parity, Point, Trust
+from config.reading import stretches
+from config.settings import Parity, Point, Stretch, Trust
 from config.table import Table
 
 Transport = Literal["tcp", "rtu"]
@@ -54,6 +55,7 @@ class Profile:
     points: Mapping[str, Point]
     nodes: Mapping[str, Node]
     notation: Notation
+    readable: tuple[Stretch, ...]
 
 
 def load(name: str, folders: Sequence[Path] = ()) -> Profile:
@@ -140,6 +142,7 @@ def _described(name: str, head: Table, points: dict[str, Point], nodes: dict[str
         points=points,
         nodes=nodes,
         notation=names,
+        readable=stretches(head),
     )
 
 

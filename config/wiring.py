@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from config import reading
 from config.document import Node
 from config.points import point
 from config.profiles import BAUDS, PARITIES, Library, Profile, refuse_overlaps
@@ -79,7 +80,7 @@ def address(table: Table, key: str, default_port: int) -> tuple[str, int]:
 
 def refuse_serial_keys(table: Table) -> None:
     """What is said of a serial line may not stand where there is none."""
-    for key in ("baud", "parity", "stop_bits"):
+    for key in ("baud", "parity", "stop_bits", "turnaround_s", "adapter_latency_s"):
         if key in table:
             table.refuse(key, "E2216")
 
@@ -95,6 +96,8 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
         parity=table.choice("parity", "none", PARITIES),
         stop_bits=2 if table.choice("stop_bits", 1, (1, 2)) == 2 else 1,
         timeout_s=table.number("timeout_s", 0.5, 0.01, 30),
+        turnaround_s=table.number("turnaround_s", 0.02, 0, 5),
+        adapter_latency_s=table.number("adapter_latency_s", 0.001, 0, 0.1),
     )
 
 
@@ -111,7 +114,7 @@ def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> 
     profile_name = table.text("profile", None)
     profile = library.find(profile_name, table.place("profile")) if profile_name else None
     bus_of = buses.get(named)
-    points = _points(table, profile)
+    points, tables = _points(table, profile)
     complete = (profile is not None or "profile" not in table) and table.whole_under("point")
     made = Device(
         id=name,
@@ -121,8 +124,10 @@ def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> 
         profile=profile_name,
         max_read_registers=table.whole("max_read_registers", profile.max_read_registers if profile else 125, 1, 125),
         points=tuple(points.values()),
+        readable=reading.stretches(table, profile.readable if profile else ()),
     )
     _fit(made, table, bus_of, profile)
+    reading.refuse_unreadable(made, tables)
     if complete and not points:
         table.fault("point", "E2323")
     table.end()
@@ -136,7 +141,8 @@ def _unit(table: Table, bus_of: Bus | None, profile: Profile | None) -> int:
     return table.whole("unit", profile.default_unit if profile else 1, lowest, highest)
 
 
-def _points(table: Table, profile: Profile | None) -> dict[str, Point]:
+def _points(table: Table, profile: Profile | None) -> tuple[dict[str, Point], dict[str, Table]]:
+    """The points by name, and the table that each is described in."""
     written = table.tables("point")
     points, tables = dict[str, Point](), dict[str, Table]()
     for name, known in profile.points.items() if profile else ():
@@ -146,7 +152,7 @@ def _points(table: Table, profile: Profile | None) -> dict[str, Point]:
         tables[name] = _overridden(own, profile.nodes[name]) if profile and name in profile.nodes else own
         points[name] = point(name, tables[name], profile.notation if profile else ())
     refuse_overlaps(points, tables)
-    return points
+    return points, tables
 
 
 def _overridden(own: Table, known: Node) -> Table:

@@ -49,10 +49,11 @@ def asks(device: Device, framing: Framing, price: Price = NO_HOLES, learned: Lea
 
     A point wider than `max_read_registers` is a read of its own. Raises ValueError for one that no read can reach.
     """
-    return tuple(_ask(device.unit, run, framing) for run in plan(device, price, learned))
+    return tuple(read_ask(device.unit, run, framing) for run in plan(device, price, learned))
 
 
-def _ask(unit: int, points: Run, framing: Framing) -> ReadAsk:
+def read_ask(unit: int, points: Run, framing: Framing) -> ReadAsk:
+    """The read of these points."""
     first, quantity = spread(points)
     read = Read(unit, points[0].area, first, quantity)
     frames = TcpFrames(read) if framing == "tcp" else RtuFrames(read)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.bus.counts import BusCounts
-from drivers import Batch
+from drivers import Ask, Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,10 @@ class Owner(Protocol):
 
     def hurry(self, device: str) -> None:
         """Read `device` again as soon as the wire is free (a doubtful count wants a second look)."""
+        ...
+
+    def replan(self, device: str, asks: Mapping[int, Ask]) -> None:
+        """From now on ask `device` just these, by number; an answer of what it was asked before may still come."""
         ...
 
     @property

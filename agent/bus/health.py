@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MISSES_TO_OPEN = 3
+from drivers.budget import DEAD_SHARE, LONGEST_HOLD_S, MISSES_TO_OPEN
+
 FIRST_HOLD_S = 1.0
-LONGEST_HOLD_S = 60.0
-DEAD_SHARE = 0.1
-"""The part of a bus's time that probes of silent units may take together."""
 
 
 @dataclass(slots=True)

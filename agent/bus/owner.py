@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from agent.bus import Outcome
 from agent.bus.counts import BusCounts
 from agent.bus.waiter import Stopped, Waiter
+from drivers import Ask
 
 _KEPT_AT_LEAST = 1024
 _KEPT_PER_ASK = 64
@@ -27,6 +28,7 @@ class OwnerThread(ABC):
         self.dropped = 0
         self._outcomes: deque[Outcome] = deque(maxlen=max(_KEPT_AT_LEAST, _KEPT_PER_ASK * ask_count))
         self._hurried: deque[str] = deque(maxlen=_KEPT_AT_LEAST)
+        self._replanned: deque[tuple[str, Mapping[int, Ask]]] = deque()
         self._waiter: Waiter | None = None
         self._thread: threading.Thread | None = None
         self._bug: BaseException | None = None
@@ -72,6 +74,12 @@ class OwnerThread(ABC):
     def hurry(self, device: str) -> None:
         """Read `device` again as soon as its wire is free."""
         self._hurried.append(device)
+        if self._waiter is not None:
+            self._waiter.wake()
+
+    def replan(self, device: str, asks: Mapping[int, Ask]) -> None:
+        """From now on ask `device` just these, by number; what is new among them as soon as its wire is free."""
+        self._replanned.append((device, asks))
         if self._waiter is not None:
             self._waiter.wake()
 

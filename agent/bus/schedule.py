@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from config.settings import Device
@@ -38,6 +38,19 @@ def slots_of(devices: Iterable[tuple[Device, Sequence[Ask]]]) -> list[Slot]:
     ]
 
 
+def replan(slots: list[Slot], device: Device, asks: Mapping[int, Ask]) -> tuple[list[Slot], list[Slot]]:
+    """Make `slots` ask `device` just `asks`, by number; gives the slots that went and those that came."""
+    of_device = {slot.index: slot for slot in slots if slot.device == device.id}
+    gone = [slot for number, slot in of_device.items() if number not in asks]
+    fresh = [
+        Slot(device.bus, device.id, number, ask, device.period_s)
+        for number, ask in asks.items()
+        if number not in of_device
+    ]
+    slots[:] = [slot for slot in slots if slot not in gone] + fresh
+    return gone, fresh
+
+
 def next_cycle(cycle: int, period_s: float, elapsed_s: float) -> int:
     """The first period after `cycle` that has not begun `elapsed_s` after the start."""
     return max(cycle, int(elapsed_s / period_s)) + 1
@@ -46,13 +59,13 @@ def next_cycle(cycle: int, period_s: float, elapsed_s: float) -> int:
 class DeadlineSchedule:
     """One wire's asks: of those due, the one whose period ends first."""
 
-    def __init__(self, slots: Sequence[Slot], start_s: float) -> None:
+    def __init__(self, slots: Iterable[Slot], start_s: float) -> None:
         self._start_s = start_s
-        self._slots = slots
+        self._slots = list(slots)
         self._due: list[tuple[float, int, Slot]] = []
         self._ready: list[tuple[float, int, Slot]] = []
         self._entries = count(1)
-        for slot in slots:
+        for slot in self._slots:
             self._put(self._due, start_s, slot)
 
     def _put(self, heap: list[tuple[float, int, Slot]], key_s: float, slot: Slot) -> None:
@@ -101,6 +114,15 @@ class DeadlineSchedule:
         for slot in self._slots:
             self._put(self._ready, now_s + slot.period_s, slot)
 
+    def replan(self, device: Device, asks: Mapping[int, Ask], now_s: float) -> None:
+        """From now on `device` is asked `asks`; what is new of it is due at once."""
+        gone, fresh = replan(self._slots, device, asks)
+        for slot in gone:
+            slot.entry = 0  # its place in a heap counts no more
+        for slot in fresh:
+            slot.cycle = int((now_s - self._start_s) / slot.period_s)
+            self._put(self._ready, now_s + slot.period_s, slot)
+
     def hurry(self, device: str) -> None:
         """All asks of `device` are due at once and before all others."""
         for slot in self._slots:
@@ -113,9 +135,9 @@ class Tick:
 
     __slots__ = ("_start_s", "cycle", "due_s", "period_s", "slots")
 
-    def __init__(self, period_s: float, slots: Sequence[Slot], start_s: float) -> None:
+    def __init__(self, period_s: float, slots: Iterable[Slot], start_s: float) -> None:
         self.period_s = period_s
-        self.slots = slots
+        self.slots = list(slots)
         self.cycle = 0
         self.due_s = self._start_s = start_s
 

@@ -29,6 +29,7 @@ class SerialOwner(OwnerThread):
     def __init__(self, bus: SerialBus, devices: Sequence[tuple[Device, Sequence[Ask]]]) -> None:
         self._slots = slots_of(devices)
         super().__init__(f"serial {bus.id}", len(self._slots))
+        self._devices = {device.id: device for device, _ in devices}
         self._bus = bus
         self._tally = Tally()
         self._health = BusHealth()
@@ -55,6 +56,9 @@ class SerialOwner(OwnerThread):
         now_s = waiter.alive()
         while self._hurried:
             schedule.hurry(self._hurried.popleft())
+        while self._replanned:
+            device, asks = self._replanned.popleft()
+            schedule.replan(self._devices[device], asks, now_s)
         if self._port is None and now_s >= self._retry_s:
             self._open(waiter, schedule, now_s)
         slot = schedule.take(now_s)

@@ -7,6 +7,7 @@ from typing import Protocol
 from agent.bus.counts import Tally
 from agent.bus.quarantine import Quarantine
 from drivers import Ask, Batch, DeviceError, FrameError
+from drivers.budget import QUIET_SHARE
 from drivers.wire import Wire
 
 _HUSH_S = 0.02  # longer than the lumps in which USB adapters deliver (1 to 16 ms)
@@ -191,7 +192,7 @@ class Conversation:
         self._owing[ask.unit] = ask
         self._quarantine.silent(ask.unit, self._sent_s, self._timeout_s)
         beyond_s = _MARGIN * self._quarantine.latest_s(ask.unit) - (deadline_s - self._sent_s)
-        quiet_s = min(max(beyond_s, self._timeout_s / 2), 2 * self._timeout_s)
+        quiet_s = min(max(beyond_s, QUIET_SHARE * self._timeout_s), 2 * self._timeout_s)
         if self._listen(ask, deadline_s + quiet_s):
             return SilenceError("late")
         return SilenceError("unit" if self._others_spoke else "timeout")

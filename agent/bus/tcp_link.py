@@ -30,7 +30,7 @@ class TcpLink:
 
     def __init__(self, bus: TcpBus, slots: Sequence[Slot], tally: Tally, tell: Tell, waiting: Waiting) -> None:
         self._bus = bus
-        self._slots = slots
+        self._slots = list(slots)
         self._tally = tally
         self._answered = 0
         self._tell = tell
@@ -69,6 +69,12 @@ class TcpLink:
             self._talk.ask(slot, now_s)
         except LinkError as fault:
             self._lost(fault, now_s)
+
+    def replan(self, gone: Sequence[Slot], fresh: Sequence[Slot], now_s: float) -> None:
+        """Forget the asks that went, and ask at once those that came."""
+        self._slots = [slot for slot in self._slots if slot not in gone] + list(fresh)
+        for slot in fresh:
+            self.ask(slot, now_s)
 
     def attend(self, now_s: float) -> None:
         """Do what is due: the end of a wait, of a time-out, or of a look-up."""

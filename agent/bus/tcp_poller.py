@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.bus.counts import BusCounts, Tally
 from agent.bus.owner import OwnerThread
-from agent.bus.schedule import Tick, slots_of, ticks_of
+from agent.bus.schedule import Tick, replan, slots_of, ticks_of
 from agent.bus.tcp_link import TcpLink
 from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
@@ -26,6 +26,7 @@ class TcpOwner(OwnerThread):
         self._slots = slots_of(devices)
         super().__init__("tcp", len(self._slots))
         self._buses = buses
+        self._devices = {device.id: device for device, _ in devices}
         self._tallies = {bus.id: Tally() for bus in buses}
         self._links: dict[str, TcpLink] = {}
 
@@ -55,6 +56,7 @@ class TcpOwner(OwnerThread):
         for link in links:
             link.attend(now_s)
         self._hurry(now_s)
+        self._replan(ticks, now_s)
         if self._tick(ticks, now_s):
             waiter.pause(now_s + _GATHER_S)
             now_s = boot_seconds()
@@ -85,6 +87,15 @@ class TcpOwner(OwnerThread):
         now_s = boot_seconds()
         for link in ready:
             link.ready(now_s)
+
+    def _replan(self, ticks: Sequence[Tick], now_s: float) -> None:
+        while self._replanned:
+            name, asks = self._replanned.popleft()
+            device = self._devices[name]
+            gone, fresh = replan(self._slots, device, asks)
+            tick = next(tick for tick in ticks if tick.period_s == device.period_s)
+            tick.slots = [slot for slot in tick.slots if slot not in gone] + fresh
+            self._links[device.bus].replan(gone, fresh, now_s)
 
     def _hurry(self, now_s: float) -> None:
         while self._hurried:

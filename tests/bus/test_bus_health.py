@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.bus.health import DEAD_SHARE, LONGEST_HOLD_S, MISSES_TO_OPEN, BusHealth
+from agent.bus.health import BusHealth
+from drivers.budget import DEAD_SHARE, LONGEST_HOLD_S, MISSES_TO_OPEN
 
 TIMEOUT_S = 0.75
 

@@ -146,7 +146,7 @@ def test_the_watchdog_is_fed_only_while_every_thread_makes_progress_and_the_stuc
         manager.bind(str(tmp_path / "notify"))
         manager.setblocking(False)
         thread = Quiet(100.0)
-        beat = Beat([], [thread], Intake([], {}, lambda _: None, 0.0), Nothing(), Notify(str(tmp_path / "notify")))  # type: ignore[arg-type]
+        beat = Beat([], [thread], Intake([], {}, pytest.fail, 0.0), Nothing(), Notify(str(tmp_path / "notify")))  # type: ignore[arg-type]
         beat.tick(Instant("boot", 100.0 + STUCK_S, 0.0, "none"))
         assert manager.recv(100) == b"WATCHDOG=1"
         beat.tick(Instant("boot", 100.5 + STUCK_S, 0.0, "none"))

@@ -121,7 +121,7 @@ def test_a_site_with_a_line_that_does_not_know_its_load_does_not_claim_to() -> N
 
 
 def test_states_are_retained() -> None:
-    away = SimpleNamespace(online=False, reason="timeout", since_s=900.25, answered_s=None)
+    away = SimpleNamespace(online=False, reason="timeout", since_s=900.25, answered_s=None, unsupported=())
     message = reports.device_state(HEAD, "eye-1", away)
     assert (message.tail, message.retain) == ("dev/eye-1/state", True)
     told = fields(message)
@@ -205,3 +205,11 @@ def test_counts_are_said_as_short_as_they_are_certain_and_read_back_whole() -> N
 def test_a_plain_count_without_a_base_is_refused() -> None:
     with pytest.raises(ValueError, match="whole number"):
         Totals().merge(b'{"epoch":"3-abcdef","seq":1,"counts":{"a.b":7}}')
+
+
+def test_a_device_that_lacks_points_says_which_and_is_known_in_part() -> None:
+    partly = SimpleNamespace(
+        online=True, reason="points_unsupported", since_s=900.0, answered_s=999.0, unsupported=("di5", "di6")
+    )
+    said = json.loads(reports.device_state(HEAD, "plc-a", partly).payload)
+    assert (said["online"], said["q"], said["unsupported"]) == (True, "partial", ["di5", "di6"])

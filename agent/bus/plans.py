@@ -1,0 +1,95 @@
+"""What a device is asked now: its reads by number, parted where it refuses them; what it lacks is tried at times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from config.settings import Device
+from drivers import Ask
+from drivers.modbus import read_ask
+from drivers.modbus_frames import Framing
+from drivers.plan import NOTHING, Cut, Learned, Run, holes, plan, refused
+from drivers.wire import Price
+
+FIRST_RETRY_S = 15.0
+LONGEST_RETRY_S = 600.0
+"""How long until a missing point is asked again, twice as long each time: programs of controllers change."""
+
+BELIEVED = 3
+"""Refusals in a row after which a read without holes is taken to ask for something that is not there.
+
+A controller that takes a new program refuses everything for a moment. To part a read at its holes loses
+nothing, so there the first refusal is enough.
+"""
+
+
+class DevicePlan:
+    """The reads of one device. Numbers are not used again, so an answer always tells which read it is of."""
+
+    def __init__(self, device: Device, framing: Framing, price: Price, cuts: Iterable[Cut] = ()) -> None:
+        known = set(cuts)
+        starts = ((point.area, point.address) for point in device.points)
+        self.device = device
+        self.learned = Learned(frozenset(start for start in starts if start in known))
+        self.asks: dict[int, Ask] = {}
+        self._framing = framing
+        self._price = price
+        self._runs: dict[int, Run] = {}
+        self._refusals: dict[int, int] = {}
+        self._tried: frozenset[str] = frozenset()
+        self._retry_s = 0.0
+        self._wait_s = FIRST_RETRY_S
+        self._next = 0
+        self._plan()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Points that the device does not have, as far as is known."""
+        return tuple(sorted(self.learned.unsupported | self._tried))
+
+    def refused(self, number: int, now_s: float) -> bool:
+        """The device refused read `number` for its address or length; True when it is asked differently from now on."""
+        run = self._runs.get(number)
+        if run is None:
+            return False
+        self._refusals[number] = self._refusals.get(number, 0) + 1
+        if not holes(run) and self._refusals[number] < BELIEVED:
+            return False
+        before, self.learned = self.learned, refused(run, self.learned)
+        if self.learned.unsupported != before.unsupported:
+            self._tried -= self.learned.unsupported
+            self._retry_s = now_s + self._wait_s
+        self._plan()
+        return True
+
+    def answered(self, number: int) -> bool:
+        """Read `number` was answered; True when that proves that the device has changed, and it is planned anew."""
+        self._refusals.pop(number, None)
+        if not self._tried or number not in self.asks or self._tried.isdisjoint(self.asks[number].points):
+            return False
+        self.learned, self._tried, self._wait_s = NOTHING, frozenset(), FIRST_RETRY_S
+        self._plan()
+        return True
+
+    def retry(self, now_s: float) -> bool:
+        """Ask for the missing points again when it is time to; True when they are asked from now on."""
+        if not self.learned.unsupported or now_s < self._retry_s:
+            return False
+        self._tried |= self.learned.unsupported
+        self._wait_s = min(2 * self._wait_s, LONGEST_RETRY_S)
+        self.learned = Learned(self.learned.cuts)
+        self._plan()
+        return True
+
+    def _plan(self) -> None:
+        """Number the reads of the plan; one that stays as it was keeps its number and its refusals."""
+        known = {run: number for number, run in self._runs.items()}
+        runs: dict[int, Run] = {}
+        for run in plan(self.device, self._price, self.learned):
+            number = known.get(run, self._next)
+            self._next += run not in known
+            runs[number] = run
+        kept = self.asks
+        self.asks = {n: kept.get(n) or read_ask(self.device.unit, run, self._framing) for n, run in runs.items()}
+        self._runs = runs
+        self._refusals = {number: count for number, count in self._refusals.items() if number in runs}

@@ -33,7 +33,7 @@ class Notify:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-                sender.sendto(line.encode(), self._address)
+                sender.sendto(line.encode(), socket.MSG_DONTWAIT, self._address)
         except OSError:
             # A full or vanished notify socket must not stop the counting; a missed watchdog speaks for itself.
             return

@@ -36,6 +36,15 @@ def test_an_abstract_notify_address_is_understood() -> None:
         assert manager.recv(200) == b"READY=1"
 
 
+def test_a_manager_that_reads_nothing_never_holds_the_agent_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        notify = Notify(str(tmp_path / "notify"))
+        for _ in range(1000):
+            notify.watchdog()
+        assert manager.recv(200) == b"WATCHDOG=1"
+
+
 def test_without_systemd_and_with_a_vanished_socket_nothing_happens(tmp_path: Path) -> None:
     Notify(None).ready()
     Notify(str(tmp_path / "gone")).watchdog()

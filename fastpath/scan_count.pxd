@@ -15,6 +15,7 @@ cdef extern from "scan_masks.h" nogil:
     int scan_peek(const int* slot)
     void scan_put(int* slot, int value)
     int scan_swap(int* slot, int value)
+    void explicit_bzero(void* at, size_t length)  # no waybill stays where a core dump would find it
 
 
 cdef enum:
@@ -236,6 +237,7 @@ cdef inline const uint8_t* take_begun(Counts* counts, Line* line, const uint8_t*
     if not line.endless:
         if line.held + length > line.framing.line_most:
             tally(counts, line.framing.lane, OVERLONG, 1)
+            explicit_bzero(line.begun, line.held)
             line.held = 0
             line.endless = end == NULL
         else:
@@ -243,6 +245,7 @@ cdef inline const uint8_t* take_begun(Counts* counts, Line* line, const uint8_t*
             line.held += <unsigned>length
             if end != NULL:
                 take_lines(counts, &line.framing, line.begun, line.begun + line.held + 1, line.begun)
+                explicit_bzero(line.begun, line.held)
                 line.held = 0
     elif end != NULL:
         line.endless = False
@@ -274,5 +277,6 @@ cdef inline void scan_feed(Counts* counts, Line* line, const uint8_t* at, size_t
         memcpy(tail, at, length)
         memset(tail + length, ~line.framing.end, sizeof(tail) - length)
         at += take_lines(counts, &line.framing, tail, tail + sizeof(tail), tail + length - 1) - tail
+        explicit_bzero(tail, length)
     begin(counts, line, at, stop - at)
     settle(counts)

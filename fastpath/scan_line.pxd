@@ -18,6 +18,7 @@ cdef extern from "scan_masks.h" nogil:
     scan_masks scan_classify(const uint8_t* at, uint8_t end, uint8_t separator)
     unsigned scan_ctz(uint64_t bits)
     uint64_t scan_ones(unsigned count)
+    void explicit_bzero(void* at, size_t length)
 
 
 cdef enum:
@@ -237,6 +238,7 @@ cdef inline bint code_read(const Framing* framing, const Carriers* carriers, Rea
         elif not (c'A' <= c <= c'Z' or c'a' <= c <= c'z'):
             return False
     read.carrier = carrier_of(carriers, padded, base, digits)
+    explicit_bzero(padded, read.length)
     return base > 0
 
 

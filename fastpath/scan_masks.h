@@ -113,7 +113,7 @@ scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t hi
 #define V uint64_t
 #define LOAD scan_read64
 #define SPREAD(byte) (EACH * (byte))
-#define EQUAL(x, y) (~((((x) ^ (y)) & ~TOP) + ~TOP | ((x) ^ (y))) & TOP)
+#define EQUAL(x, y) (~(((((x) ^ (y)) & ~TOP) + ~TOP) | ((x) ^ (y))) & TOP)
 #define FROM(x, first) (((x) & ~TOP) + EACH * (128 - (first)))
 #define RUN(x, first, count) (FROM(x, first) & ~FROM(x, (first) + (count)) & ~(x) & TOP)
 #define OR(x, y) ((x) | (y))
@@ -122,7 +122,7 @@ scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t hi
 scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t high, uint16_t now) {
     unsigned hit = 8, oldest = 0, most = 0;
     for (unsigned i = 0; i < 8; i++) {
-        unsigned age = at->low[i] ? 1u + (uint16_t)(now - at->tick[i]) : 0x20000u;
+        unsigned age = at->low[i] ? 1u + (uint16_t)(now - at->tick[i]) : 0x10000u;
         hit = at->low[i] == low && at->high[i] == high ? i : hit;
         oldest = age > most ? i : oldest;
         most = age > most ? age : most;

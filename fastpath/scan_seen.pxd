@@ -23,6 +23,7 @@ cdef extern from "scan_masks.h" nogil:
     scan_slot scan_find(const scan_bucket* at, uint32_t low, uint16_t high, uint16_t now)
     void scan_prefetch(const void* at)
     void* scan_pages(size_t size)
+    void explicit_bzero(void* at, size_t length)
 
 
 cdef enum:
@@ -66,7 +67,9 @@ cdef inline uint64_t seen_hash_any(const Seen* seen, const uint8_t* code, size_t
     memcpy(padded, code, length)
     rest = scan_fold(scan_read64(padded) ^ seen.key[0], scan_read64(padded + 8) ^ seen.key[1])
     rest = scan_fold(scan_read64(padded + 16) ^ rest, scan_read64(padded + 24) ^ seen.key[1])
-    return scan_fold(scan_read64(padded + 32) ^ rest ^ seen.key[2], ((<uint64_t>length << 32) | lane) ^ seen.key[3])
+    rest ^= scan_read64(padded + 32)
+    explicit_bzero(padded, length)
+    return scan_fold(rest ^ seen.key[2], ((<uint64_t>length << 32) | lane) ^ seen.key[3])
 
 
 cdef inline scan_bucket* seen_bucket(const Seen* seen, uint64_t hashed) noexcept nogil:

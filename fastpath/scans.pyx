@@ -238,6 +238,7 @@ cdef class ScanCounter:
         """The connection is gone: the line it had begun will not end."""
         self._enter(source)
         tally(&self.counts, source.line.framing.lane, CUT, source.line.held > 0)
+        explicit_bzero(source.line.begun, source.line.held)
         source.line.held = 0
         source.line.endless = False
 

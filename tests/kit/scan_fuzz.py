@@ -164,6 +164,11 @@ class Pair:
 
 
 def run(seed: int, jumps: bool) -> str:
+    """How counter and model differ after the stream of this seed; empty where they agree."""
+    return told(seed, jumps)[1]
+
+
+def told(seed: int, jumps: bool) -> tuple[Pair, str]:
     """One stream: split anywhere between connections; or, with `jumps`, under a clock that leaps and goes back."""
     rng = random.Random(seed)
     windows = {"duplicate_ms": rng.choice((1, 100, 3000, 40000)), "loop_ms": None}
@@ -183,7 +188,7 @@ def run(seed: int, jumps: bool) -> str:
             pair.model.cut(pair.models[index])
         if rng.random() < 0.1:
             pair.take()
-    return pair.difference()
+    return pair, pair.difference()
 
 
 def step_of(rng: random.Random, tick_ms: int, windows: dict[str, Any]) -> Callable[[], int]:

@@ -53,7 +53,7 @@ class Presence:
 
 
 def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
-    """A meter for every counter that a line names, before its first sample.
+    """A meter for every counter that a line or its scanners name, before its first sample.
 
     A counter without a past begins a base that none of its name ever had, even on a new card: a random number, the
     same for all that begin now, so that a message need say it only once.
@@ -61,6 +61,7 @@ def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
     base = 1 + secrets.randbelow(2**31)
     timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
     wanted = {ref for line in settings.lines for _, ref in line.counters()}
+    wanted |= {ref for line in settings.lines for ref in settings.eyes(line.id)}
     return {
         ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=base)
         for device in settings.devices

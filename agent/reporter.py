@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
@@ -16,10 +16,14 @@ from agent.load.meter import Meter
 from agent.release import VERSION
 from agent.systemd import Notify
 from agent.uplink import reports
-from agent.uplink.contract import Head, Message
+from agent.uplink.contract import Head, Json, Message
+from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
 from agent.uplink.status import UplinkStatus
 from config.settings import CounterRef, Settings
+
+if TYPE_CHECKING:
+    from agent.load.scans import ScanLoad
 
 BEAT_S = 1.0
 HEALTH_S = 60.0
@@ -35,14 +39,24 @@ class Uplink(Protocol):
     def status(self) -> UplinkStatus: ...
 
 
+class Scans(Protocol):
+    """The scanners of a site: each line's scans, and each scanner's connection."""
+
+    def advance(self, at: Instant) -> Mapping[str, ScanLoad]: ...
+
+    def health(self) -> Json: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the reports are about: every counter's meter, every line's model, the devices' presence, the wires."""
+    """What the reports are about: every counter's meter, every line's model, the devices' presence, the wires, and
+    the scanners of a site that has some."""
 
     meters: Mapping[CounterRef, Meter]
     lines: Sequence[LineModel]
     intake: Intake
     owners: Sequence[Owner]
+    scans: Scans | None = None
 
     def counters_of(self, model: LineModel) -> dict[CounterRef, Meter]:
         """The meters of one line."""
@@ -63,6 +77,8 @@ class Reporter:
         self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
         self._loads: dict[str, LineLoad] = {}
         self._reported: dict[str, LineLoad] = {}
+        self._scans: Mapping[str, ScanLoad] = {}
+        self._scans_reported: Mapping[str, ScanLoad] = {}
         self._told: dict[str, tuple[bool | None, str, tuple[str, ...]]] = {}
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[Message, ...] = ()
@@ -86,8 +102,9 @@ class Reporter:
     def report(self, now: Instant) -> None:
         """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
         self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
+        self._scans = self._site.scans.advance(now) if self._site.scans else {}
         messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now)]
-        self._reported_s, self._reported = now.boot_s, self._loads
+        self._reported_s, self._reported, self._scans_reported = now.boot_s, self._loads, self._scans
         self._commit(messages)
         self._notify.status(self._sentence())
 
@@ -112,8 +129,10 @@ class Reporter:
         window_s = now.boot_s - self._reported_s
         for model in self._site.lines:
             name, counts = model.line.id, self._site.counters_of(model)
-            before = self._reported.get(name)
-            yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s)
+            counts |= {ref: self._site.meters[ref] for ref in self._settings.eyes(name)}
+            before, load = self._reported.get(name), self._scans.get(name)
+            scans = scan_fields(load, self._scans_reported.get(name)) if load else None
+            yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s, scans)
 
     def _device_states(self, now: Instant) -> list[Message]:
         """Of the devices whose state has changed since it was told."""
@@ -130,9 +149,10 @@ class Reporter:
         assert self._uplink is not None
         up_s, books, uplink = now.boot_s - self._started_s, self._spool.books(), self._uplink.status()
         buses = {bus: counts.nonzero() for owner in self._site.owners for bus, counts in owner.counts().items()}
+        scanners = self._site.scans.health() if self._site.scans else None
         return [
             reports.site_state(self._head(now), self._loads),
-            reports.health(self._head(now), up_s, books, self._spool.condition, uplink, buses),
+            reports.health(self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners),
         ]
 
     def _commit(self, messages: Sequence[Message]) -> None:

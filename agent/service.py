@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
@@ -28,6 +29,9 @@ from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
 from drivers import Ask
 from drivers.plan import Cut
 from drivers.wire import price
+
+if TYPE_CHECKING:
+    from agent.scans.site import SiteScans
 
 UPLINK_STOP_S = 1.5
 """What a goodbye to the broker may take of the three seconds that a stop may last."""
@@ -54,9 +58,12 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     _restore(meters, past.counters)
     epoch = Epoch.after(past.epoch.number if past.epoch else 0)
     plans = [device_plan(settings, device, past.cuts.get(device.id, ())) for device in settings.devices]
+    scans = make_scans(settings, meters)
     owners = make_owners(settings, [(plan.device, tuple(plan.asks.values())) for plan in plans])
+    if scans is not None:
+        owners = (*owners, scans.readers)
     intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds())
-    site = Site(meters, [LineModel(line, meters) for line in settings.lines], intake, owners)
+    site = Site(meters, [LineModel(line, meters) for line in settings.lines], intake, owners, scans)
     reporter = Reporter(settings, epoch, site, spool, notify)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
     reporter.begin(clock.now(), publisher, past)
@@ -73,6 +80,8 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
         notify.stopping()
     log.event("stop", signal=stop.name)
     _stop(owners)
+    if scans is not None:
+        scans.finish()
     beat.finish(clock.now())
     publisher.stop(UPLINK_STOP_S)
 
@@ -81,6 +90,16 @@ def device_plan(settings: Settings, device: Device, cuts: Iterable[Cut] = ()) ->
     """What `device` is asked, parted at `cuts`."""
     bus = settings.bus(device.bus)
     return DevicePlan(device, "rtu" if isinstance(bus, SerialBus) else "tcp", price(bus), cuts)
+
+
+def make_scans(settings: Settings, meters: Mapping[CounterRef, Meter]) -> SiteScans | None:
+    """The scanners, where there are any. Raises UnsoundScannerError."""
+    if not settings.scanners:
+        return None
+    # Two megabytes that a site without scanners need not carry.
+    from agent.scans.site import SiteScans
+
+    return SiteScans(settings, meters, clock.boot_seconds())
 
 
 def make_owners(settings: Settings, asking: Sequence[Asking]) -> tuple[Owner, ...]:

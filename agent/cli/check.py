@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -43,7 +44,7 @@ def add_language(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    report = config.check(args.file, args.conf_d, args.profiles)
+    report = checked(args.file, args.conf_d, args.profiles)
     lang = chosen_language(args.lang, sys.stdout)
     if args.json:
         say(json.dumps(_as_json(args.file, report, lang), ensure_ascii=False, indent=2))
@@ -52,6 +53,23 @@ def run(args: argparse.Namespace) -> int:
     if report.settings is not None:
         return 0
     return EXIT_NO_FILE if [fault.code for fault in report.faults] == ["E2001"] else EXIT_FAULTS
+
+
+def checked(file: Path, conf_d: Path | None = None, profiles: Sequence[Path] = ()) -> config.Report:
+    """What `config.check` finds, and whether each scanner's preset goes with what is written over it."""
+    report = config.check(file, conf_d, profiles)
+    if report.settings is None or not report.settings.scanners:
+        return report
+    from agent.scans import UnsoundScannerError
+    from agent.scans.counting import source
+
+    try:
+        for scanner in report.settings.scanners:
+            source(scanner)
+    except UnsoundScannerError as error:
+        fault = Fault("E2006", str(file), 1, 1, 1, "", {"file": file, "scanner": error.scanner, "reason": error})
+        return dataclasses.replace(report, settings=None, faults=(fault,))
+    return report
 
 
 def chosen_language(asked: Language | None, stream: TextIO) -> Language:

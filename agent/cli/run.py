@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from agent import log
-from agent.cli.check import DEFAULT_FILE
+from agent.cli.check import DEFAULT_FILE, checked
 from agent.systemd import Notify
 
 NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
@@ -27,7 +27,6 @@ def run(args: argparse.Namespace) -> int:
     from agent.uplink import credentials, tls
     from agent.uplink.credentials import CredentialError
     from agent.uplink.spool import SpoolLockedError
-    from config import check
     from config.messages import language
 
     lang = language(os.environ, sys.stderr.encoding)
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.file.exists():
         print(f"hubpulse: {args.file}: no such file; `hubpulse init` writes one to begin with", file=sys.stderr)
         return NO_FILE
-    report = check(args.file)
+    report = checked(args.file)
     if report.settings is None:
         print("\n\n".join(fault.render(lang) for fault in report.faults), file=sys.stderr)
         return CONFIG

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from agent.load.line import Flow, LineLoad
+from agent.uplink import scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
@@ -58,16 +59,23 @@ class Presence(Protocol):
 
 
 def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
-    head: Head, line: str, load: LineLoad, counts: Mapping[CounterRef, Counted], previous: LineLoad | None, win_s: float
+    head: Head,
+    line: str,
+    load: LineLoad,
+    counts: Mapping[CounterRef, Counted],
+    previous: LineLoad | None,
+    win_s: float,
+    scans: Json | None = None,
 ) -> Message:
     """The load of a line, and what changed since its report `win_s` seconds ago (`previous`; None: there was none).
 
-    `counts` are the line's counters with their authoritative totals. What is not known is left out.
+    `counts` are the line's counters with their authoritative totals, `scans` the fields of a line that has scanners.
+    What is not known is left out.
     """
     fields = head.fields(load.quality) | {"win": round(win_s, 1)}
     for name, flow, before in _flows(load, previous):
         fields |= _flow(name, flow, before)
-    fields |= _figures(load)
+    fields |= {**_figures(load), **(scans or {})}
     known = {str(ref): one for ref, one in counts.items() if one.base}
     fields["base"] = base = most_common(one.base for one in known.values())
     fields["counts"] = {name: _record(one, base) for name, one in known.items()}
@@ -169,7 +177,7 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "report_s": settings.bureau.report_s,
         "lines": [_line(line) for line in settings.lines],
         "counters": list(_counters(settings)),
-        "units": UNITS,
+        "units": UNITS | (scan_fields.UNITS if settings.scanners else {}),
         "ver": version,
         "cfg": settings.digest,
         "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},
@@ -194,10 +202,18 @@ def _counters(settings: Settings) -> Iterator[Json]:
     for line in settings.lines:
         for role, ref in line.counters():
             yield {"name": str(ref), "line": line.id, "role": role, "modulus": moduli[ref]}
+        for ref in settings.eyes(line.id):
+            yield {"name": str(ref), "line": line.id, "role": "eye", "modulus": moduli[ref]}
 
 
 def health(  # noqa: PLR0913, PLR0917 - a report is these figures
-    head: Head, up_s: float, books: Books, condition: Condition, uplink: UplinkStatus, buses: Mapping[str, Json]
+    head: Head,
+    up_s: float,
+    books: Books,
+    condition: Condition,
+    uplink: UplinkStatus,
+    buses: Mapping[str, Json],
+    scanners: Json | None = None,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute."""
     fields = head.fields() | {
@@ -205,5 +221,6 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
         "spool": {**asdict(books), **asdict(condition)},
         "uplink": asdict(uplink),
         "buses": dict(buses),
+        "scanners": scanners,
     }
     return Message("health", compact(fields), retain=True)

@@ -1,0 +1,151 @@
+"""A line's scans: what its scanners counted since this run began, as the agent's own streams and as figures.
+
+A parcel is read several times by a good scanner: reads of one code within the line's duplicate window are one
+*pass*. A pass is *new*, or *recirculated* when the code comes again after a round trip. Scans may exceed inductions:
+a parcel put onto the sorter by hand is seen by no induct counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.load.instant import Instant
+from agent.load.line import LONG_S, SHORT_S
+from agent.load.meter import Meter
+from agent.load.rates import WindowRate
+from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
+
+ENOUGH_READS = 200
+"""A no-read rate of fewer passes says more of chance than of the scanner."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLoad:
+    """Scans of a line at one moment, counted since this run of the agent began.
+
+    `streams` are the authoritative counts by stream, those that are not 0. `no_read` also has what a photo-eye saw
+    and its silent scanner did not read. `bad` are lines that are none, for any reason. `peak_per_s` is the most
+    passes of one second and `chutes_used` how many chutes got new parcels, both since the load was drawn before;
+    `chutes_used` is None where no scanner tells chutes. `forgotten` codes were pushed out before their windows
+    ended, each of which may count as new once too often.
+    """
+
+    streams: Mapping[str, int]
+    total: int
+    recirculated: int
+    duplicate: int
+    no_read: int
+    multi: int
+    bad: int
+    forgotten: int
+    pph_60: float | None
+    pph_900: float | None
+    no_read_rate: float | None
+    peak_per_s: int
+    chutes_used: int | None
+
+
+class _Eye:
+    """The photo-eye before a scanner that is silent on no-read: what passed it since both could be compared."""
+
+    def __init__(self, lane: int, meter: Meter) -> None:
+        self._lane, self._meter = lane, meter
+        self._from: tuple[int, int] | None = None
+
+    def unread(self, passes_of: Sequence[int], at: Instant) -> int:
+        """Parcels that it saw and nobody read. One on its way from eye to scanner counts until it is read."""
+        seen, passes = self._meter.overall.total, passes_of[self._lane]
+        if self._from is None and self._meter.fresh(at):
+            self._from = seen, passes
+        before = self._from or (seen, passes)
+        return max(0, (seen - before[0]) - (passes - before[1]))
+
+
+class LineScans:
+    """Draws a line's scans from its counter, which another thread feeds. `chutes` is the highest that its scanners
+    tell, 0 where they tell none; `eyes` are (lane, photo-eye) of silent scanners.
+    """
+
+    def __init__(
+        self, line: str, counter: ScanCounter, chutes: int, eyes: Sequence[tuple[int, Meter]], started_s: float
+    ) -> None:
+        self.counter = counter
+        self._line = line
+        self._chutes = chutes
+        self._eyes = [_Eye(lane, meter) for lane, meter in eyes]
+        self._short, self._long = WindowRate(SHORT_S), WindowRate(LONG_S)
+        self._unread, self._passed = WindowRate(LONG_S), WindowRate(LONG_S)
+        for rate in (self._short, self._long, self._unread, self._passed):
+            rate.advance(started_s, 0)
+        self._at_s = started_s
+        self._forgotten = self._peak = 0
+        self._used: set[int] = set()
+
+    def advance(self, at: Instant) -> ScanLoad:
+        """The scans counted in the seconds that have ended by `at`."""
+        self._take()
+        rows = _rows(self.counter.totals.cast("B").cast("Q").tolist(), len(COLUMN_NAMES))
+        lanes = [dict(zip(COLUMN_NAMES, row, strict=True)) for row in rows]
+        counts = {name: sum(lane[name] for lane in lanes) for name in COLUMN_NAMES}
+        passes_of = [lane["new"] + lane["recirculated"] for lane in lanes]
+        no_read = counts["no_read"] + sum(eye.unread(passes_of, at) for eye in self._eyes)
+        for rate, total in (
+            (self._short, counts["new"]),
+            (self._long, counts["new"]),
+            (self._passed, sum(passes_of)),
+            (self._unread, no_read),
+        ):
+            rate.advance(self._at_s, total)
+        load = ScanLoad(
+            streams={name: count for name, count in self._streams(counts) if count},
+            total=counts["new"],
+            recirculated=counts["recirculated"],
+            duplicate=counts["duplicate"],
+            no_read=no_read,
+            multi=counts["multi"],
+            bad=sum(counts[name] for name in BAD_NAMES),
+            forgotten=self._forgotten,
+            pph_60=self._short.per_hour,
+            pph_900=self._long.per_hour,
+            no_read_rate=self._no_read_rate(),
+            peak_per_s=self._peak,
+            chutes_used=len(self._used) if self._chutes else None,
+        )
+        self._peak = 0
+        self._used.clear()
+        return load
+
+    def finish(self) -> None:
+        """Nobody feeds the counter any more: what it counted in the second that has not ended is taken too."""
+        while not self.counter.finish():
+            self._take()
+
+    def _take(self) -> None:
+        snapshot = self.counter.take()
+        if snapshot is None:
+            return
+        self._at_s = snapshot.last_second + 1.0
+        self._forgotten += snapshot.forgotten
+        self._peak = max(self._peak, snapshot.peaks[-1])
+        if self._chutes:
+            chutes = _rows(snapshot.cells.cast("B").cast("I").tolist(), len(self.counter.classes))
+            self._used |= {n % (self._chutes + 1) for n, parcels in enumerate(chutes) if any(parcels)} - {0}
+
+    def _streams(self, counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+        for name, count in counts.items():
+            yield f"{self._line}.scan.{name}", count
+        lanes = _rows(self.counter.carrier_totals.cast("B").cast("Q").tolist(), len(self.counter.classes))
+        for name, each in zip(self.counter.classes, zip(*lanes, strict=True), strict=True):
+            yield f"{self._line}.carrier.{name}", sum(each)
+
+    def _no_read_rate(self) -> float | None:
+        passed, unread = self._passed.per_hour, self._unread.per_hour
+        if passed is None or unread is None:
+            return None
+        looks = passed + max(0.0, unread)
+        return max(0.0, unread) / looks if looks * self._passed.span_s / 3600 >= ENOUGH_READS else None
+
+
+def _rows(flat: list[int], width: int) -> list[list[int]]:
+    return [flat[at : at + width] for at in range(0, len(flat), width)]

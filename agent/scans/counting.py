@@ -1,0 +1,58 @@
+"""A line's counter, as large as the line can need, and its scanners as sources of that counter."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from agent.scans import UnsoundScannerError
+from config.settings import Line, Scanner
+from drivers.scanner import CARRIERS, S10_CARRIER, Framing, framing
+from fastpath.scans import ScanCounter, Source
+
+LANES, CHUTES = 16, 400
+"""The highest a lane or chute field names where the site does not say."""
+
+_SPARE = 4
+_LIVE_LEAST, _LIVE_MOST = 1 << 14, 1 << 20
+
+
+def source(scanner: Scanner) -> Source:
+    """How that scanner's lines are read. Raises UnsoundScannerError."""
+    try:
+        return framing(scanner).listen(scanner.lane)
+    except ValueError as reason:
+        raise UnsoundScannerError(scanner.id, str(reason)) from reason
+
+
+def counter(line: Line, scanners: Sequence[Scanner]) -> ScanCounter:
+    """The counter of a line, all of whose scanners agree on its windows and its carrier; with a key of its own."""
+    one = scanners[0]
+    longest_s = max(one.duplicate_s, *(one.loop_s or (0.0,)))
+    return ScanCounter(
+        lanes=1 + max(_highest(each, framing(each)) for each in scanners),
+        chutes=chutes(scanners),
+        key=secrets.token_bytes(32),
+        carriers=CARRIERS,
+        s10=S10_CARRIER,
+        numeric=one.carrier or "",
+        live_codes=_live_codes(line.capacity_pph * longest_s / 3600),
+        duplicate_ms=round(1000 * one.duplicate_s),
+        loop_ms=(round(1000 * one.loop_s[0]), round(1000 * one.loop_s[1])) if one.loop_s else None,
+    )
+
+
+def chutes(scanners: Sequence[Scanner]) -> int:
+    """The highest chute that these scanners tell; 0 where they tell none."""
+    telling = [one.chutes for one in scanners if "chute" in framing(one).fields]
+    return max((CHUTES if highest is None else highest for highest in telling), default=0)
+
+
+def _highest(scanner: Scanner, speech: Framing) -> int:
+    told = (scanner.lanes or LANES) if "lane" in speech.fields else 0
+    return max(scanner.lane, told)
+
+
+def _live_codes(parcels: float) -> int:
+    """How many codes must be remembered for the time that this many parcels pass in, with room for a bad day."""
+    return max(_LIVE_LEAST, min(round(_SPARE * parcels), _LIVE_MOST))

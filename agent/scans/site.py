@@ -1,0 +1,59 @@
+"""All scanners of a site: their counters, the thread that reads them, and each line's scans for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from agent import log
+from agent.load.instant import Instant
+from agent.load.meter import Meter
+from agent.load.scans import LineScans, ScanLoad
+from agent.scans.counting import chutes, counter, source
+from agent.scans.readers import ScanReaders
+from config.settings import CounterRef, Line, Scanner, Settings
+
+
+class SiteScans:
+    """Made from the settings of a site with scanners. Lives in the beat's thread, but for `readers`.
+
+    Raises UnsoundScannerError.
+    """
+
+    def __init__(self, settings: Settings, meters: Mapping[CounterRef, Meter], now_s: float) -> None:
+        scanners_of = {line: [one for one in settings.scanners if one.line == line.id] for line in settings.lines}
+        self._lines = {
+            line.id: _line(line, scanners, meters, now_s) for line, scanners in scanners_of.items() if scanners
+        }
+        self.readers = ScanReaders([(one, self._lines[one.line].counter, source(one)) for one in settings.scanners])
+        self._slowed = dict.fromkeys((one.id for one in settings.scanners), 0)
+        self._flooding: frozenset[str] = frozenset()
+
+    def advance(self, at: Instant) -> dict[str, ScanLoad]:
+        """Each line's scans, for the lines that have scanners."""
+        self._notice_floods()
+        return {line: scans.advance(at) for line, scans in self._lines.items()}
+
+    def finish(self) -> None:
+        """After the readers have stopped: nothing that was counted stays behind."""
+        for scans in self._lines.values():
+            scans.finish()
+
+    def health(self) -> dict[str, object]:
+        """Each scanner's connection."""
+        return {scanner: asdict(state) for scanner, state in self.readers.states().items()}
+
+    def _notice_floods(self) -> None:
+        """A scanner that brings more than its limit is told when it begins and when it ends."""
+        slowed = {scanner: state.slowed for scanner, state in self.readers.states().items()}
+        flooding = frozenset(scanner for scanner, times in slowed.items() if times > self._slowed[scanner])
+        for scanner in sorted(flooding - self._flooding):
+            log.warn("scanner_flood", scanner=scanner, detail="more than max_bytes_per_s: read more slowly")
+        for scanner in sorted(self._flooding - flooding):
+            log.event("scanner_flood_over", scanner=scanner)
+        self._slowed, self._flooding = self._slowed | slowed, flooding
+
+
+def _line(line: Line, scanners: list[Scanner], meters: Mapping[CounterRef, Meter], now_s: float) -> LineScans:
+    eyes = [(one.lane, meters[one.silent_no_read]) for one in scanners if one.silent_no_read is not None]
+    return LineScans(line.id, counter(line, scanners), chutes(scanners), eyes, now_s)

@@ -42,6 +42,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     if not _damaged(root, "line"):
         scanners.refuse_unknown_lines(made.scanners, scanner_tables, line_tables)
     scanners.refuse_contradictions(made.scanners, scanner_tables)
+    conflicts.refuse_too_small_a_spool(made, top.table("spool"))
     conflicts.refuse_one_wire_twice(buses, bus_tables)
     conflicts.refuse_scanners_on_one_wire(made.scanners, scanner_tables, buses, bus_tables)
     conflicts.refuse_one_address_twice(units)

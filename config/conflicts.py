@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from config.profiles import Library
-from config.settings import Bus, Scanner, ScannerListen, ScannerSerial, ScannerWire, SerialBus
+from config.settings import Bus, Scanner, ScannerListen, ScannerSerial, ScannerWire, SerialBus, Settings
 from config.table import Table
 from config.wiring import Unit
+
+_BASELINE_BYTES = 200
+_SPOOL_SHARE = 32
 
 
 def refuse_one_wire_twice(buses: Mapping[str, Bus], tables: Mapping[str, Table]) -> None:
@@ -48,6 +51,14 @@ def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
     if isinstance(wire, ScannerListen):
         return "listen", "", wire.port
     return "tcp", wire.host.lower().rstrip("."), wire.port
+
+
+def refuse_too_small_a_spool(made: Settings, table: Table) -> None:
+    """Every commit carries the baseline of every counter, and may take a thirty-second of the spool at most."""
+    counters = len({ref for line in made.lines for _, ref in line.counters()})
+    needed_mb = -(-counters * _BASELINE_BYTES * _SPOOL_SHARE // 2**20)
+    if made.spool.max_bytes < needed_mb * 2**20 and table.sound("max_mb"):
+        table.fault("max_mb", "E2349", counters=counters, needed=needed_mb)
 
 
 def refuse_one_address_twice(units: Mapping[str, Unit]) -> None:

@@ -15,7 +15,7 @@ LIMIT = 200
 """Faults kept of one run; more help nobody."""
 
 _SHOWN_COLUMNS = 120
-_SECRET_KEY = r"(?!password_(?:file|credential)\b)[\w-]*(?:passw|passphrase|secret|token|密码|口令)[\w-]*"  # noqa: S105 - a pattern
+_SECRET_KEY = r"(?!password_(?:file|credential)\b)[\w-]*(?:passw|passphrase|psk|secret|token|密码|口令)[\w-]*"  # noqa: S105
 _SECRET = re.compile(rf"""((?:^|[\s{{,."'“]){_SECRET_KEY}["'”]?\s*[=＝:：]).*""", re.I)
 _LOGIN_IN_ADDRESS = re.compile(r"://[^/@\s]*@")
 _RED, _CYAN, _PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 
-from config.settings import CounterRef, Line
+from config.settings import Area, CounterRef, Line, ValueType
 from config.table import Table, Written
 from config.wiring import Unit
 
@@ -18,6 +18,11 @@ class Counters:
     def __init__(self, units: Mapping[str, Unit], complete: bool) -> None:
         self._units = units
         self._complete = complete
+
+    def register(self, ref: CounterRef) -> tuple[str, Area, int, ValueType]:
+        """Where in which device that counter stands: two names for one register are one counter."""
+        point = self._units[ref.device].points[ref.point]
+        return ref.device, point.area, point.address, point.type
 
     def check(self, table: Table, role: str, written: Written) -> CounterRef | None:
         """The counter that is written there, None with a fault."""
@@ -73,14 +78,15 @@ def line(name: str, table: Table, counters: Counters) -> Line:
 
 def _refs(table: Table, counters: Counters) -> dict[str, tuple[CounterRef, ...]]:
     """The counters of each role; one that is named twice in the line would count its parcels twice."""
-    refs, first = dict[str, tuple[CounterRef, ...]](), dict[str, Written]()
+    refs, first = dict[str, tuple[CounterRef, ...]](), dict[object, Written]()
     for role in _ROLES:
         found = list[CounterRef]()
         for written in table.texts(role):
-            before = first.setdefault(written.text, written)
-            if before is not written:
+            ref = counters.check(table, role, written)
+            before = first.setdefault(counters.register(ref) if ref else written.text, written)
+            if before is not written and ref:
                 table.fault_at(written.place, role, "E2308", value=written.text, first=before.place)
-            elif ref := counters.check(table, role, written):
+            elif ref:
                 found.append(ref)
         refs[role] = tuple(found)
     if not first and ("induct" in table or "discharge" in table) and table.faultless(*_ROLES):

@@ -79,6 +79,7 @@ def near_id(name: str) -> str:
 
 def near_option(value: str | int, options: Sequence[str | int]) -> str:
     """The option most like `value`, as TOML."""
-    near = difflib.get_close_matches(str(value).lower(), [str(one) for one in options], 1, 0.5)
+    begun = [str(one) for one in options if str(one).startswith(str(value).lower())]
+    near = begun or difflib.get_close_matches(str(value).lower(), [str(one) for one in options], 1, 0.5)
     option = next((one for one in options if near and str(one) == near[0]), options[0])
     return f'"{option}"' if isinstance(option, str) else str(option)

@@ -281,3 +281,30 @@ def test_the_language_is_the_locales_but_english_where_chinese_cannot_be_shown()
     assert messages.language({"LANG": "zh_CN.UTF-8", "TERM": "linux"}, "utf-8") == "en"
     assert messages.language({"LANG": "zh_CN.GBK"}, "gbk") == "en"
     assert messages.language({}, None) == "en"
+
+
+def test_one_register_under_two_names_is_one_counter_of_a_line() -> None:
+    again = '[device.eye-1]\npoint.twice = { area = "input", address = 16, type = "u32", kind = "counter" }'
+    text = SITE.replace("[device.eye-1]", again).replace('["eye-1.rejected"]', '["eye-1.rejected", "eye-1.twice"]')
+    (fault,) = config.check_text("site.toml", text.encode()).faults
+    assert (fault.code, fault.parameters["value"]) == ("E2308", "eye-1.twice")
+
+
+def test_a_spool_that_cannot_hold_the_baselines_of_all_counters_is_refused_with_the_size_that_can() -> None:
+    names = [f"c{n}" for n in range(300)]
+    points = "".join(
+        f'point.{name} = {{ area = "input", address = {100 + 2 * n}, type = "u32", kind = "counter" }}\n'
+        for n, name in enumerate(names)
+    )
+    refs = ", ".join(f'"eye-1.{name}"' for name in ["rejected", *names])
+    text = SITE.replace("[device.eye-1]\n", f"[device.eye-1]\n{points}").replace('"eye-1.rejected"', refs)
+    (fault,) = config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 1\n").encode()).faults
+    assert (fault.code, fault.parameters["needed"]) == ("E2349", 2)
+    assert config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 2\n").encode()).settings
+
+
+@pytest.mark.parametrize(("written", "meant"), [("E", "even"), ("n", "none"), ("O", "odd"), ("evne", "even")])
+def test_a_parity_by_its_letter_is_read_as_the_one_it_stands_for(written: str, meant: str) -> None:
+    text = SITE.replace("baud = 19200", f'baud = 19200\nparity = "{written}"')
+    (fault,) = config.check_text("site.toml", text.encode()).faults
+    assert fault.parameters["near"] == f'"{meant}"'

@@ -1,10 +1,11 @@
-"""Serve every Modbus device of a site's settings, without hardware: counters move like parcels in a working day.
+"""Serve every Modbus device and scanner of a site without hardware: its counters move like parcels in a working day.
 
 Writes DIR/hubpulse.toml, the same settings with the addresses of the twin, and listens for commands on
 DIR/twin.sock, one JSON object a line. While it runs, tell it what shall happen:
 
   hubpulse simulate --at DIR --tell unplug bus=panel
   hubpulse simulate --at DIR --tell reset device=sorter clean=true
+  hubpulse simulate --at DIR --tell burst scanner=tunnel-1 parcels=5000
   hubpulse simulate --at DIR --tell truth
 """
 
@@ -110,6 +111,8 @@ def _say_ready(twin: Twin, settings_copy: Path) -> None:
     for bus, wire in twin.wires.items():
         units = ", ".join(f"{one.id} (unit {one.unit})" for one in twin.settings.devices if one.bus == bus)
         print(f"  {bus:<16} {wire.address:<28} {units}")
+    for scanner in twin.settings.scanners:
+        print(f"  {scanner.id:<16} {twin.scanners.plays[scanner.id].port.address:<28} scans of {scanner.line}")
     print(f"  {'commands':<16} {settings_copy.parent / 'twin.sock'}")
     print(f"ready: hubpulse run {settings_copy}", flush=True)
 

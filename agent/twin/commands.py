@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from agent.twin.scanners import ScannerPlay
+from agent.twin.servers import Wire
 from agent.twin.site import READ_WITHIN_S, Twin
 
 FASTEST = 1000.0
 LONGEST_S = 86_400.0
+MOST_PARCELS = 100_000
 
 Reply = dict[str, Any]
 Check = Callable[[str, object], Any]
@@ -102,11 +105,23 @@ def _whole(low: int, high: int) -> Check:
 
 
 async def _truth(twin: Twin) -> Reply:
-    return {"truth": twin.truth(), "lost": twin.lost(), "flows": twin.flows(), "running": twin.pace.running}
+    return {
+        "truth": twin.truth(),
+        "scans": twin.scanners.truth(),
+        "lost": twin.lost(),
+        "flows": twin.flows(),
+        "running": twin.pace.running,
+    }
 
 
 async def _state(twin: Twin) -> Reply:
-    return {"buses": twin.buses(), "devices": twin.devices(), "speed": twin.pace.speed, "at_s": twin.pace.now_s}
+    return {
+        "buses": twin.buses(),
+        "devices": twin.devices(),
+        "scanners": twin.scanners.states(),
+        "speed": twin.pace.speed,
+        "at_s": twin.pace.now_s,
+    }
 
 
 async def _freeze(twin: Twin) -> Reply:
@@ -163,13 +178,32 @@ async def _tear(twin: Twin, counter: str, times: int) -> Reply:
     return {}
 
 
-async def _unplug(twin: Twin, bus: str) -> Reply:
-    await twin.wires[bus].unplug()
+async def _unplug(twin: Twin, bus: str | None, scanner: str | None) -> Reply:
+    await _cable(twin, bus, scanner).unplug()
     return {}
 
 
-async def _plug(twin: Twin, bus: str) -> Reply:
-    await twin.wires[bus].plug()
+async def _plug(twin: Twin, bus: str | None, scanner: str | None) -> Reply:
+    await _cable(twin, bus, scanner).plug()
+    return {}
+
+
+def _cable(twin: Twin, bus: str | None, scanner: str | None) -> Wire | ScannerPlay:
+    if bus is not None and scanner is None:
+        return twin.wires[bus]
+    if scanner is not None and bus is None:
+        return twin.scanners.plays[scanner]
+    raise CommandError("name a bus or a scanner")
+
+
+async def _garbage(twin: Twin, scanner: str, share: float) -> Reply:
+    tunnel = twin.scanners.plays[scanner].tunnel
+    tunnel.eyes = replace(tunnel.eyes, garbage=share)
+    return {}
+
+
+async def _burst(twin: Twin, scanner: str, parcels: int) -> Reply:
+    twin.scanners.plays[scanner].tunnel.burst(parcels)
     return {}
 
 
@@ -194,6 +228,7 @@ async def _stop(twin: Twin) -> Reply:
 
 
 _NAME = Word(_text)
+_CABLE = {"bus": Word(_text, None), "scanner": Word(_text, None)}
 _SECONDS = Word(_number(0.0, LONGEST_S))
 
 COMMANDS: Mapping[str, Command] = {
@@ -208,8 +243,10 @@ COMMANDS: Mapping[str, Command] = {
     "reset": Command({"device": _NAME, "point": Word(_text, None), "clean": Word(_flag, False)}, _reset),
     "reboot": Command({"device": _NAME, "seconds": Word(_number(0.0, LONGEST_S), 2.0)}, _reboot),
     "tear": Command({"counter": _NAME, "times": Word(_whole(1, 1000), 1)}, _tear),
-    "unplug": Command({"bus": _NAME}, _unplug),
-    "plug": Command({"bus": _NAME}, _plug),
+    "unplug": Command(_CABLE, _unplug),
+    "plug": Command(_CABLE, _plug),
+    "garbage": Command({"scanner": _NAME, "share": Word(_number(0.0, 1.0))}, _garbage),
+    "burst": Command({"scanner": _NAME, "parcels": Word(_whole(1, MOST_PARCELS), 1000)}, _burst),
     "silence": Command({"device": _NAME}, _silence),
     "speak": Command({"device": _NAME}, _speak),
     "delay": Command({"device": _NAME, "seconds": _SECONDS}, _delay),

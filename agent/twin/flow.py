@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -106,12 +107,15 @@ class LineFlow:
         self._recirculates, self._rejects = bool(gates["recirculation"]), bool(gates["reject"])
         self._stages: dict[Role, Stage] = {role: Stage(found, 0.0, rng) for role, found in gates.items()}
         self._stages["induct"] = Stage(gates["induct"], 3600.0 / (CATCH_UP * capacity_pph), rng)
-        self._belt: list[float] = []  # when each parcel reaches the sorter, less all the time the belt stood
+        self._belt: list[tuple[float, int]] = []  # when which parcel reaches the sorter, less all the belt's stops
+        self._rounds: deque[int] = deque()  # parcels before the recirculation
         self._stood_s = 0.0
         self._runs_again_s = 0.0
         self._next_jam_s = rng.expovariate(1.0 / habits.jam_every_s)
         self._at_s = 0.0
         self._quiet_until_s = 0.0
+        self.watch: Callable[[int, bool], None] | None = None
+        """Told of each parcel at the sorter: its number on this line, and whether it will come round again."""
 
     @property
     def waiting(self) -> int:
@@ -150,7 +154,7 @@ class LineFlow:
 
     def _next(self) -> tuple[float, str]:
         stages = self._stages
-        sorter_s = self._belt[0] + self._stood_s if self._belt else math.inf
+        sorter_s = self._belt[0][0] + self._stood_s if self._belt else math.inf
         return min(
             (self._arrivals.next_s if self.waiting < FULL_YARD else math.inf, "arrival"),
             (max(self._runs_again_s, stages["induct"].due_s), "induct"),
@@ -168,13 +172,12 @@ class LineFlow:
                 self._arrivals.draw()
             case "induct":
                 self._stages["induct"].let_pass(self._at_s)
-                self._carry(self._habits.transit_s)
+                self._carry(self._stages["induct"].passed, self._habits.transit_s)
             case "sort":
-                heapq.heappop(self._belt)
-                self._stages[self._destiny()].waiting += 1
+                self._sort(heapq.heappop(self._belt)[1])
             case "recirculation":
                 self._stages["recirculation"].let_pass(self._at_s)
-                self._carry(self._habits.loop_s)
+                self._carry(self._rounds.popleft(), self._habits.loop_s)
             case "discharge":
                 self._stages["discharge"].let_pass(self._at_s)
             case "reject":
@@ -183,10 +186,19 @@ class LineFlow:
                 self.jam(self._rng.uniform(*self._habits.jam_s))
                 self._next_jam_s = self._runs_again_s + self._rng.expovariate(1.0 / self._habits.jam_every_s)
 
-    def _carry(self, duration_s: tuple[float, float]) -> None:
+    def _carry(self, parcel: int, duration_s: tuple[float, float]) -> None:
         """Put one parcel on the belt for so long."""
         runs_s = max(self._at_s, self._runs_again_s)
-        heapq.heappush(self._belt, runs_s + self._rng.uniform(*duration_s) - self._stood_s)
+        heapq.heappush(self._belt, (runs_s + self._rng.uniform(*duration_s) - self._stood_s, parcel))
+
+    def _sort(self, parcel: int) -> None:
+        """One parcel reaches the sorter and goes to an outlet."""
+        destiny = self._destiny()
+        self._stages[destiny].waiting += 1
+        if destiny == "recirculation":
+            self._rounds.append(parcel)
+        if self.watch is not None:
+            self.watch(parcel, destiny == "recirculation")
 
     def _destiny(self) -> Role:
         fate = self._rng.random()

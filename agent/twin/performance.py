@@ -10,7 +10,7 @@ from types import TracebackType
 from agent.bureau.subscriber import Subscriber
 from agent.clock import boot_seconds
 from agent.twin.control import SOCKET, Remote
-from agent.twin.show import Moment, Totals, bureau_totals, flat, moment
+from agent.twin.show import Moment, Totals, bureau_scans, bureau_totals, flat, moment
 from agent.twin.troupe import ChildError, InterruptedShowError, Troupe
 from agent.uplink.spool import Spool
 from config import load
@@ -25,13 +25,15 @@ _STEP_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the devices counted and what the bureau rebuilt of it, `seconds` after the parcels were let go.
+    """What the devices counted and the scanners said, and what the bureau rebuilt of it, `seconds` after the parcels
+    were let go. `scans` has both, `truth` and `bureau`.
 
     `spool` are the agent's books after its end: written = acked + held + dropped.
     """
 
     truth: Totals
     bureau: Totals
+    scans: dict[str, Totals]
     seconds: float
     broker: str
     mqtt: str
@@ -42,16 +44,20 @@ class Outcome:
 
     @property
     def equal(self) -> bool:
-        return self.truth == self.bureau
+        return self.truth == self.bureau and self.scans["truth"] == self.scans["bureau"]
 
     def differences(self) -> list[str]:
-        """The counters whose totals differ, with both."""
-        return [
-            f"{line} {name}: truth {count}, bureau {self.bureau[line].get(name)}"
-            for line, counters in self.truth.items()
-            for name, count in counters.items()
-            if self.bureau[line].get(name) != count
-        ]
+        """The counters and kinds of scans whose totals differ, with both."""
+        return [*_differences(self.truth, self.bureau), *_differences(self.scans["truth"], self.scans["bureau"])]
+
+
+def _differences(truth: Totals, bureau: Totals) -> list[str]:
+    return [
+        f"{line} {name}: truth {truth[line].get(name, 0)}, bureau {bureau[line].get(name, 0)}"
+        for line in truth
+        for name in sorted({*truth[line], *bureau[line]})
+        if truth[line].get(name) != bureau[line].get(name)
+    ]
 
 
 class Performance:
@@ -94,15 +100,16 @@ class Performance:
         """Stop the parcels, let what was counted arrive, end the agent, and compare."""
         seconds = boot_seconds() - self._began_s
         self._twin.ask("freeze")
-        truth = flat(self._twin.ask("truth")["truth"])
         until_s, interrupts = boot_seconds() + SETTLE_S, self._interrupts()
-        while self._totals() != truth and boot_seconds() < until_s and self._interrupts() == interrupts:
+        while self._told() != self._heard() and boot_seconds() < until_s and self._interrupts() == interrupts:
             self._subscriber.wait_until(lambda: False, _STEP_S)
+        truth, scans = self._told()
         books = self._books()
         heard = self._subscriber.totals(self.settings.site.id)
         return Outcome(
             truth=truth,
             bureau=self._totals(),
+            scans={"truth": scans, "bureau": self._heard()[1]},
             seconds=round(seconds, 1),
             broker=self.broker,
             mqtt=self._subscriber.version,
@@ -141,6 +148,16 @@ class Performance:
         assert self._bureau is not None
         return self._bureau
 
+    def _told(self) -> tuple[Totals, Totals]:
+        """What the devices counted and what the scanners said."""
+        told = self._twin.ask("truth")
+        return flat(told["truth"]), told["scans"]
+
+    def _heard(self) -> tuple[Totals, Totals]:
+        """What the bureau has of both."""
+        site, lines = self.settings.site.id, {scanner.line for scanner in self.settings.scanners}
+        return self._totals(), self._subscriber.read(lambda view: bureau_scans(lines, view.site(site)))
+
     def _totals(self) -> Totals:
         site = self.settings.site.id
         return self._subscriber.read(lambda view: bureau_totals(self.settings, view.site(site)))
@@ -148,13 +165,20 @@ class Performance:
     def _wait_for_baselines(self) -> None:
         wanted = {line.id: {str(ref) for _, ref in line.counters()} for line in self.settings.lines}
         until_s = boot_seconds() + BASELINE_S
-        while {line: set(counters) for line, counters in self._totals().items()} != wanted:
+        while (
+            not self._scanners_heard() or {line: set(counters) for line, counters in self._totals().items()} != wanted
+        ):
             self._troupe.check()
             if self._interrupts():
                 raise InterruptedShowError
             if boot_seconds() > until_s:
-                raise ChildError(f"no baseline of every counter within {BASELINE_S:.0f} s")
+                raise ChildError(
+                    f"no baseline of every counter, or no ear for every scanner, within {BASELINE_S:.0f} s"
+                )
             self._subscriber.wait_until(lambda: False, _STEP_S)
+
+    def _scanners_heard(self) -> bool:
+        return all(scanner["heard"] for scanner in self._twin.ask("state")["scanners"].values())
 
     def _books(self) -> dict[str, int]:
         self._troupe.end_agent()

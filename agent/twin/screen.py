@@ -9,13 +9,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.twin.show import LineShow, Moment
+from agent.twin.show import LineShow, Moment, ScanShow
 from config.messages import Language
 from config.settings import Settings
+from fastpath.scans import BAD_NAMES
 
 _PICTURE_COLUMNS = 104
 _BAR_CELLS = 16
 _FULL_INDEX = 100.0
+_SCANS = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbeat")
 _BUSY, _OVERLOADED = 75.0, 100.0
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
@@ -34,6 +36,14 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "discharge": "discharge",
         "recirculation": "recirculation",
         "reject": "reject",
+        "scans": "scans",
+        "new": "new",
+        "duplicate": "duplicate",
+        "recirculated": "came round",
+        "no_read": "no-read",
+        "multi": "multi-code",
+        "heartbeat": "heartbeat",
+        "bad": "bad",
         "devices": "devices",
         "uplink": "uplink",
         "spool": "spool",
@@ -58,6 +68,14 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "discharge": "落格",
         "recirculation": "回流",
         "reject": "异常",
+        "scans": "扫码",
+        "new": "新件",
+        "duplicate": "重复",
+        "recirculated": "回流",
+        "no_read": "无读",
+        "multi": "多码",
+        "heartbeat": "心跳",
+        "bad": "坏行",
         "devices": "设备",
         "uplink": "上行",
         "spool": "缓存",
@@ -84,14 +102,15 @@ class Screen:
         """The whole screen."""
         name = self._site.name_zh if self._lang == "zh" else self._site.name_en
         head = Text.assemble((f" {name} ", "bold reverse"), f"  {now.at_s:5.1f} s   hubpulse demo")
-        return Group(head, self._lines(now), self._counters(now), *self._foot(now))
+        return Group(head, self._lines(now), self._counters(now), *self._scans(now), *self._foot(now))
 
     def plain(self, now: Moment) -> str:
         """One line for a log: truth and bureau of each line's inductions and discharges."""
         parts = [f"{now.at_s:6.1f} s"]
         for one in now.lines:
             pairs = (f"{self._words[role]} {_pair(one, role)}" for role in ("induct", "discharge"))
-            parts.append(f"{one.line.id}: {', '.join(pairs)}")
+            scans = [f"{self._words['scans']} {_scans_pair(one.scans)}"] if one.scans else []
+            parts.append(f"{one.line.id}: {', '.join([*pairs, *scans])}")
         return "  |  ".join([*parts, self._uplink(now)])
 
     def _lines(self, now: Moment) -> Table:
@@ -120,6 +139,21 @@ class Screen:
                 figures = (f"{seen.shown:,}", f"{seen.truth:,}", _figure(seen.bureau))
                 table.add_row(name, self._words[seen.role], seen.name, *figures, same)
         return table
+
+    def _scans(self, now: Moment) -> list[Table]:
+        """A cell is what was said, or what the bureau has of it where that is not the same."""
+        seen = [(one, one.scans) for one in now.lines if one.scans is not None]
+        table = _table()
+        for word in ("scans", *_SCANS, "bad"):
+            table.add_column(self._words[word], justify="left" if word == "scans" else "right")
+        table.add_column("")
+        for one, scans in seen:
+            pairs = [(scans.truth.get(name, 0), scans.bureau.get(name, 0)) for name in _SCANS]
+            pairs.append((_bad(scans.truth), _bad(scans.bureau)))
+            cells = [_figure(truth) if truth == bureau else f"{bureau:,} < {truth:,}" for truth, bureau in pairs]
+            same = Text("=", "green") if scans.truth == scans.bureau else Text("…", "yellow")
+            table.add_row(self._name(one), *cells, same)
+        return [table] if seen else []
 
     def _foot(self, now: Moment) -> list[Text]:
         devices = Text(f" {self._words['devices']}  ")
@@ -161,6 +195,15 @@ def _pair(one: LineShow, role: str) -> str:
     seen = [counter for counter in one.counters if counter.role == role]
     truth, bureau = sum(counter.truth for counter in seen), sum(counter.bureau or 0 for counter in seen)
     return f"{truth}={bureau}" if truth == bureau else f"{truth}>{bureau}"
+
+
+def _scans_pair(scans: ScanShow) -> str:
+    truth, bureau = sum(scans.truth.values()), sum(scans.bureau.values())
+    return f"{truth}={bureau}" if scans.truth == scans.bureau else f"{truth}>{bureau}"
+
+
+def _bad(counts: Mapping[str, int]) -> int:
+    return sum(counts.get(name, 0) for name in BAD_NAMES)
 
 
 def _figure(value: object) -> str:

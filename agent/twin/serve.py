@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.twin.control import SOCKET, Control
 from agent.twin.patch import Keys, copy_site
 from agent.twin.site import Scenario, Twin
-from config.settings import Settings, TcpBus
+from config.settings import ScannerDial, ScannerListen, ScannerSerial, Settings, TcpBus
 
 TICK_S = 1.0
 """How often parcels move when nobody reads, so that no read has to catch up with hours."""
@@ -53,9 +53,15 @@ async def serve(play: Play, folder: Path, ready: Ready) -> None:
 
 def addresses(twin: Twin) -> dict[Keys, Change]:
     """What the settings must say to reach the twin's wires."""
-    return {
+    buses: dict[Keys, Change] = {
         ("bus", bus.id, "tcp" if isinstance(bus, TcpBus) else "serial"): twin.wires[bus.id].address
         for bus in twin.settings.buses
+    }
+    keys = {ScannerDial: "tcp", ScannerListen: "listen", ScannerSerial: "serial"}
+    plays = twin.scanners.plays
+    return buses | {
+        ("scanner", scanner.id, keys[type(scanner.wire)]): plays[scanner.id].port.address
+        for scanner in twin.settings.scanners
     }
 
 

@@ -15,10 +15,9 @@ from pymodbus.server.base import ModbusBaseServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import SimDevice
 
+from agent.twin.loopback import LOOPBACK
 from agent.twin.pty_line import PtyLine
 from config.settings import SerialBus
-
-LOOPBACK = "127.0.0.1"
 
 pymodbus_apply_logging_config(logging.CRITICAL)  # it prints every lost connection
 

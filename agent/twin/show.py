@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent.bureau.view import SiteView
 from config.settings import Line, Role, Settings
+from fastpath.scans import COLUMN_NAMES
 
 Totals = dict[str, dict[str, int]]
 """For each line, what each of its counters counted."""
@@ -27,11 +28,20 @@ class CounterShow:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanShow:
+    """A line's scans by the counter's columns: what was truly said, and the bureau's totals. Zeros are left out."""
+
+    truth: Mapping[str, int]
+    bureau: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class LineShow:
-    """One line: its counters, and its latest telemetry as the bureau received it."""
+    """One line: its counters, its scans, and its latest telemetry as the bureau received it."""
 
     line: Line
     counters: tuple[CounterShow, ...]
+    scans: ScanShow | None
     telemetry: Told
 
 
@@ -63,7 +73,7 @@ def moment(at_s: float, settings: Settings, truth: Told, state: Told, view: Site
     """The twin's replies `truth` and `state` beside the bureau's view. Call it while no message comes in."""
     return Moment(
         at_s=at_s,
-        lines=tuple(_line(line, truth["truth"][line.id], state["devices"], view) for line in settings.lines),
+        lines=tuple(_line(line, truth, state["devices"], view) for line in settings.lines),
         devices={device.id: _online(view, device.id) for device in settings.devices},
         health=view.latest.get("health", {}),
         messages=view.totals.messages,
@@ -80,6 +90,14 @@ def bureau_totals(settings: Settings, view: SiteView) -> Totals:
     }
 
 
+def bureau_scans(lines: Iterable[str], view: SiteView) -> Totals:
+    """What the bureau has rebuilt of the scans of these lines, by the counter's columns; zeros are left out."""
+    return {
+        line: {column: count for column in COLUMN_NAMES if (count := view.totals.events(f"{line}.scan.{column}"))}
+        for line in lines
+    }
+
+
 def flat(truth: Told) -> Totals:
     """The twin's truth without the roles."""
     return {
@@ -88,7 +106,8 @@ def flat(truth: Told) -> Totals:
     }
 
 
-def _line(line: Line, truth: Mapping[Role, Mapping[str, int]], devices: Told, view: SiteView) -> LineShow:
+def _line(line: Line, told: Told, devices: Told, view: SiteView) -> LineShow:
+    truth: Mapping[Role, Mapping[str, int]] = told["truth"][line.id]
     known = set(view.totals.counters)
     counters = tuple(
         CounterShow(
@@ -100,7 +119,9 @@ def _line(line: Line, truth: Mapping[Role, Mapping[str, int]], devices: Told, vi
         )
         for role, ref in line.counters()
     )
-    return LineShow(line, counters, view.latest.get(f"line/{line.id}/telemetry", {}))
+    said = told["scans"].get(line.id)
+    scans = None if said is None else ScanShow(said, bureau_scans([line.id], view)[line.id])
+    return LineShow(line, counters, scans, view.latest.get(f"line/{line.id}/telemetry", {}))
 
 
 def _online(view: SiteView, device: str) -> bool | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ from random import Random
 
 from agent.twin.arrivals import DayKind
 from agent.twin.day import Day
+from agent.twin.loopback import is_loopback
 from agent.twin.pace import Pace
 from agent.twin.registers import CounterFace, Image
+from agent.twin.scanners import Scanners
 from agent.twin.servers import Manners, SerialWire, TcpWire, Wire
 from config.settings import Bus, CounterRef, Device, Settings, TcpBus
 
@@ -46,24 +47,31 @@ class Twin:
         self.day.pace(scenario.speed)
         self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
         self.wires: dict[str, Wire] = {bus.id: self._wire(bus, folder) for bus in settings.buses}
+        self.scanners = Scanners(settings, self.day.flows, folder, scenario.seed)
 
     async def start(self) -> None:
         """Open every wire. Raises OSError where an address cannot be had; what was opened is closed again."""
         try:
             for wire in self.wires.values():
                 await wire.start()
+            await self.scanners.start(self._parcels_move)
         except OSError:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Close every wire and take the names of the lines away."""
+        await self.scanners.close()
         for wire in self.wires.values():
             await wire.close()
 
     def catch_up(self) -> None:
         """Let happen all parcels that are due."""
         self.day.advance(self.pace.now_s)
+
+    def _parcels_move(self) -> bool:
+        self.catch_up()
+        return self.pace.running
 
     def answers(self, device: Device) -> bool:
         wire = self.wires[device.bus]
@@ -181,7 +189,7 @@ class Twin:
     def _wire(self, bus: Bus, folder: Path) -> Wire:
         devices = [self.images[device.id].sim_device() for device in self.settings.devices if device.bus == bus.id]
         if isinstance(bus, TcpBus):
-            return TcpWire(devices, bus.port, bus.host) if _is_loopback(bus.host) else TcpWire(devices, 0)
+            return TcpWire(devices, bus.port, bus.host) if is_loopback(bus.host) else TcpWire(devices, 0)
         return SerialWire(bus, devices, folder / f"tty-{bus.id}")
 
     # --- looking up ---
@@ -201,10 +209,3 @@ class Twin:
 def _rates(device: Device) -> list[tuple[str, float]]:
     """The device's counters with the rate that is plausible for each."""
     return [(point.name, point.max_rate_per_s) for point in device.points if point.kind == "counter" and point.modulus]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

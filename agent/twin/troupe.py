@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from agent.clock import boot_seconds
+from agent.twin.loopback import free_port
 
 START_S = 20.0
 STOP_S = 5.0
@@ -79,7 +80,7 @@ class Troupe:
 
     def start_broker(self) -> str:
         """A broker on a free port of the loopback: mosquitto if it is installed, else amqtt. Its name."""
-        self.broker_port = _free_port()
+        self.broker_port = free_port()
         mosquitto = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{_MOSQUITTO_PATH}")
         if mosquitto:
             settings = self.folder / "mosquitto.conf"
@@ -153,11 +154,6 @@ def _hubpulse(verb: str) -> list[str]:
 def _mosquitto_settings(port: int) -> str:
     """Not persistent, one listener; as root mosquitto would otherwise drop to a user who may not exist."""
     return f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

@@ -143,7 +143,7 @@ def test_simulate_serves_the_demo_hub_obeys_and_ends_without_a_trace(tmp_path: P
         )
         assert (told.returncode, json.loads(told.stdout)) == (0, {"ok": True})
         refused = subprocess.run(simulate("--at", at, "--tell", "unplug"), capture_output=True, text=True, check=False)
-        assert (refused.returncode, refused.stderr) == (1, "hubpulse simulate: bus is missing\n")
+        assert (refused.returncode, refused.stderr) == (1, "hubpulse simulate: name a bus or a scanner\n")
         assert not (at / "tty-panel").is_symlink()
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

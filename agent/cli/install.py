@@ -22,6 +22,7 @@ from agent.cli.init import put
 SHIPPED = Path(config.__file__).parent
 UNIT = "etc/systemd/system/hubpulse.service"
 SETTINGS = "etc/hubpulse/hubpulse.toml"
+COMMAND = "usr/local/bin/hubpulse"
 USERS = "usr/lib/sysusers.d/hubpulse.conf"
 
 
@@ -43,12 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     root: Path = args.root
     if not args.dry_run and not os.access(_nearest(root / "etc"), os.W_OK):
-        print(f"hubpulse install: {root / 'etc'} is not writable; run it as root (sudo {_command()} install)")
+        print(
+            f"hubpulse install: {root / 'etc'} is not writable; run it as root: sudo {_command()} install",
+            file=sys.stderr,
+        )
         return 1
-    for place in places():
-        print(_put(root, place, dry_run=args.dry_run))
-        if place.path == USERS and root == Path("/") and not args.dry_run:
-            _make_user()
+    try:
+        for place in places():
+            print(_put(root, place, dry_run=args.dry_run))
+            if place.path == USERS and root == Path("/") and not args.dry_run:
+                _make_user()
+        print(_put_command(root / COMMAND, dry_run=args.dry_run))
+    except OSError as error:
+        print(f"hubpulse install: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     if root == Path("/") and not args.dry_run:
         _give_state_to_user()
     print(_next_step(root))
@@ -80,6 +89,17 @@ def _put(root: Path, place: Place, *, dry_run: bool) -> str:
     if not dry_run:
         _make(target, place)
     return f"  {'would put' if dry_run else 'put     '} {target}  (mode {place.mode:04o})"
+
+
+def _put_command(target: Path, *, dry_run: bool) -> str:
+    """`hubpulse` on everybody's path; another program of that name is left alone."""
+    if target.is_symlink() or not target.exists():
+        if not dry_run:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.symlink_to(_command())
+        return f"  {'would link' if dry_run else 'linked  '} {target}  to {_command()}"
+    return f"  kept     {target}"
 
 
 def _make(target: Path, place: Place) -> None:
@@ -118,7 +138,7 @@ def _nearest(path: Path) -> Path:
 
 def _next_step(root: Path) -> str:
     return f"""\
-next: 1. edit {root / SETTINGS} for this site          (编辑配置)
-      2. hubpulse check                                       (检查配置)
-      3. systemctl daemon-reload && systemctl enable --now hubpulse   (启动服务)
-      4. journalctl -fu hubpulse                              (查看日志)"""
+next: 1. edit {root / SETTINGS} for this site, put the bureau's CA where it says   (编辑配置,放好证书)
+      2. hubpulse check                                            (检查配置)
+      3. sudo systemctl daemon-reload && sudo systemctl enable --now hubpulse   (启动服务)
+      4. journalctl -fu hubpulse                                   (查看日志)"""

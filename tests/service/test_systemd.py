@@ -70,6 +70,7 @@ def test_install_below_a_directory_puts_everything_in_place_and_keeps_what_the_s
     from agent.__main__ import main
 
     assert main(["install", "--root", str(tmp_path)]) == 0
+    assert (tmp_path / "usr/local/bin/hubpulse").readlink().name == "hubpulse"
     settings = tmp_path / "etc/hubpulse/hubpulse.toml"
     assert main(["check", str(settings)]) == 0
     settings.write_text("# the site's own\n")
@@ -87,3 +88,8 @@ def test_a_dry_run_of_install_touches_nothing(tmp_path: Path, capsys: pytest.Cap
     assert main(["install", "--root", str(tmp_path), "--dry-run"]) == 0
     assert list(tmp_path.iterdir()) == []
     assert "would put" in capsys.readouterr().out
+
+
+def test_install_where_nothing_can_be_written_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "--root", "/proc/nowhere"]) == 1
+    assert "/proc/nowhere" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import config
+from agent.__main__ import main
 from agent.cli import install
 from agent.systemd import Notify
 
@@ -67,8 +68,6 @@ def test_the_unit_is_clean_and_its_exposure_is_at_most_1_5(tmp_path: Path) -> No
 def test_install_below_a_directory_puts_everything_in_place_and_keeps_what_the_site_wrote(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from agent.__main__ import main
-
     assert main(["install", "--root", str(tmp_path)]) == 0
     assert (tmp_path / "usr/local/bin/hubpulse").readlink().name == "hubpulse"
     settings = tmp_path / "etc/hubpulse/hubpulse.toml"
@@ -83,8 +82,6 @@ def test_install_below_a_directory_puts_everything_in_place_and_keeps_what_the_s
 
 
 def test_a_dry_run_of_install_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from agent.__main__ import main
-
     assert main(["install", "--root", str(tmp_path), "--dry-run"]) == 0
     assert list(tmp_path.iterdir()) == []
     assert "would put" in capsys.readouterr().out

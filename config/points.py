@@ -123,7 +123,7 @@ def _type(table: Table, in_bits: bool, named: Range | None) -> ValueType:
     default: ValueType = "bit" if in_bits else "u16"
     if named:
         default = named.type
-    elif not in_bits:
+    elif not in_bits and table.faultless("ref"):  # a wrong name is one fault, not two
         table.require("type")
     value_type = table.choice("type", default, TYPES)
     if (value_type == "bit") != in_bits:

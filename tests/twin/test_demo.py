@@ -55,13 +55,17 @@ def twin_of(folder: Path) -> Remote:
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_the_totals_are_equal_through_a_pulled_cable_resets_and_torn_reads(tmp_path: Path) -> None:
+def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_and_a_burst_of_scans(tmp_path: Path) -> None:
     process = demo(tmp_path, "--for", "7s", "--json", "--seed", "3", "--speed", "4")
     with twin_of(tmp_path) as twin:
+        twin.ask("garbage", scanner="tunnel-north", share=0.3)
         twin.ask("unplug", bus="panel")
+        twin.ask("unplug", scanner="reader-south")
         twin.ask("reset", device="eyes-in", clean=True)
         twin.ask("tear", counter="eyes-out.di0")
         twin.ask("plug", bus="panel")
+        twin.ask("plug", scanner="reader-south")
+        twin.ask("burst", scanner="tunnel-north", parcels=2000)
         twin.ask("reset", device="odd-shapes", point="taken", clean=True)
         twin.ask("tear", counter="odd-shapes.placed", times=2)
         assert twin.ask("truth")["lost"] == {}
@@ -70,6 +74,9 @@ def test_the_totals_are_equal_through_a_pulled_cable_resets_and_torn_reads(tmp_p
     said = json.loads(told)
     assert said["equal"]
     assert said["truth"] == said["bureau"]
+    assert said["scans"]["truth"] == said["scans"]["bureau"]
+    assert said["scans"]["truth"]["north"]["new"] > 2000
+    assert said["scans"]["truth"]["south"]["new"] > 0
     assert {line: len(counters) for line, counters in said["truth"].items()} == {"north": 6, "south": 5, "odd": 2}
     assert sum(said["truth"]["north"].values()) > 10
     books = said["spool"]

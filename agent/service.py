@@ -16,6 +16,7 @@ from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
 from agent.bus.plans import DevicePlan
 from agent.bus.tcp_poller import TcpOwner
+from agent.capacity import budgets, overfull
 from agent.intake import Intake, counter_meters
 from agent.load.line import LineModel
 from agent.load.meter import Meter
@@ -27,6 +28,7 @@ from agent.uplink.publisher import Publisher
 from agent.uplink.spool import Spool
 from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
 from drivers import Ask
+from drivers.budget import FULL
 from drivers.plan import Cut
 from drivers.wire import price
 
@@ -68,6 +70,8 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
     reporter.begin(clock.now(), publisher, past)
     log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=settings.spool.directory)
+    for budget in overfull(budgets(settings)):
+        log.warn("bus_overfull", bus=budget.bus.id, needs=f"{budget.utilisation:.0%}", most=f"{FULL:.0%}")
     publisher.start()
     for owner in owners:
         owner.start()

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config import assembly, files
 from config.document import Node
-from config.faults import ConfigError, Fault, Ledger
+from config.faults import ConfigError, Fault, Ledger, Place
 from config.profiles import PACKAGED, Library
 from config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is known of a site's files: `settings` when there is no fault."""
+    """All that is known of a site's files: `settings` when there is no fault, `buses` where each bus is written."""
 
     settings: Settings | None
     faults: tuple[Fault, ...]
     notices: tuple[Fault, ...]
+    buses: Mapping[str, Place] = field(default_factory=dict)
 
 
 def load(main: Path, conf_d: Path | None = None, profile_dirs: Sequence[Path] = ()) -> Settings:
@@ -61,4 +62,6 @@ def _report(roots: Sequence[Node], whole: bool, profile_dirs: Sequence[Path], le
     faults = sorted(
         ledger.faults, key=lambda fault: (order.get(fault.file, len(order)), fault.file, fault.line, fault.column)
     )
-    return Report(None if faults else settings, tuple(faults), tuple(ledger.notices))
+    buses = merged.value["bus"].value if "bus" in merged.value and not faults else {}
+    places = {name: node.key for name, node in buses.items()}
+    return Report(None if faults else settings, tuple(faults), tuple(ledger.notices), places)

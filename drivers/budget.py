@@ -17,8 +17,8 @@ MISSES_TO_OPEN = 3
 DEAD_SHARE = 0.1
 """The part of a bus's time that probes of silent devices may take together."""
 
-LONGEST_HOLD_S = 60.0
-"""The longest time between two probes of a silent device."""
+FIRST_HOLD_S = 1.0
+"""The shortest time between two probes of a silent device; each is twice the last."""
 
 QUIET_SHARE = 0.5
 """How long, in time-outs, a serial line is kept quiet for the late reply after each silence."""
@@ -68,9 +68,9 @@ class Budget:
         return self.utilisation <= FULL
 
     def with_silent(self, count: int) -> float:
-        """The share in use at worst when `count` devices keep silent: those whose reads take least."""
+        """The share in use at worst while `count` devices are held off: those whose reads take least."""
         living = sorted(self._shares(), reverse=True)[: max(0, len(self.devices) - count)]
-        probes = min(count, len(self.devices)) * self.silence_s / LONGEST_HOLD_S
+        probes = min(count, len(self.devices)) * self.silence_s / FIRST_HOLD_S
         return sum(living) + min(probes, DEAD_SHARE)
 
     def outage_s(self, count: int) -> float:

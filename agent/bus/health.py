@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drivers.budget import DEAD_SHARE, LONGEST_HOLD_S, MISSES_TO_OPEN
+from drivers.budget import DEAD_SHARE, FIRST_HOLD_S, MISSES_TO_OPEN
 
-FIRST_HOLD_S = 1.0
+LONGEST_HOLD_S = 60.0
 
 
 @dataclass(slots=True)

@@ -28,11 +28,11 @@ class DevicePlan:
 
     def __init__(self, device: Device, framing: Framing, price: Price, cuts: Iterable[Cut] = ()) -> None:
         known = set(cuts)
-        starts = ((point.area, point.address) for point in device.points)
+        starts: list[Cut] = [(point.area, point.address) for point in device.points]
         self.device = device
         self.learned = Learned(frozenset(start for start in starts if start in known))
         self.asks: dict[int, Ask] = {}
-        self._framing = framing
+        self._framing: Framing = framing
         self._price = price
         self._runs: dict[int, Run] = {}
         self._refusals: dict[int, int] = {}

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 import config
+from agent.capacity import OVERFULL, judged
+from agent.cli.check_wires import Wires
 from config import messages
 from config.faults import Fault, columns
 from config.messages import Language
@@ -24,18 +26,25 @@ EXIT_NO_FILE, EXIT_FAULTS = 66, 78
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"default: {DEFAULT_FILE}")
-    parser.add_argument("--conf-d", type=Path, metavar="DIR", help="further files; default: conf.d beside FILE")
+    parser.add_argument("--conf-d", type=_folder, metavar="DIR", help="further files; default: conf.d beside FILE")
     parser.add_argument(
         "--profiles",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         action="append",
         default=[],
         help="the site's own device profiles; `profiles` beside FILE and the packaged ones come after",
     )
+    parser.add_argument("--plan", action="store_true", help="every read of every bus, and what silent devices cost")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     add_language(parser)
+
+
+def _folder(written: str) -> Path:
+    if not Path(written).is_dir():
+        raise argparse.ArgumentTypeError(f"{written} is no directory")
+    return Path(written)
 
 
 def add_language(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +53,16 @@ def add_language(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    report = checked(args.file, args.conf_d, args.profiles)
     lang = chosen_language(args.lang, sys.stdout)
+    report = checked(args.file, args.conf_d, args.profiles)
+    wires = Wires.of(report.settings, [*args.profiles, args.file.parent / "profiles"])
+    report = judged(report, wires.budgets, wires.longest)
     if args.json:
-        say(json.dumps(_as_json(args.file, report, lang), ensure_ascii=False, indent=2))
+        said = _as_json(args.file, report, lang) | {"wires": wires.as_json()}
+        say(json.dumps(said, ensure_ascii=False, indent=2))
     else:
-        say("\n\n".join(_blocks(args.file, report, lang, color=_colored(args.color, sys.stdout, os.environ))))
+        blocks = _blocks(args.file, report, wires, lang, color=_colored(args.color, sys.stdout, os.environ))
+        say("\n\n".join([*blocks, *(wires.plans(lang) if args.plan else ())]))
     if report.settings is not None:
         return 0
     return EXIT_NO_FILE if [fault.code for fault in report.faults] == ["E2001"] else EXIT_FAULTS
@@ -89,15 +102,17 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _blocks(file: Path, report: config.Report, lang: Language, *, color: bool) -> Iterator[str]:
+def _blocks(file: Path, report: config.Report, wires: Wires, lang: Language, *, color: bool) -> Iterator[str]:
     yield from (found.render(lang, color=color) for found in (*report.notices, *report.faults))
+    yield from wires.help(lang)
     if report.settings is None:
-        yield messages.word("faults_found", lang, count=len(report.faults), file=file)
+        end = "only_overfull" if {fault.code for fault in report.faults} == {OVERFULL} else "faults_found"
+        yield messages.word(end, lang, count=len(report.faults), file=file)
     else:
-        yield "\n".join([messages.word("in_order", lang, file=file), *_summary(report.settings, lang)])
+        yield "\n".join([messages.word("in_order", lang, file=file), *_summary(report.settings, wires, lang)])
 
 
-def _summary(settings: Settings, lang: Language) -> Iterator[str]:
+def _summary(settings: Settings, wires: Wires, lang: Language) -> Iterator[str]:
     points = [point for device in settings.devices for point in device.points]
     counters = sum(point.kind == "counter" for point in points)
     rows = {
@@ -107,6 +122,7 @@ def _summary(settings: Settings, lang: Language) -> Iterator[str]:
         "devices": _named([device.id for device in settings.devices]),
         "points": messages.word("of_these_counters", lang, points=len(points), counters=counters),
         "lines": _named([line.id for line in settings.lines]),
+        "reads": f"\n{' ' * 11}".join(wires.summary(lang)) or "0",
         "digest": settings.digest,
     }
     for name, said in rows.items():

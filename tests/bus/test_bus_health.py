@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.bus.health import BusHealth
-from drivers.budget import DEAD_SHARE, LONGEST_HOLD_S, MISSES_TO_OPEN
+from agent.bus.health import LONGEST_HOLD_S, BusHealth
+from drivers.budget import DEAD_SHARE, MISSES_TO_OPEN
 
 TIMEOUT_S = 0.75
 

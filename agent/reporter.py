@@ -42,6 +42,8 @@ class Uplink(Protocol):
 class Scans(Protocol):
     """The scanners of a site: each line's scans, and each scanner's connection."""
 
+    def take(self) -> None: ...
+
     def advance(self, at: Instant) -> Mapping[str, ScanLoad]: ...
 
     def health(self) -> Json: ...
@@ -93,6 +95,8 @@ class Reporter:
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
         self._spool.tick()
+        if self._site.scans:
+            self._site.scans.take()
         self._watch_spool()
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)

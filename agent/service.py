@@ -101,8 +101,10 @@ def make_scans(settings: Settings, meters: Mapping[CounterRef, Meter]) -> SiteSc
     if not settings.scanners:
         return None
     # Two megabytes that a site without scanners need not carry.
+    from agent.scans.privacy import forbid_core_images
     from agent.scans.site import SiteScans
 
+    forbid_core_images()
     return SiteScans(settings, meters, clock.boot_seconds())
 
 

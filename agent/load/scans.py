@@ -14,7 +14,7 @@ from agent.load.instant import Instant
 from agent.load.line import LONG_S, SHORT_S
 from agent.load.meter import Meter
 from agent.load.rates import WindowRate
-from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
+from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter, Snapshot
 
 ENOUGH_READS = 200
 """A no-read rate of fewer passes says more of chance than of the scanner."""
@@ -83,8 +83,8 @@ class LineScans:
         self._used: set[int] = set()
 
     def advance(self, at: Instant) -> ScanLoad:
-        """The scans counted in the seconds that have ended by `at`."""
-        self._take()
+        """The scans counted in the seconds that had ended when they were last taken, which is now."""
+        self.take()
         rows = _rows(self.counter.totals.cast("B").cast("Q").tolist(), len(COLUMN_NAMES))
         lanes = [dict(zip(COLUMN_NAMES, row, strict=True)) for row in rows]
         counts = {name: sum(lane[name] for lane in lanes) for name in COLUMN_NAMES}
@@ -119,9 +119,10 @@ class LineScans:
     def finish(self) -> None:
         """Nobody feeds the counter any more: what it counted in the second that has not ended is taken too."""
         while not self.counter.finish():
-            self._take()
+            self.take()
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Take over what was counted; each second, for what is not taken keeps the seconds after it back."""
         snapshot = self.counter.take()
         if snapshot is None:
             return
@@ -129,8 +130,7 @@ class LineScans:
         self._forgotten += snapshot.forgotten
         self._peak = max(self._peak, snapshot.peaks[-1])
         if self._chutes:
-            chutes = _rows(snapshot.cells.cast("B").cast("I").tolist(), len(self.counter.classes))
-            self._used |= {n % (self._chutes + 1) for n, parcels in enumerate(chutes) if any(parcels)} - {0}
+            self._used |= _chutes_used(snapshot, self._chutes + 1, len(self.counter.classes))
 
     def _streams(self, counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
         for name, count in counts.items():
@@ -145,6 +145,17 @@ class LineScans:
             return None
         looks = passed + max(0.0, unread)
         return max(0.0, unread) / looks if looks * self._passed.span_s / 3600 >= ENOUGH_READS else None
+
+
+def _chutes_used(snapshot: Snapshot, chutes: int, classes: int) -> set[int]:
+    """The chutes that got new parcels, on the lanes where anything did; chute 0 is none."""
+    cells, used = snapshot.cells.cast("B").cast("I"), set[int]()
+    for lane, row in enumerate(_rows(snapshot.rows.cast("B").cast("Q").tolist(), len(COLUMN_NAMES))):
+        if row[0]:
+            start = lane * chutes * classes
+            parcels = _rows(cells[start : start + chutes * classes].tolist(), classes)
+            used |= {chute for chute, each in enumerate(parcels) if any(each)}
+    return used - {0}
 
 
 def _rows(flat: list[int], width: int) -> list[list[int]]:

@@ -29,6 +29,11 @@ class SiteScans:
         self._slowed = dict.fromkeys((one.id for one in settings.scanners), 0)
         self._flooding: frozenset[str] = frozenset()
 
+    def take(self) -> None:
+        """Each beat: what was counted is taken over from the readers."""
+        for scans in self._lines.values():
+            scans.take()
+
     def advance(self, at: Instant) -> dict[str, ScanLoad]:
         """Each line's scans, for the lines that have scanners."""
         self._notice_floods()

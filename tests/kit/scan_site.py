@@ -1,0 +1,133 @@
+"""A site with one scanner and its agent as a process: what was sent is known, what arrived is the bureau's."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from broker import Broker, free_port
+from scanners import lines
+
+from agent.bureau.subscriber import Subscriber
+
+SITE_ID = "gz-scan"
+STREAM = "north.scan.new"
+_SITE = """\
+[site]
+id = "gz-scan"
+province = "44"
+city = "4401"
+level = "hub"
+[bureau]
+host = "127.0.0.1"
+port = {broker}
+tls = false
+report_s = 1
+[spool]
+directory = "{folder}/spool"
+max_mb = 16
+[bus.eyes]
+tcp = "127.0.0.1:{nobody}"
+[device.eye]
+bus = "eyes"
+unit = 1
+point.di0 = {{ area = "input", address = 16, type = "u32", kind = "counter" }}
+[line.north]
+induct = ["eye.di0"]
+capacity_pph = 20000
+buffer_parcels = 5000
+[scanner.tunnel]
+line = "north"
+tcp = "127.0.0.1:{scanner}"
+"""
+
+
+class ScanSite:
+    """`sent` codes were said by the scanner to an agent that was there, each only once."""
+
+    def __init__(self, folder: Path, broker: Broker, door: socket.socket, bureau: Subscriber) -> None:
+        self.folder = folder
+        self.bureau = bureau
+        self.sent = 0
+        self._door = door
+        self._log = folder / "agent.log"
+        port = door.getsockname()[1]
+        text = _SITE.format(folder=folder, broker=broker.port, nobody=free_port(), scanner=port)
+        (folder / "hubpulse.toml").write_text(text)
+        self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
+        with self._log.open("ab") as log:
+            self.agent = subprocess.Popen(command, stderr=log)
+        self.scanner, _ = self._door.accept()
+
+    def kill(self) -> None:
+        """As a power cut is to a process; it starts again at once."""
+        self.agent.kill()
+        self.agent.wait()
+        self.scanner.close()
+        self._start()
+
+    def say(self, count: int) -> None:
+        """So many parcels more, each with a code of its own."""
+        self.scanner.sendall(lines(self.sent, self.sent + count))
+        self.sent += count
+
+    @contextmanager
+    def burst(self, count: int, every_s: float) -> Iterator[None]:
+        """So many parcels each time, without a pause between but this, as long as the block lasts."""
+        over = threading.Event()
+
+        def talk() -> None:
+            while not over.wait(every_s):
+                self.say(count)
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            talking.join()
+
+    def arrived(self, least: int) -> bool:
+        """Whether the bureau comes to know of so many parcels."""
+        return self.bureau.wait_until(lambda: self.known() >= least, 20.0)
+
+    def known(self) -> int:
+        """What the bureau knows now."""
+        return self.bureau.totals(SITE_ID).events(STREAM)
+
+    def stop(self) -> None:
+        """As `systemctl stop`."""
+        self.agent.send_signal(signal.SIGTERM)
+        assert self.agent.wait(10) == 0
+        self.scanner.close()
+
+    def files(self) -> Sequence[Path]:
+        """All that the run left behind: settings, log, spool, the broker's log."""
+        return [path for path in self.folder.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def scan_site(folder: Path) -> Iterator[ScanSite]:
+    """The site while it runs; a real broker, a real agent, a scanner of our own."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(folder / "broker"))
+        door = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        door.settimeout(20)
+        bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
+        site = ScanSite(folder, broker, door, bureau)
+        try:
+            yield site
+        finally:
+            site.agent.kill()
+            site.agent.wait()
+            site.scanner.close()

@@ -1,0 +1,90 @@
+"""The agent of a site with scanners, from the scanner's bytes to the bureau's totals, and across kill -9."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scan_site import SITE_ID, scan_site
+from scanners import code
+
+from agent.bureau.view import View
+from agent.uplink.contract import Message
+from agent.uplink.spool import Spool
+
+
+def test_every_scan_reaches_the_bureau_and_no_code_reaches_anything(tmp_path: Path) -> None:
+    with scan_site(tmp_path) as site:
+        site.say(700)
+        site.scanner.sendall(f"{code(1)}\r\n{code(2)}#\r\nNOREAD\r\n".encode())
+        assert site.arrived(700)
+        site.say(42)
+        site.stop()
+        assert site.arrived(742)
+        telemetry = site.bureau.read(lambda view: dict(view.site(SITE_ID).latest["line/north/telemetry"]))
+        figures = [telemetry[name] for name in ("scan_total", "scan_duplicate", "scan_no_read", "scan_bad")]
+        assert figures == [742, 1, 1, 1]
+        assert site.bureau.totals(SITE_ID).events("north.carrier.sf") == 742
+        assert site.bureau.rejected == 0
+        said = repr(site.bureau.read(lambda view: view.site(SITE_ID).latest))
+    traces = {path.name: path.read_bytes() for path in site.files()} | {"messages": said.encode()}
+    with_spool = Spool.open(tmp_path / "spool", 16 << 20)
+    try:
+        kept = [Message.decode(record).payload for _, record in with_spool.read(0, 10_000, 1 << 24)]
+    finally:
+        with_spool.close()
+    traces["records"] = b"".join([*kept, with_spool.state])
+    assert {"agent.log", "mosquitto.log"} <= set(traces)
+    for number in range(site.sent):
+        secret = code(number)[2:].encode()
+        assert not [name for name, octets in traces.items() if secret in octets]
+
+
+def test_killed_in_a_burst_it_loses_what_it_had_not_reported_and_doubles_nothing(tmp_path: Path) -> None:
+    with scan_site(tmp_path) as site:
+        with site.burst(40, every_s=0.01):
+            assert site.arrived(1)
+            before = site.sent
+            assert site.arrived(before), "what was sent is reported while the burst goes on"
+        reported, at_the_kill = before, site.sent
+        site.kill()
+        site.say(500)
+        assert site.arrived(reported + 500)
+        site.stop()
+        assert site.bureau.wait_until(lambda: site.bureau.read(offline), 20.0)
+        assert reported + 500 <= site.known() <= at_the_kill + 500 == site.sent
+        assert site.bureau.read(lambda view: view.site(SITE_ID).totals.gaps()) == {}
+
+
+def offline(view: View) -> bool:
+    return view.site(SITE_ID).online is False
+
+
+CORE = """
+import os
+{forbid}
+os.abort()
+"""
+
+
+@pytest.mark.parametrize("forbid", [False, True])
+def test_of_a_process_that_reads_scanners_no_core_image_is_written(tmp_path: Path, forbid: bool) -> None:
+    words = "from agent.scans.privacy import forbid_core_images; forbid_core_images()" if forbid else ""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    running = subprocess.Popen(
+        [sys.executable, "-c", CORE.format(forbid=words)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (most, most)),  # noqa: PLW1509
+    )
+    _, status = os.waitpid(running.pid, 0)
+    running.returncode = status
+    assert os.WTERMSIG(status) == signal.SIGABRT
+    if not forbid and not os.WCOREDUMP(status):
+        pytest.skip("this machine writes no core images")
+    assert os.WCOREDUMP(status) == (not forbid)

@@ -15,6 +15,7 @@ VERBS = {
     "check": "check the configuration without touching a wire        · 检查配置文件,不碰线路",
     "init": "write a commented configuration to begin with          · 生成带注释的配置文件",
     "install": "put unit, directories and example in place             · 安装服务、目录和示例",
+    "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
     "simulate": "serve the devices of a configuration, without hardware · 用模拟设备代替真实硬件",
     "demo": "a simulated hub, a broker, the agent and a live screen · 一键演示",
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.parse_args(words)
         parser.print_help()
         return 2
-    room = importlib.import_module(f"agent.cli.{verb}")
+    room = importlib.import_module(f"agent.cli.{verb.replace('-', '_')}")
     arguments_of_verb = _verb_parser(verb, room).parse_args(words[words.index(verb) + 1 :])
     try:
         return int(room.run(arguments_of_verb))

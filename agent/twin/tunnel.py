@@ -83,6 +83,10 @@ class Tunnel:
         for _ in range(parcels):
             self._say(self._speech.read(self._draw()))
 
+    def spoil(self) -> None:
+        """One line that is none, said whenever it is taken."""
+        self._say(self._speech.garbage())
+
     def _look(self, code: str, now_ms: int) -> None:
         fate, until_ms = self._rng.random(), now_ms + LATEST_MS
         if fate < self.eyes.no_read:

@@ -13,6 +13,34 @@ from drivers.scanner import PRESETS, Framing
 
 DUPLICATE_MS, LOOP_MS = 3000, (15_000, 25_000)
 LANES, CHUTES = 4, 60
+PLC = """\
+[bus.plc]
+tcp = "192.168.1.88:502"
+[device.plc]
+bus = "plc"
+unit = 1
+[device.plc.point.in]
+area = "holding"
+address = 0
+type = "u32"
+kind = "counter"
+max_rate_per_s = 1000
+[device.plc.point.loop]
+area = "holding"
+address = 2
+type = "u32"
+kind = "counter"
+max_rate_per_s = 1000
+[line.a]
+name_zh = "甲"
+name_en = "A"
+induct = ["plc.in"]
+recirculation = ["plc.loop"]
+capacity_pph = 40000
+buffer_parcels = 100
+"""
+"""A line `a` whose parcels go round, for a scanner to read."""
+
 FULL = Framing(
     start=b"\x02",
     separator=b",",

@@ -55,7 +55,7 @@ def twin_of(folder: Path) -> Remote:
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_and_a_burst_of_scans(tmp_path: Path) -> None:
+def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_and_a_burst(tmp_path: Path) -> None:
     process = demo(tmp_path, "--for", "7s", "--json", "--seed", "3", "--speed", "4")
     with twin_of(tmp_path) as twin:
         twin.ask("garbage", scanner="tunnel-north", share=0.3)

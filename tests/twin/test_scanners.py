@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from scan_speech import PLC
 from twins import Played, playing, site
 
 from agent.clock import boot_seconds
@@ -21,32 +22,6 @@ from config.settings import Scanner, ScannerListen, ScannerSerial, Settings
 from drivers.scanner import framing
 from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
 
-PLC = """\
-[bus.plc]
-tcp = "192.168.1.88:502"
-[device.plc]
-bus = "plc"
-unit = 1
-[device.plc.point.in]
-area = "holding"
-address = 0
-type = "u32"
-kind = "counter"
-max_rate_per_s = 1000
-[device.plc.point.loop]
-area = "holding"
-address = 2
-type = "u32"
-kind = "counter"
-max_rate_per_s = 1000
-[line.a]
-name_zh = "甲"
-name_en = "A"
-induct = ["plc.in"]
-recirculation = ["plc.loop"]
-capacity_pph = 40000
-buffer_parcels = 100
-"""
 MARKS = 'preset = "sick"\nseparator = ","\nfields = ["code", "chute"]\nheartbeat = ["HB"]\nduplicate_s = 3.0\n'
 DIAL = f'[scanner.s]\nline = "a"\ntcp = "192.168.10.40:2001"\n{MARKS}'
 LISTEN = f'[scanner.s]\nline = "a"\nlisten = "0.0.0.0:5001"\n{MARKS}'

@@ -1,0 +1,151 @@
+"""What a connection delivers, line by line in the agent's own words, with the framing guessed where nobody told it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from drivers.scan_guess import KNOWN, Guess, guess
+from drivers.scan_mask import masked
+from drivers.scanner import Framing
+from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
+
+LOOKED_AT_BYTES = 1 << 16
+"""The framing is guessed from so much; what comes later changes it no more."""
+
+ENOUGH_LINES = 8
+"""A guess from fewer is believed only where no more came."""
+
+_LANES, _CHUTES = 100, 999
+_LONGEST_LINE = 1024
+
+
+class Seen(NamedTuple):
+    """One line: the column the agent would count it in, and its bytes with the code hidden."""
+
+    column: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Lines of one reason: how many, and the first of them with its code hidden."""
+
+    count: int
+    example: str
+
+
+class Findings:
+    """Everything a connection has said so far. With `framing` nothing is guessed."""
+
+    def __init__(self, framing: Framing | None = None) -> None:
+        self._told = framing
+        self._heard: list[tuple[int, bytes]] = []
+        self._looked_at = 0
+        self.guess: Guess | None = None
+        self.octets = 0
+        self._begin(framing)
+
+    @property
+    def framing(self) -> Framing | None:
+        """How lines are told apart: as settings say, or as guessed; None: not yet."""
+        return self._told or (framing_of(self.guess) if self.guess else None)
+
+    @property
+    def reads(self) -> int:
+        return sum(self.counts[name] for name in COLUMN_NAMES[:3])
+
+    def hear(self, octets: bytes, now_ms: int) -> list[Seen]:
+        """Take in what came at `now_ms` of a clock that never goes back; the lines that ended with it."""
+        self.octets += len(octets)
+        if self._told is None and self.octets <= LOOKED_AT_BYTES:
+            self._heard.append((now_ms, octets))
+            if self.octets >= 2 * self._looked_at:
+                return self._look(ENOUGH_LINES)
+        return self._judged(octets, now_ms)
+
+    def end(self) -> list[Seen]:
+        """Nothing more comes: what was begun is cut off. The lines that could not be judged before."""
+        seen = self._look(1) if self._told is None and self.guess is None else []
+        return seen + (self._note(self._judge.cut()) if self._judge is not None else [])
+
+    def _look(self, least_lines: int) -> list[Seen]:
+        """Guess from all that was kept; where that changes the framing, judge all of it anew."""
+        found = guess(b"".join(octets for _, octets in self._heard))
+        before, fresh = self.framing, found is not None and found.lines >= least_lines
+        if fresh:
+            self._looked_at, self.guess = self.octets, found
+        if self.framing == before:
+            return self._judged(self._heard[-1][1], self._heard[-1][0]) if self._heard else []
+        self._begin(self.framing)
+        *earlier, last = [self._judged(octets, now_ms) for now_ms, octets in self._heard]
+        return last if before else [seen for lines in (*earlier, last) for seen in lines]
+
+    def _begin(self, framing: Framing | None) -> None:
+        self._judge = Judge(framing) if framing else None
+        self.counts: Counter[str] = Counter()
+        self.rejects: dict[str, Reject] = {}
+
+    def _judged(self, octets: bytes, now_ms: int) -> list[Seen]:
+        return self._note(self._judge.hear(octets, now_ms)) if self._judge else []
+
+    def _note(self, lines: list[tuple[str, bytes]]) -> list[Seen]:
+        seen = [Seen(column, masked(line, KNOWN)) for column, line in lines]
+        for column, shown in seen:
+            self.counts[column] += 1
+            if column in BAD_NAMES:
+                before = self.rejects.get(column, Reject(0, shown))
+                self.rejects[column] = Reject(before.count + 1, before.example)
+        return seen
+
+
+class Judge:
+    """The agent's counter, asked after every line."""
+
+    def __init__(self, framing: Framing) -> None:
+        self._counter = ScanCounter(lanes=_LANES, chutes=_CHUTES, key=os.urandom(32), live_codes=1 << 14)
+        self._source = framing.listen(0)
+        self._end = framing.terminator[-1:]
+        self._rest = b""
+        self._before = [0] * len(COLUMN_NAMES)
+
+    def hear(self, octets: bytes, now_ms: int) -> list[tuple[str, bytes]]:
+        """The lines that ended, each with its column; a line in two columns comes twice."""
+        *lines, self._rest = (self._rest + octets).split(self._end)
+        found = [one for line in lines for one in self._fed(line + self._end, now_ms)]
+        if len(self._rest) > _LONGEST_LINE:
+            found += self._fed(self._rest, now_ms)
+            self._rest = b""
+        return found
+
+    def cut(self) -> list[tuple[str, bytes]]:
+        """The line that was begun, if any."""
+        rest, self._rest = self._rest, b""
+        return [("cut", rest)] if rest else []
+
+    def _fed(self, line: bytes, now_ms: int) -> list[tuple[str, bytes]]:
+        self._counter.feed(self._source, line, now_ms)
+        while not self._counter.finish():
+            self._counter.take()
+        self._counter.take()
+        totals = [sum(column) for column in zip(*self._counter.totals.tolist(), strict=True)]
+        grown = [name for name, before, now in zip(COLUMN_NAMES, self._before, totals, strict=True) if now > before]
+        self._before = totals
+        return [(name, line) for name in grown]
+
+
+def framing_of(guessed: Guess) -> Framing:
+    """The guess as the agent's framing."""
+    return Framing(
+        terminator=guessed.terminator,
+        start=guessed.start,
+        separator=guessed.separator,
+        joiner=guessed.joiner,
+        fields=guessed.fields,
+        aim=guessed.aim,
+        no_read=guessed.no_read,
+        heartbeat=guessed.heartbeat,
+        multi=guessed.multi,
+    )

@@ -1,0 +1,148 @@
+"""How a scanner frames its lines, guessed from what it sent: marks, order of fields, texts that stand for no code."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from config.settings import ScanField
+
+NO_READS = ("NOREAD", "NO READ", "NO_READ", "NO-READ", "NOCODE", "NR", "?", "BADCODE", "ERROR", "ERR", "FAIL", "NG")
+HEARTBEATS = ("HEARTBEAT", "HB", "ALIVE", "KEEPALIVE", "KEEP ALIVE", "PING")
+MULTIS = ("MULTIPLE", "MULTI", "MULTICODE", "MULTIREAD", "MULTIPLEREAD")
+KNOWN = frozenset((*NO_READS, *HEARTBEATS, *MULTIS))
+"""Words of scanners, in capitals; only these are ever taken for a text, so that no code can be."""
+
+_STX, _ETX = b"\x02", b"\x03"
+_LEADS = (b"\x03\r", b"\r", b"\x03", b"")
+_SEPARATORS = b",;|\t:"
+_JOINERS = b",;/|+&"
+_MOST = 0.6
+_NEARLY_ALL = 0.9
+_LONGEST_LINE = 512
+_CODE = re.compile(rb"(?:\][A-Za-z][0-9A-Za-z])?[0-9A-Za-z][0-9A-Za-z-]{7,39}")
+_AIM = re.compile(rb"\][A-Za-z][0-9A-Za-z].+")
+_NUMBER = re.compile(rb"[0-9]{1,4}")
+_SURE_FROM = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What the lines have in common. `lines` is how many were looked at; texts are as the scanner wrote them."""
+
+    terminator: bytes
+    start: bytes
+    separator: bytes
+    joiner: bytes
+    fields: tuple[ScanField, ...]
+    aim: bool
+    no_read: tuple[str, ...]
+    heartbeat: tuple[str, ...]
+    multi: tuple[str, ...]
+    lines: int
+
+
+def guess(octets: bytes) -> Guess | None:
+    """The framing of `octets`, which may begin and end anywhere; None while there is no whole line with a code."""
+    end = _end(octets)
+    whole = octets.split(end)[1:-1] if octets.count(end) > 1 else octets.split(end)[:-1]
+    lines = [line for line in whole if 0 < len(line) <= _LONGEST_LINE]
+    if not lines:
+        return None
+    lead = _lead(lines)
+    start = _STX if sum(_STX in line for line in lines) >= _MOST * len(lines) else b""
+    bodies = [body for line in lines if (body := _body(line, lead, start))]
+    texts = {body for body in bodies if _is_known(body)}
+    said = [body for body in bodies if body not in texts and all(0x20 <= one <= 0x7E or one == 9 for one in body)]
+    separator = _separator(said)
+    rows = [body.split(separator) if separator else [body] for body in said]
+    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    columns = list(zip(*(row for row in rows if len(row) == width), strict=True))
+    code_at = _code_column(columns)
+    if code_at is None:
+        return None
+    codes = columns[code_at]
+    texts |= {value for value in codes if _is_known(value)}
+    words = sorted({text.decode() for text in texts})
+    return Guess(
+        terminator=lead + end,
+        start=start,
+        separator=separator,
+        joiner=_joiner(codes, separator),
+        fields=_fields(columns, code_at),
+        aim=any(_AIM.fullmatch(code) for code in codes),
+        no_read=tuple(word for word in words if word.upper() in NO_READS),
+        heartbeat=tuple(word for word in words if word.upper() in HEARTBEATS),
+        multi=tuple(word for word in words if word.upper() in MULTIS),
+        lines=len(lines),
+    )
+
+
+def _end(octets: bytes) -> bytes:
+    """The last byte of a terminator: the last in the usual order ETX, CR, LF that ends about as many lines as any."""
+    counts = {end: octets.count(end) for end in (b"\n", b"\r", _ETX)}
+    return next(end for end in counts if counts[end] >= _MOST * max(counts.values()))
+
+
+def _lead(lines: Sequence[bytes]) -> bytes:
+    """What most lines have before their last byte."""
+    for lead in _LEADS:
+        if sum(line.endswith(lead) for line in lines) >= _MOST * len(lines):
+            return lead
+    return b""
+
+
+def _body(line: bytes, lead: bytes, start: bytes) -> bytes:
+    body = line.removesuffix(lead)
+    return body.rpartition(start)[2] if start else body
+
+
+def _is_known(value: bytes) -> bool:
+    return value.decode("latin-1").upper() in KNOWN
+
+
+def _separator(bodies: Sequence[bytes]) -> bytes:
+    for one in (_SEPARATORS[at : at + 1] for at in range(len(_SEPARATORS))):
+        counts = Counter(body.count(one) for body in bodies)
+        if bodies and counts and (times := counts.most_common(1)[0])[0] and times[1] >= _MOST * len(bodies):
+            return one
+    return b""
+
+
+def _code_column(columns: Sequence[Sequence[bytes]]) -> int | None:
+    """The column with the most codes; the more different ones where several have as many."""
+    best, found = (0, 0), None
+    for at, column in enumerate(columns):
+        codes = [value for value in column if _CODE.fullmatch(value)]
+        if (len(codes), len(set(codes))) > best:
+            best, found = (len(codes), len(set(codes))), at
+    return found
+
+
+def _joiner(codes: Sequence[bytes], separator: bytes) -> bytes:
+    for one in (_JOINERS[at : at + 1] for at in range(len(_JOINERS))):
+        parts = (code.split(one) for code in codes if one in code)
+        if one != separator and any(all(map(_CODE.fullmatch, several)) for several in parts):
+            return one
+    return b""
+
+
+def _fields(columns: Sequence[Sequence[bytes]], code_at: int) -> tuple[ScanField, ...]:
+    fields: list[ScanField] = []
+    for at, column in enumerate(columns):
+        field = "code" if at == code_at else _number(column, before=at < code_at)
+        fields.append("skip" if field in fields else field)
+    return tuple(fields)
+
+
+def _number(column: Sequence[bytes], *, before: bool) -> ScanField:
+    """A number before the code is most likely a lane, one behind it a chute, or how sure the scanner is."""
+    numbers = sorted(int(value) for value in column if _NUMBER.fullmatch(value))
+    if len(numbers) < _NEARLY_ALL * sum(map(bool, column)) or not numbers:
+        return "skip"
+    if before:
+        return "lane"
+    sure = numbers[len(numbers) // 2] >= _SURE_FROM and numbers[int(_NEARLY_ALL * (len(numbers) - 1))] <= 100
+    return "confidence" if sure else "chute"

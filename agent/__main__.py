@@ -14,6 +14,7 @@ VERBS = {
     "run": "run the agent of this site (what systemd starts)       · 运行本站点的采集服务",
     "check": "check the configuration without touching a wire        · 检查配置文件,不碰线路",
     "init": "write a commented configuration to begin with          · 生成带注释的配置文件",
+    "profiles": "list, show or begin device profiles                    · 列出、查看或新建设备模板",
     "install": "put unit, directories and example in place             · 安装服务、目录和示例",
     "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",

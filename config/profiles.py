@@ -75,6 +75,11 @@ def names(folders: Sequence[Path] = ()) -> list[str]:
     return sorted({path.stem for folder in (*folders, PACKAGED) for path in folder.glob("*.toml")})
 
 
+def is_name(name: str) -> bool:
+    """Whether a profile may be called `name`."""
+    return _NAME.fullmatch(name) is not None
+
+
 class Library:
     """Profiles by name, each read and checked once, when first asked for."""
 
@@ -92,7 +97,7 @@ class Library:
         return self._known[name]
 
     def _read(self, name: str, place: Place) -> Profile | None:
-        folders = (*self._folders, PACKAGED) if _NAME.fullmatch(name) else ()
+        folders = (*self._folders, PACKAGED) if is_name(name) else ()
         found = [path for folder in folders if (path := folder / f"{name}.toml").is_file()]
         if not found:
             self._missing(name, place)

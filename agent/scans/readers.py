@@ -15,8 +15,9 @@ from agent.scans.inlet import Inlet, InletState, Ready
 from config.settings import Scanner
 from fastpath.scans import ScanCounter, Source
 
-TICK_S = 0.005
-"""Between two looks at scanners that talk: fewer system calls save more than anything else, and nobody waits."""
+TICK_S = 0.01
+"""Between two looks at scanners that talk: fewer system calls save more than anything else, and nobody waits. Half of
+it costs a third more at a thousand chunks a second."""
 
 _LONGEST_WAIT_S = 0.5
 

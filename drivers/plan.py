@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 from config.settings import Area, Device, Point
 from drivers.modbus_frames import FUNCTIONS, MOST_BITS
@@ -52,11 +52,14 @@ def plan(device: Device, price: Price, learned: Learned = NOTHING) -> tuple[Run,
     registers between points are read where that costs less than a read more.
     """
     wanted = [point for point in device.points if point.name not in learned.unsupported]
-    by_area = groupby(sorted(wanted, key=lambda point: FUNCTIONS[point.area]), key=lambda point: point.area)
+    by_area: dict[Area, list[Point]] = {area: [] for area in FUNCTIONS}
+    for point in wanted:
+        by_area[point.area].append(point)
     return tuple(
         tuple(sorted((point for atom in run for point in atom.points), key=_by_address))
-        for area, points in by_area
-        for run in _cheapest(_atoms(points), _Bounds(device, area, learned), price)
+        for area, points in by_area.items()
+        if points
+        for run in _cheapest(_atoms(tuple(points)), _Bounds(device, area, learned), price)
     )
 
 

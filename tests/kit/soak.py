@@ -13,22 +13,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from broker import Broker
+from traces import files, with_waybills
 
 import config
 from agent.bureau.subscriber import Subscriber
 from agent.load.reckoning import Reckoning
 from agent.twin.control import SOCKET, Remote
+from agent.twin.show import bureau_scans
 from agent.uplink.spool import Spool
 
 SITE = Path(config.__file__).parent / "examples" / "demo-hub.toml"
 SITE_ID = "gz-baiyun"
 SERIAL_BUS = "panel"
+TUNNEL, READER = "tunnel-north", "reader-south"
+COMMIT_S = 4.0
+"""What was scanned so shortly before a kill may be lost: a second that has not ended, a report, the bureau's hurry."""
 RESET_DEVICE = "odd-shapes"
 SETTLE_S = 90.0
 START_S = 30.0
@@ -45,6 +51,27 @@ class Difference:
 
 
 @dataclass
+class Scans:
+    """A line's scans by column, as said and as the bureau knows them. `at_stake` lines were said shortly before a kill.
+
+    Who starts anew has forgotten which codes it has seen: what came round is new to it. So passes are compared.
+    """
+
+    truth: dict[str, int]
+    bureau: dict[str, int]
+    at_stake: int
+
+    @property
+    def good(self) -> bool:
+        said, known = sum(self.truth.values()), sum(self.bureau.values())
+        return said - self.at_stake <= known <= said and passes(self.bureau) <= passes(self.truth)
+
+
+def passes(columns: Mapping[str, int]) -> int:
+    return columns.get("new", 0) + columns.get("recirculated", 0)
+
+
+@dataclass
 class Verdict:
     """What came out. `lost` is what a reset took before any read could see it: no reader can know that."""
 
@@ -54,6 +81,8 @@ class Verdict:
     differences: list[Difference] = field(default_factory=list)
     outside: list[Difference] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
+    scans: dict[str, Scans] = field(default_factory=dict)
+    waybills_in: list[str] = field(default_factory=list)
     books: dict[str, int] = field(default_factory=dict)
     wraps: int = 0
     resets: int = 0
@@ -61,7 +90,8 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        return bool(self.counters) and not self.differences and not self.outside and self.books["residual"] == 0
+        counted = bool(self.counters) and not self.differences and not self.outside and self.books["residual"] == 0
+        return counted and all(scans.good for scans in self.scans.values()) and not self.waybills_in
 
 
 class Site:
@@ -75,6 +105,8 @@ class Site:
         stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
         self.twin = stack.enter_context(Remote(folder / SOCKET))
         self.agent = self._start()
+        self.said: list[tuple[float, dict[str, int]]] = []
+        self.at_stake: Counter[str] = Counter()
         stack.callback(self.stop)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -85,7 +117,22 @@ class Site:
         """As a power cut is to a process; it starts again at once, as systemd would."""
         self.agent.kill()
         self.agent.wait()
+        self.look()
+        now_s, now = self.said[-1]
+        before = next(said for at_s, said in reversed(self.said) if now_s - at_s >= COMMIT_S or at_s == self.said[0][0])
+        self.at_stake.update({line: now[line] - before[line] for line in now})
         self.agent = self._start()
+
+    def look(self) -> None:
+        """Note how much each line's scanners have said by now."""
+        scans = self.twin.ask("truth")["scans"]
+        self.said.append((time.monotonic(), {line: sum(columns.values()) for line, columns in scans.items()}))
+
+    def wait(self, until_s: float) -> None:
+        """Let time pass."""
+        while (left_s := until_s - time.monotonic()) > 0:
+            self.look()
+            time.sleep(min(left_s, 0.5))
 
     def stop(self) -> None:
         """As `systemctl stop`."""
@@ -133,7 +180,7 @@ def soak(
             raise RuntimeError("the agent did not report every counter")
         site.twin.ask("go")
         for at_s, name, act in plan(site, random.Random(seed), seconds, kills, outages):
-            time.sleep(max(0.0, at_s - time.monotonic()))
+            site.wait(at_s)
             say(f"{name}")
             verdict.faults.append(name)
             act()
@@ -142,6 +189,7 @@ def soak(
         site.stop()
         bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, 5.0)
         verdict.online = bureau.read(lambda view: view.site(SITE_ID).online)
+        compare_scans(site, bureau, verdict)
     return verdict
 
 
@@ -155,6 +203,14 @@ def plan(
         (reset_s, f"reset {RESET_DEVICE}", lambda: twin.ask("reset", device=RESET_DEVICE, clean=True) and None),
         (0.15 * seconds, f"unplug {SERIAL_BUS}", lambda: twin.ask("unplug", bus=SERIAL_BUS) and None),
         (0.22 * seconds, f"plug {SERIAL_BUS}", lambda: twin.ask("plug", bus=SERIAL_BUS) and None),
+        (
+            0.02 * seconds,
+            "garbage",
+            lambda: [twin.ask("garbage", scanner=one, share=0.2) for one in (TUNNEL, READER)] and None,
+        ),
+        (0.30 * seconds, f"unplug {TUNNEL}", lambda: twin.ask("unplug", scanner=TUNNEL) and None),
+        (0.34 * seconds, f"plug {TUNNEL}", lambda: twin.ask("plug", scanner=TUNNEL) and None),
+        (0.60 * seconds, "burst", lambda: twin.ask("burst", scanner=TUNNEL, parcels=5000) and None),
         (seconds, "end", lambda: None),
     ]
     for n in range(outages):
@@ -199,6 +255,15 @@ def compare(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
     events = (site.folder / "agent.log").read_text(errors="replace")
     verdict.wraps, verdict.resets = events.count(" counter_wrap "), events.count(" counter_reset ")
     verdict.books = books(site.folder / "spool")
+
+
+def compare_scans(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
+    """After the agent has ended; and no code may be in anything that it left behind or said."""
+    truth = site.twin.ask("truth")["scans"]
+    known = bureau.read(lambda view: bureau_scans(truth, view.site(SITE_ID)))
+    verdict.scans = {line: Scans(truth[line], known[line], site.at_stake[line]) for line in truth}
+    said = bureau.read(lambda view: repr(view.site(SITE_ID).latest)).encode()
+    verdict.waybills_in = with_waybills({**files(site.folder), "the latest messages": said})
 
 
 def books(directory: Path) -> dict[str, int]:

@@ -16,6 +16,9 @@ def test_through_kills_outages_an_unplugged_line_wraps_and_a_reset_every_total_a
     assert sum(verdict.counters.values()) > 50
     assert verdict.wraps >= 1
     assert verdict.resets >= 1
+    assert all(scans.good for scans in verdict.scans.values()), verdict.scans
+    assert sum(verdict.scans["north"].bureau.values()) > 4000
+    assert verdict.waybills_in == []
     assert verdict.books["residual"] == 0
     assert verdict.online is False
     assert said.count("agent killed") == 3

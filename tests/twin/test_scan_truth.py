@@ -11,6 +11,7 @@ import pytest
 from scan_fuzz import split
 from scan_model import ModelSource, ScanModel, s10_check_digit
 from scan_speech import CHUTES, DUPLICATE_MS, FRAMINGS, LANES, LOOP_MS, Scene
+from traces import WAYBILL
 
 from agent.twin.codes import Codes
 from agent.twin.speech import Line
@@ -63,6 +64,7 @@ def test_every_code_fits_a_carrier_or_is_of_digits_or_checks_and_none_comes_twic
     assert len(set(drawn)) == len(drawn)
     patterns = [prefix.replace("?", "[A-Z]") + rf"\d{{{least},{most}}}" for _, prefix, least, most in CARRIERS]
     known = re.compile("|".join([*patterns, r"CNSD\d{12}", r"\d{13,15}"]))
+    assert all(WAYBILL.match(code.encode()) for code in drawn), "what looks for codes after a run must know them all"
     for code in drawn:
         if re.fullmatch(r"[A-Z]{2}\d{9}CN", code):
             assert s10_check_digit(code[2:10]) == int(code[10])

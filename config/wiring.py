@@ -142,9 +142,11 @@ def _unit(table: Table, bus_of: Bus | None, profile: Profile | None) -> int:
 
 
 def _points(table: Table, profile: Profile | None) -> tuple[dict[str, Point], dict[str, Table]]:
-    """The points by name, and the table that each is described in."""
+    """The points by name, and the table that each is described in; none while their profile is not known."""
     written = table.tables("point")
     points, tables = dict[str, Point](), dict[str, Table]()
+    if profile is None and "profile" in table:
+        return points, tables
     for name, known in profile.points.items() if profile else ():
         points[name] = known
         tables[name] = Table(profile.nodes[name], f"point.{name}", table.ledger) if profile else table

@@ -173,6 +173,14 @@ def test_a_range_that_cannot_be_meant_is_one_fault_of_the_profile(folder: Path, 
     assert [(fault.code, fault.file) for fault in report.faults] == [(code, str(folder / "box.toml"))]
 
 
+@pytest.mark.parametrize("own", ['{ ref = "D100" }', '{ ref = "C200", kind = "counter" }', "{ max_rate_per_s = 5 }"])
+def test_a_misspelt_profile_is_one_fault_and_its_points_are_not_judged_without_it(own: str) -> None:
+    text = SITE.replace('induct = ["plc-a.inducted"]', 'induct = ["box.own"]')
+    device = f'[device.box]\nbus = "eyes"\nunit = 9\nprofile = "inovance-h5"\npoint.own = {own}\n'
+    report = config.check_text("x", device.encode() + text.encode())
+    assert [fault.code for fault in report.faults] == ["E2305"]
+
+
 def test_a_profile_of_names_alone_needs_points_of_the_site(folder: Path) -> None:
     assert [fault.code for fault in config.check_text("x", site("inovance-h5u", "tcp", {}).encode()).faults] == [
         "E2323"

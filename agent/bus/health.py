@@ -59,6 +59,10 @@ class BusHealth:
         circuit = self._circuits.get(unit)
         return circuit is not None and circuit.open
 
+    def is_doubted(self, unit: int) -> bool:
+        """True while the last that was asked of `unit` was not answered."""
+        return unit in self._circuits
+
     def answered(self, unit: int) -> None:
         """The unit lives: forget its misses."""
         self._circuits.pop(unit, None)

@@ -116,7 +116,7 @@ class SerialOwner(OwnerThread):
 
     def _serve(self, schedule: DeadlineSchedule, slot: Slot, now_s: float) -> None:
         """Give a due ask its turn: on the wire, or told off at once where it has no chance."""
-        if self._health.is_open(slot.unit) and schedule.give_way(slot, now_s):
+        if self._health.is_doubted(slot.unit) and schedule.give_way(slot, now_s):
             return
         if self._port is None:
             self._missed(slot, "link_down")

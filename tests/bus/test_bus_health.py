@@ -108,3 +108,12 @@ def test_every_silent_unit_gets_a_probe_in_the_end() -> None:
                 last[unit] = cycle
                 health.missed(unit, cycle + TIMEOUT_S, TIMEOUT_S)
     assert all(at >= 1200 - 3 * LONGEST_HOLD_S for at in last.values())
+
+
+def test_a_unit_is_doubted_from_its_first_silence_to_its_next_answer() -> None:
+    health = BusHealth()
+    assert not health.is_doubted(1)
+    health.missed(1, 10.0, TIMEOUT_S)
+    assert health.is_doubted(1) and not health.is_open(1) and not health.is_doubted(2)
+    health.answered(1)
+    assert not health.is_doubted(1)

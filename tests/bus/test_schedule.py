@@ -107,3 +107,28 @@ def test_a_tick_is_never_in_the_past_and_on_a_multiple_of_its_period(periods_s: 
         tick.done(now_s)
         assert now_s <= tick.due_s <= now_s + tick.period_s * 1.001
         assert abs((tick.due_s - START_S) / tick.period_s - tick.cycle) < 1e-6
+
+
+def test_a_device_that_is_asked_otherwise_is_asked_the_new_at_once_and_on_its_grid_and_the_old_no_more() -> None:
+    device = unit_device("plc-0", "line", 1, 1.0)
+    (ask,) = asks(device, "rtu")
+    schedule = DeadlineSchedule(slots(1.0, 1.0), START_S)
+    run(schedule, 0.001, START_S + 2.5)
+    schedule.replan(device, {7: ask, 8: ask}, START_S + 2.5)
+    now_s, served = START_S + 2.5, []
+    while now_s < START_S + 4.9:
+        slot = schedule.take(now_s)
+        if slot is None:
+            now_s = schedule.next_due_s()
+            continue
+        served.append((round(now_s - START_S, 1), slot.device, slot.index))
+        schedule.done(slot, now_s)
+    mine = [(at_s, index) for at_s, name, index in served if name == "plc-0"]
+    assert mine == [(2.5, 7), (2.5, 8), (3.0, 7), (3.0, 8), (4.0, 7), (4.0, 8)]
+    assert [at_s for at_s, name, _ in served if name == "plc-1"] == [3.0, 4.0]
+
+
+def test_a_device_that_is_asked_nothing_any_more_leaves_the_wire_to_the_others() -> None:
+    schedule = DeadlineSchedule(slots(1.0, 1.0), START_S)
+    schedule.replan(unit_device("plc-0", "line", 1, 1.0), {}, START_S)
+    assert {device for _, device in run(schedule, 0.001, START_S + 3.5)} == {"plc-1"}

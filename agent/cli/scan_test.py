@@ -100,13 +100,15 @@ class _Trial:
         if not self._args.json:
             say(_word("scan_test_opened", self._lang, where=_title(self._args)))
         began_s = boot_seconds()
+        gone = False
         with suppress(KeyboardInterrupt):
-            self._listen(connection, began_s)
-        self._tell(self._found.end(), boot_seconds() - began_s)
+            gone = self._listen(connection, began_s)
+        self._tell(self._found.end(gone=gone), boot_seconds() - began_s)
         self._conclude(boot_seconds() - began_s)
         return 0 if self._found.counts else 1
 
-    def _listen(self, connection: Connection, began_s: float) -> None:
+    def _listen(self, connection: Connection, began_s: float) -> bool:
+        """True when the other end is gone, False when the time is over."""
         from agent.clock import boot_seconds
 
         until_s = began_s + (self._args.for_s or math.inf)
@@ -114,11 +116,12 @@ class _Trial:
             while (now_s := boot_seconds()) < until_s:
                 octets = connection.read(min(_WAIT_S, until_s - now_s))
                 if octets is None:
-                    self._ended()
-                    return
+                    self._say_ended()
+                    return True
                 self._take(octets, boot_seconds() - began_s)
                 if screen is not None:
                     screen.update("\n".join([*self._rows(now_s - began_s), "", *self._recent]), refresh=True)
+        return False
 
     def _take(self, octets: bytes, at_s: float) -> None:
         if octets:
@@ -138,7 +141,7 @@ class _Trial:
         self._said += 1
         return self._said <= _SAID_A_SECOND
 
-    def _ended(self) -> None:
+    def _say_ended(self) -> None:
         if not self._args.json:
             say(_word("scan_test_ended", self._lang, where=_title(self._args)))
 

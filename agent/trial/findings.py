@@ -66,10 +66,11 @@ class Findings:
                 return self._look(ENOUGH_LINES)
         return self._judged(octets, now_ms)
 
-    def end(self) -> list[Seen]:
-        """Nothing more comes: what was begun is cut off. The lines that could not be judged before."""
+    def end(self, *, gone: bool) -> list[Seen]:
+        """Nothing more is heard. The lines that could not be judged before; one that was begun is cut off when the
+        other end is `gone`."""
         seen = self._look(1) if self._told is None and self.guess is None else []
-        return seen + (self._note(self._judge.cut()) if self._judge is not None else [])
+        return seen + (self._note(self._judge.cut()) if self._judge is not None and gone else [])
 
     def _look(self, least_lines: int) -> list[Seen]:
         """Guess from all that was kept; where that changes the framing, judge all of it anew."""

@@ -17,6 +17,7 @@ from agent.twin.loopback import LOOPBACK, free_port
 
 _DIAL_AGAIN_S = 0.2
 _DRAIN_S = 2.0
+_GRACE_S = 0.3
 _DRAIN_STEP_S = 0.01
 
 
@@ -204,14 +205,16 @@ class LinePort:
 
     async def _drained(self) -> None:
         """Wait until what was written has been read: a hang-up throws the rest away."""
-        with suppress(OSError):
+        try:
             far_end = os.open(self._far_end, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-            try:
-                async with asyncio.timeout(_DRAIN_S):
-                    while _unread(far_end):
-                        await asyncio.sleep(_DRAIN_STEP_S)
-            finally:
-                os.close(far_end)
+        except OSError:  # locked by its reader; only root may look
+            await asyncio.sleep(_GRACE_S)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                while _unread(far_end):
+                    await asyncio.sleep(_DRAIN_STEP_S)
+        os.close(far_end)
 
 
 def _unread(descriptor: int) -> int:

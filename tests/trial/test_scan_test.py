@@ -211,7 +211,7 @@ def test_guessing_on_the_way_leaves_no_line_out(framing: Framing) -> None:
     scene, found = Scene(framing, 5), Findings()
     for now_ms, octets in scene.lines(150):
         found.hear(octets, now_ms)
-    found.end()
+    found.end(gone=True)
     assert found.guess is not None
     assert found.octets > LOOKED_AT_BYTES or found.counts["new"] + found.counts["duplicate"] > 200
 
@@ -220,6 +220,14 @@ def test_a_few_lines_are_judged_at_the_end() -> None:
     found = Findings()
     for _ in range(ENOUGH_LINES - 2):
         assert found.hear(b"SF1234567890123\r\n", 0) == []
-    assert [seen.column for seen in found.end()] == ["new"] + ["duplicate"] * (ENOUGH_LINES - 3)
+    assert [seen.column for seen in found.end(gone=False)] == ["new"] + ["duplicate"] * (ENOUGH_LINES - 3)
     assert found.guess is not None
     assert to_paste(ScannerDial("h", 1), found.guess) == 'tcp = "h:1"\npreset = "plain"'
+
+
+def test_a_line_that_we_did_not_wait_for_is_no_reject_and_one_that_the_scanner_broke_off_is() -> None:
+    for gone, rejects in ((False, {}), (True, {"cut": 1})):
+        found = Findings(FRAMINGS["plain"])
+        found.hear(b"SF1234567890123\r\nSF99", 0)
+        found.end(gone=gone)
+        assert {name: reject.count for name, reject in found.rejects.items()} == rejects

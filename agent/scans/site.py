@@ -60,5 +60,6 @@ class SiteScans:
 
 
 def _line(line: Line, scanners: list[Scanner], meters: Mapping[CounterRef, Meter], now_s: float) -> LineScans:
-    eyes = [(one.lane, meters[one.silent_no_read]) for one in scanners if one.silent_no_read is not None]
-    return LineScans(line.id, counter(line, scanners), chutes(scanners), eyes, now_s)
+    eyes = dict.fromkeys((one.lane, one.silent_no_read) for one in scanners)  # one eye may serve several scanners
+    seeing = [(lane, meters[ref]) for lane, ref in eyes if ref is not None]
+    return LineScans(line.id, counter(line, scanners), chutes(scanners), seeing, now_s)

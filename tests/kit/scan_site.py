@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from broker import Broker, free_port
+from broker import Broker
 from scanners import lines
+from slaves import TcpUnits, mbap
 
 from agent.bureau.subscriber import Subscriber
 
@@ -33,11 +34,13 @@ report_s = 1
 directory = "{folder}/spool"
 max_mb = 16
 [bus.eyes]
-tcp = "127.0.0.1:{nobody}"
+tcp = "127.0.0.1:{eyes}"
 [device.eye]
 bus = "eyes"
 unit = 1
-point.di0 = {{ area = "input", address = 16, type = "u32", kind = "counter" }}
+period_s = 0.2
+point.di0 = {{ area = "input", address = 16, type = "u16", kind = "counter", max_rate_per_s = 500 }}
+point.di1 = {{ area = "input", address = 17, type = "u16", kind = "counter", max_rate_per_s = 500 }}
 [line.north]
 induct = ["eye.di0"]
 capacity_pph = 20000
@@ -45,22 +48,31 @@ buffer_parcels = 5000
 [scanner.tunnel]
 line = "north"
 tcp = "127.0.0.1:{scanner}"
+{extra}
 """
 
 
 class ScanSite:
-    """`sent` codes were said by the scanner to an agent that was there, each only once."""
+    """`sent` codes were said by the scanner to an agent that was there, each only once. `seen` is what the photo-eye
+    before it counts, di1; di0 counts nothing."""
 
-    def __init__(self, folder: Path, broker: Broker, door: socket.socket, bureau: Subscriber) -> None:
+    def __init__(  # noqa: PLR0917 - these are its parts
+        self, folder: Path, broker: Broker, door: socket.socket, bureau: Subscriber, eyes: TcpUnits, extra: str
+    ) -> None:
+        self.seen = 1000
+        eyes.behave[1] = lambda request, _: [(0.0, self._look(request))]
         self.folder = folder
         self.bureau = bureau
         self.sent = 0
         self._door = door
         self._log = folder / "agent.log"
         port = door.getsockname()[1]
-        text = _SITE.format(folder=folder, broker=broker.port, nobody=free_port(), scanner=port)
+        text = _SITE.format(folder=folder, broker=broker.port, eyes=eyes.port, scanner=port, extra=extra)
         (folder / "hubpulse.toml").write_text(text)
         self._start()
+
+    def _look(self, request: bytes) -> bytes:
+        return mbap(request, 4, 4, 0, 0, *self.seen.to_bytes(2, "big"))
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
@@ -117,14 +129,15 @@ class ScanSite:
 
 
 @contextmanager
-def scan_site(folder: Path) -> Iterator[ScanSite]:
-    """The site while it runs; a real broker, a real agent, a scanner of our own."""
+def scan_site(folder: Path, extra: str = "") -> Iterator[ScanSite]:
+    """The site while it runs; a real broker, a real agent, a scanner of our own; `extra` lines of its settings."""
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(folder / "broker"))
         door = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         door.settimeout(20)
         bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
-        site = ScanSite(folder, broker, door, bureau)
+        eyes = stack.enter_context(TcpUnits([1]))
+        site = ScanSite(folder, broker, door, bureau, eyes, extra)
         try:
             yield site
         finally:

@@ -172,6 +172,8 @@ class Intake:
 
     def _change(self, device: str, presence: Presence) -> None:
         self.presence[device] = presence
+        if presence.online is None:
+            return
         lacks = ",".join(presence.unsupported) or None
         event = "device_online" if presence.online else "device_offline"
         log.event(event, device=device, reason=presence.reason, unsupported=lacks)

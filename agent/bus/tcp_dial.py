@@ -51,7 +51,7 @@ class Resolver:
         try:
             family, _, _, _, place = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)[0]
             self._found = family, str(place[0])
-        except (OSError, UnicodeError):
+        except Exception:  # noqa: BLE001  whatever it died of, there is no address, and the link must not wait for ever
             self._found = LinkError(f"no address for the name {self._host}")
         self._asking = False
         self._wake()

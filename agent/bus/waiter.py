@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 
 from agent.clock import boot_seconds
 
@@ -21,16 +22,19 @@ class Waiter:
     Its limit of 1024 descriptors is the soft limit a service starts with.
     """
 
-    __slots__ = ("_stopping", "fd", "progress_s")
+    __slots__ = ("_closing", "_stopping", "fd", "progress_s")
 
     def __init__(self) -> None:
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closing = threading.Lock()
         self._stopping = False
         self.progress_s = boot_seconds()
 
     def wake(self) -> None:
-        """End the current or next `wait`; from any thread."""
-        os.eventfd_write(self.fd, 1)
+        """End the current or next `wait`; from any thread, also one that outlives the owner: then it means nothing."""
+        with self._closing:
+            if self.fd >= 0:
+                os.eventfd_write(self.fd, 1)
 
     def stop(self) -> None:
         """Make the current or next wait raise Stopped; from any thread."""
@@ -74,4 +78,6 @@ class Waiter:
 
     def close(self) -> None:
         """Give the descriptor back."""
-        os.close(self.fd)
+        with self._closing:  # the number may be a stranger's at once
+            fd, self.fd = self.fd, -1
+            os.close(fd)

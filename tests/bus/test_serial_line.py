@@ -274,6 +274,14 @@ def test_a_missing_port_is_said_once_and_waited_for_without_a_busy_loop(adapter:
         assert [each.reason for each in outcomes if isinstance(each, LinkChanged)] == ["no such port"]
 
 
+def test_a_port_whose_links_lead_in_a_circle_is_a_link_that_is_down(tmp_path: Path) -> None:
+    port = tmp_path / "ttyUSB0"
+    port.symlink_to(port)
+    with owner_of(SerialBus("b", str(port), 9600, "even", 1, 0.1), plc(1)) as owner:
+        outcomes = outcomes_until(owner, lambda seen: any(isinstance(each, LinkChanged) for each in seen))
+    assert [each.reason for each in outcomes if isinstance(each, LinkChanged)] == ["too many levels of symbolic links"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only flock can be seen by root")
 def test_a_port_taken_by_another_program_is_named_as_such_once_and_used_when_free(adapter: Adapter) -> None:
     units = RtuUnits({1})

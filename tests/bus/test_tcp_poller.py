@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from slaves import TcpUnits, answers, mbap, outcomes_until, tcp_count, unit_device
@@ -270,6 +272,37 @@ def test_a_name_is_looked_up_beside_the_poller() -> None:
             )
     said = {each.bus: each.reason for each in outcomes if isinstance(each, LinkChanged)}
     assert said == {"named": "connected", "wrong": "no address for the name no-such-host.invalid"}
+
+
+def test_a_look_up_that_outlives_the_poller_writes_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go_on, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def hang(*place: object, **kind: object) -> object:
+        asked.set()
+        assert go_on.wait(20)
+        return look_up("127.0.0.1", None)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with owner_of([bus("named", 502, host="plc.example")], plc("named")):
+        assert asked.wait(10)
+        looking = next(thread for thread in threading.enumerate() if thread.name == "resolve plc.example")
+    with ExitStack() as files:
+        strangers = [files.enter_context((tmp_path / str(number)).open("w+b")) for number in range(20)]
+        go_on.set()
+        looking.join(10)
+        assert [stranger.read() for stranger in strangers] == [b""] * 20
+    assert [(tmp_path / str(number)).stat().st_size for number in range(20)] == [0] * 20
+
+
+def test_a_look_up_that_dies_of_anything_is_a_link_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_place: object, **_kind: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(socket, "getaddrinfo", broken)
+    with owner_of([bus("named", 502, host="plc.example")], plc("named")) as owner:
+        outcomes = outcomes_until(owner, lambda seen: bool(changes(seen)))
+    said = [each.reason for each in outcomes if isinstance(each, LinkChanged)]
+    assert said == ["no address for the name plc.example"]
 
 
 def test_the_wait_before_the_next_try_grows_to_half_a_minute_with_jitter() -> None:

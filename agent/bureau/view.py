@@ -29,7 +29,7 @@ class Heard:
 
 @dataclass(slots=True)
 class SiteView:
-    """One site as its messages tell it. `online` is None until its status was heard."""
+    """One site as its messages tell it. `online` is None until its status was heard; `sid` is its last birth's."""
 
     path: str
     totals: Totals = field(default_factory=Totals)
@@ -40,19 +40,27 @@ class SiteView:
     def hear(self, tail: str, fields: Mapping[str, object]) -> None:
         """Take a message in; ValueError, and nothing changed, when it is none of an agent's."""
         if tail == "status":
-            self._status(fields)
+            is_news = self._status(fields)
         else:
             self.totals.merge(fields)
-        if not fields.get("hist") and (tail in self.latest or len(self.latest) < MAX_TOPICS):
+            is_news = not fields.get("hist") and not _is_older(fields, self.latest.get(tail, {}))
+        if is_news and (tail in self.latest or len(self.latest) < MAX_TOPICS):
             self.latest[tail] = fields
 
-    def _status(self, fields: Mapping[str, object]) -> None:
-        """A death that belongs to an earlier connection than the last birth (a late will) is no news."""
+    def _status(self, fields: Mapping[str, object]) -> bool:
+        """Whether it is news. A death that belongs to an earlier connection than the last birth (a late will) is none.
+
+        A birth always is: on a new card sids begin anew.
+        """
         sid, online = fields.get("sid"), fields.get("online")
         if type(sid) is not int or type(online) is not bool:
             raise ValueError("a status has `sid` and `online`")
-        if sid >= self.sid:
-            self.sid, self.online = sid, online
+        if not online and sid < self.sid:
+            return False
+        self.online = online
+        if online:
+            self.sid = sid
+        return True
 
 
 class View:
@@ -83,6 +91,17 @@ class View:
                 raise ValueError("more sites than there can be")
             self.sites[path] = SiteView(path)
         return self.sites[path]
+
+
+def _is_older(fields: Mapping[str, object], known: Mapping[str, object]) -> bool:
+    """Whether the agent made these `fields`, which are sound, before those that are known."""
+    seq, known_seq = fields.get("seq"), known.get("seq")
+    return (
+        fields.get("epoch") == known.get("epoch")
+        and isinstance(seq, int)
+        and isinstance(known_seq, int)
+        and seq < known_seq
+    )
 
 
 def _read(topic: str, payload: bytes) -> Heard:

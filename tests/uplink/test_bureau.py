@@ -54,6 +54,31 @@ def test_a_death_of_an_earlier_connection_is_no_news() -> None:
     assert view.site(SITE).online is False
 
 
+def test_a_birth_on_a_new_card_is_news_though_its_number_is_lower() -> None:
+    view = View()
+    view.hear(STATUS, status(42, True))
+    view.hear(STATUS, status(42, False))
+    view.hear(STATUS, status(1, True))
+    assert (view.site(SITE).online, view.site(SITE).sid) == (True, 1)
+    view.hear(STATUS, status(1, False))
+    assert view.site(SITE).online is False
+
+
+def test_a_late_will_is_not_shown_as_the_latest_status() -> None:
+    view = View()
+    view.hear(STATUS, status(42, True))
+    view.hear(STATUS, status(41, False))
+    assert view.site(SITE).latest["status"] == {"online": True, "sid": 42}
+
+
+def test_a_message_delivered_again_does_not_hide_what_is_newer() -> None:
+    view = View()
+    for seq in (8, 9, 8):
+        view.hear(TELEMETRY, telemetry(seq).payload)
+    assert view.site(SITE).latest["line/north/telemetry"]["seq"] == 9
+    assert view.site(SITE).totals.duplicates == 1
+
+
 def test_history_counts_but_does_not_hide_what_is_newer() -> None:
     view = View()
     view.hear(TELEMETRY, telemetry(9).payload)

@@ -83,7 +83,7 @@ class Reporter:
         self._scans_reported: Mapping[str, ScanLoad] = {}
         self._told: dict[str, tuple[bool | None, str, tuple[str, ...]]] = {}
         self._retained: dict[str, Message] = {}
-        self._retained_now: tuple[Message, ...] = ()
+        self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition
 
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
@@ -112,8 +112,9 @@ class Reporter:
         self._commit(messages)
         self._notify.status(self._sentence())
 
-    def retained(self) -> Sequence[Message]:
-        """The documents the broker shall keep now; called by the uplink's thread."""
+    def retained(self) -> tuple[int, Sequence[Message]]:
+        """The documents the broker shall keep, and the position from which on the spool's records are newer than they
+        are; called by the uplink's thread."""
         return self._retained_now
 
     @staticmethod
@@ -164,12 +165,12 @@ class Reporter:
         if not messages:
             return
         counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
-        self._spool.commit(
+        first = self._spool.commit(
             [message.encode() for message in messages],
             Baselines(self._epoch, self._seq, counters, self._site.intake.cuts()).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)
-        self._retained_now = tuple(self._retained.values())
+        self._retained_now = first + len(messages), tuple(self._retained.values())
         if self._uplink is not None:
             self._uplink.wake()
 

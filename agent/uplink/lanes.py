@@ -12,6 +12,7 @@ from agent.uplink.positions import Positions
 
 _CHUNK_MESSAGES = 64
 _CHUNK_BYTES = 64 << 10
+_REREAD_S = 1.0
 
 
 class Store(Protocol):
@@ -26,6 +27,10 @@ class Store(Protocol):
     def acknowledge(self, upto: int) -> None: ...
 
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
+
+    def next_held(self, position: int) -> int: ...
+
+    def write_off(self, position: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class TokenBucket:
     def take(self) -> None:
         self._tokens -= 1.0
 
+    def rest(self, pause_s: float) -> None:
+        """Let nothing pass for so long."""
+        self._tokens = 1.0 - pause_s * self._rate_per_s
+
 
 @dataclass(slots=True)
 class _Cursor:
@@ -81,13 +90,13 @@ class Lanes:
         self._backlog = _Cursor(self._spool.acked, deque())
         self._backlog_end = live_from
 
-    def reconnected(self) -> None:
-        """A new connection: what is committed from now on is live, what is not acknowledged is backlog."""
-        self._begin(self._spool.next_position)
+    def reconnected(self, live_from: int) -> None:
+        """A new connection: what is committed from that position on is live, what is not acknowledged is backlog."""
+        self._begin(live_from)
 
-    def rewind(self) -> None:
-        """Offer again, as backlog, whatever was passed over."""
-        self._begin(self._live.position if not self._live.ahead else self._live.ahead[0][0])
+    def rewind(self, live_from: int) -> None:
+        """Offer again whatever was passed over: as backlog, but for what is at `live_from` or above."""
+        self._begin(min(live_from, self._live.position if not self._live.ahead else self._live.ahead[0][0]))
 
     @property
     def live(self) -> int:
@@ -138,6 +147,11 @@ class Lanes:
         """The message there needs no more sending; the spool learns the contiguous watermark."""
         self._settle(position, position + 1)
 
+    def set_aside(self, position: int) -> None:
+        """The message there is given up, and the spool's books say so for good."""
+        self._spool.write_off(position)
+        self.settle(position)
+
     def _settle(self, start: int, end: int) -> None:
         self._done.add(start, end)
         acked = self._spool.acked
@@ -153,23 +167,27 @@ class Lanes:
         return lane.ahead.popleft() if lane.ahead else None
 
     def _read_ahead(self, lane: _Cursor, end: int) -> None:
-        """Positions that the spool skips cannot be read any more; nobody shall wait for them."""
+        """Nobody shall wait for positions that the spool skips: they are gone. An empty read proves nothing."""
         for position, octets in self._spool.read(lane.position, _CHUNK_MESSAGES, _CHUNK_BYTES):
             if not lane.position <= position < end:
                 break
             self._settle(lane.position, position)
             lane.ahead.append((position, octets))
             lane.position = position + 1
-        if not lane.ahead:
-            self._settle(lane.position, end)
-            lane.position = end
+        if lane.ahead:
+            return
+        held = min(self._spool.next_held(lane.position), end)
+        if held == lane.position:
+            self._bucket.rest(_REREAD_S)
+        self._settle(lane.position, held)
+        lane.position = held
 
     def _decode(self, position: int, octets: bytes) -> Message | None:
         try:
             return Message.decode(octets)
         except ValueError:
             self.unreadable += 1
-            self.settle(position)
+            self.set_aside(position)
             return None
 
     def _renumbered(self) -> None:

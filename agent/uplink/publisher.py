@@ -32,7 +32,10 @@ _CONNECTS_AN_EPOCH = 65_536
 
 
 class Publisher:
-    """Made once, started once. `wake` after each commit; `retained` are the documents the broker shall keep now."""
+    """Made once, started once. `wake` after each commit; `retained` are the documents the broker shall keep now.
+
+    A bug that killed the thread is raised by `wake` and `status`.
+    """
 
     name = "uplink"
 
@@ -41,7 +44,7 @@ class Publisher:
         bureau: Bureau,
         identity: Identity,
         spool: Store,
-        retained: Documents = tuple,
+        retained: Documents,
         login: Callable[[Bureau], Login | None] = credentials.login,
         pace: Pace = Pace(),  # noqa: B008 - frozen
         backoff: Backoff | None = None,
@@ -63,6 +66,7 @@ class Publisher:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._progress_s = clock.boot_seconds()
+        self._bug: BaseException | None = None
         self._status = UplinkStatus(False, self._progress_s, None, "not started", 0, 0, 0, 0, (), 0, False, False, 0)
 
     def start(self) -> None:
@@ -70,6 +74,7 @@ class Publisher:
 
     def wake(self) -> None:
         """There is something new in the spool. Costs one system call, never blocks."""
+        self._raise_bug()
         if not self._stopping.is_set():
             os.eventfd_write(self._wake, 1)
 
@@ -87,6 +92,7 @@ class Publisher:
 
     def status(self) -> UplinkStatus:
         """How things are; from any thread."""
+        self._raise_bug()
         status = self._status
         return status if status.connected else replace(status, backlog=self._lanes.unacknowledged)
 
@@ -95,9 +101,19 @@ class Publisher:
         """When the thread last went round its loop, on the boot-time clock; later than now while it may block."""
         return self._progress_s
 
+    def _raise_bug(self) -> None:
+        if self._bug is not None:
+            raise self._bug
+
     # --- the thread ---
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as bug:  # noqa: BLE001 - handed to the beat, which ends the process
+            self._bug = bug
+
+    def _work(self) -> None:
         while not self._stopping.is_set():
             if not self._attempt():
                 self._pause(self._backoff.delay_s(taken_over=self._taken_over))

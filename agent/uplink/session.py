@@ -19,7 +19,8 @@ _LAST_RETRY_S = 3600.0
 _REFUSED = 0x80
 _NO_SUBSCRIBERS = 0x10
 
-Documents = Callable[[], Sequence[Message]]
+Documents = Callable[[], tuple[int, Sequence[Message]]]
+"""What the broker shall keep, and the position from which on the spool's records are newer than that."""
 
 
 class Wire(Protocol):
@@ -85,10 +86,14 @@ class Session:
 
     def open(self, birth: bytes, now_s: float) -> None:
         """Publish the birth; everything else waits for its acknowledgement."""
-        self._lanes.reconnected()
-        self._documents.extend(self._retained())
+        live_from, documents = self._retained()
+        self._lanes.reconnected(live_from)
+        self._documents.extend(documents)
         self._birth = birth
-        self.say_status(birth, now_s)
+        if self._is_too_large(Message("status", birth, retain=True)):
+            self._wire.cut(f"the broker takes no packet above {self._largest_bytes} bytes, which is too few")
+        else:
+            self.say_status(birth, now_s)
 
     def say_status(self, payload: bytes, now_s: float) -> None:
         """Publish the retained `status`."""
@@ -131,18 +136,21 @@ class Session:
         self._memory.suspicion.passed(suspect)
 
     def _send(self, message: Message, record: Record | None, now_s: float) -> None:
-        topic = self._topic(message.tail)
         position = record.position if record else None
-        if self._largest_bytes is not None and packet_bytes(topic, message.payload) > self._largest_bytes:
+        if self._is_too_large(message):
             self._set_aside(
                 message.tail if position is None else position, "larger than the broker takes", message.tail
             )
             return
-        packet = self._wire.publish(topic, message.payload, retain=message.retain)
+        packet = self._wire.publish(self._topic(message.tail), message.payload, retain=message.retain)
         if packet is None:
             self._wire.cut("the connection broke")
             return
         self.window.put(packet, Sent(message.tail, position, bool(record and record.backlog), now_s))
+
+    def _is_too_large(self, message: Message) -> bool:
+        largest_bytes = self._largest_bytes
+        return largest_bytes is not None and packet_bytes(self._topic(message.tail), message.payload) > largest_bytes
 
     def acknowledged(self, puback: Acknowledged, now_s: float) -> None:
         """A PUBACK came; one that nobody waits for is ignored."""
@@ -179,7 +187,7 @@ class Session:
         self._memory.set_aside += 1
         log.warn("message_set_aside", topic=tail, position=key if isinstance(key, int) else None, reason=reason)
         if isinstance(key, int):
-            self._lanes.settle(key)
+            self._lanes.set_aside(key)
         else:
             self._memory.banned.add(key)
 
@@ -195,9 +203,10 @@ class Session:
         self._retry_at_s = None
         if "status" in self._held:
             self._documents.append(Message("status", self._birth, retain=True))
+        live_from, documents = self._retained()
+        self._documents.extend(document for document in documents if document.tail in self._held)
         self._held.clear()
-        self._documents.extend(self._retained())
-        self._lanes.rewind()
+        self._lanes.rewind(live_from)
 
     def wait_s(self, now_s: float, *, stopping: bool = False) -> float:
         """How long nothing needs doing unless something comes."""

@@ -12,6 +12,7 @@ class UplinkStatus:
     """How the uplink is now. `since_s` is on the boot-time clock; `reason` says why there is no connection.
 
     `live`, `in_flight` and `backlog` count spool messages: yet unsent, unacknowledged on the wire, and older ones.
+    `set_aside` counts messages that were given up since the start; the spool's books count them as corrupt, for good.
     `denied` are topics the broker refuses; `no_subscribers` means that it takes messages that nobody listens to.
     """
 

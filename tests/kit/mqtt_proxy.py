@@ -54,6 +54,8 @@ def disconnect(code: int) -> bytes:
 
 
 CONNACK_UNACCEPTABLE_VERSION = bytes((CONNACK << 4, 2, 0, 1))
+CONNACK_40_BYTES = bytes((CONNACK << 4, 8, 0, 0, 5, 0x27, 0, 0, 0, 40))
+"""Of a broker whose Maximum Packet Size is 40."""
 
 
 class Link:

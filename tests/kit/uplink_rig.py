@@ -59,7 +59,13 @@ class Rig:
         self.seq = 0
         bureau = Bureau(host, port, tls, login.username if login else None, None, None, 10.0)
         self.publisher = Publisher(
-            bureau, identity, self.spool, lambda: retained, lambda _: login, pace, Backoff(lambda _low, _high: 0.02)
+            bureau,
+            identity,
+            self.spool,
+            lambda: (self.spool.next_position, retained),
+            lambda _: login,
+            pace,
+            Backoff(lambda _low, _high: 0.02),
         )
 
     def commit(self, count: int = 1, *, line: str = "north", pad: int = 0) -> None:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from disk_model import ModelDisk
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spool_history import MAX_BYTES, SEGMENT_BYTES, Truth, commit_once, open_spool, unbalanced
 
@@ -152,6 +152,7 @@ names = st.one_of(
 
 @settings(max_examples=80, deadline=None)
 @given(files=st.dictionaries(names, st.binary(max_size=3000), max_size=6), history=st.integers(0, 30))
+@example(files={str(SegmentName(1, 1, 0)): b""}, history=12)
 def test_it_opens_on_any_files(files: dict[str, bytes], history: int) -> None:
     disk, _ = filled(history)
     for name, content in files.items():

@@ -1,6 +1,7 @@
 """The disk refuses: at any operation, full, read-only, missing or slow; nothing is raised and nothing lies."""
 
 import errno
+import os
 import threading
 from pathlib import Path
 from random import Random
@@ -198,17 +199,63 @@ def test_a_segment_that_vanishes_with_its_directory_is_counted_lost() -> None:
     assert (spool.books().corrupt, unbalanced(spool, found)) == (held, [])
 
 
-def test_a_sector_that_cannot_be_read_is_lost_and_counted_and_does_not_stop_the_rest() -> None:
+@pytest.mark.parametrize("fault", [errno.EMFILE, errno.EIO])
+@pytest.mark.parametrize("operation", ["open", "read"])
+def test_what_cannot_be_read_for_now_is_said_kept_and_read_later(operation: str, fault: int) -> None:
+    disk = ModelDisk()
+    spool = open_spool(disk)
+    for number in range(200):
+        spool.commit([number.to_bytes(40, "big")], b"")
+    held = everything(spool)
+    spool.read(0, 1, 1)
+    disk.fault = lambda kind, at: fault if kind == operation else 0
+    assert set(everything(spool)) <= {min(held)}
+    assert (spool.condition.place, os.strerror(fault) in spool.condition.reason) == ("disk", True)
+    assert (spool.books().corrupt, spool.next_held(spool.acked)) == (0, spool.acked)
+    disk.fault = lambda kind, at: 0
+    assert everything(spool) == held
+    assert spool.condition.reason == ""
+
+
+def test_segments_that_are_gone_are_lost_and_counted_and_do_not_stop_the_rest() -> None:
     disk = ModelDisk()
     spool = open_spool(disk)
     for number in range(200):
         spool.commit([number.to_bytes(40, "big")], b"")
     spool.acknowledge(spool.acked)
-    disk.fault = lambda kind, at: errno.EIO if kind == "read" else 0
+    disk.now.names.clear()
     assert spool.read(spool.acked, 1, 99) == []
     assert spool.books().corrupt == spool.books().written - spool.books().dropped
-    disk.fault = lambda kind, at: 0
+    assert spool.next_held(spool.acked) == spool.next_position
     assert spool.read(spool.next_position, 1, 99) == []
+
+
+def test_a_message_that_is_written_off_stays_counted_after_a_restart() -> None:
+    disk = ModelDisk()
+    spool = open_spool(disk)
+    spool.commit([b"one", b"two"], b"")
+    spool.write_off(0)
+    spool.acknowledge(2)
+    spool.close()
+    books = open_spool(disk).books()
+    assert (books.acked, books.corrupt, books.residual) == (1, 1, 0)
+
+
+def test_every_position_that_was_given_out_can_be_read_at_once() -> None:
+    spool, missing = open_spool(ModelDisk()), list[int]()
+    ledger = spool._ledger
+    write = ledger.write
+
+    def write_and_look(count: int) -> int:
+        first = write(count)
+        if not spool.read(first, 1, 99):
+            missing.append(first)
+        return first
+
+    ledger.write = write_and_look  # type: ignore[method-assign]  # a reader in the moment after it was given out
+    for number in range(20):
+        spool.commit([number.to_bytes(4, "big")], b"")
+    assert missing == []
 
 
 def test_reading_goes_on_while_a_flush_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

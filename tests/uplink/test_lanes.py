@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,26 +21,36 @@ ranges = st.tuples(st.integers(0, 60), st.integers(0, 60))
 class Shelf:
     """A spool in memory, as a reader sees one; `lost` positions cannot be read."""
 
-    def __init__(self, count: int = 0, first: int = 0) -> None:
+    def __init__(self, records: int = 0, first: int = 0) -> None:
         self.records: dict[int, bytes] = {}
+        self.gone: set[int] = set()
+        self.refuses = False
         self.acked = self.next_position = first
-        self.write(count)
+        self.write(records)
 
-    def write(self, count: int, tail: str = "line/a/telemetry") -> None:
-        for _ in range(count):
+    def write(self, records: int, tail: str = "line/a/telemetry") -> None:
+        for _ in range(records):
             self.records[self.next_position] = Message(tail, b'{"n":%d}' % self.next_position).encode()
             self.next_position += 1
 
     def lose(self, *positions: int) -> None:
         for position in positions:
             del self.records[position]
+            self.write_off(position)
+
+    def write_off(self, position: int) -> None:
+        self.gone.add(position)
+
+    def next_held(self, position: int) -> int:
+        position = max(position, self.acked)
+        return next(one for one in count(position) if one not in self.gone)
 
     def acknowledge(self, upto: int) -> None:
         self.acked = max(self.acked, min(upto, self.next_position))
 
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
         found = sorted(one for one in self.records.items() if one[0] >= start)
-        return found[:max_messages]
+        return [] if self.refuses else found[:max_messages]
 
 
 def backlog(lanes: Lanes, held: frozenset[str] = NO_TOPICS) -> list[int]:
@@ -66,7 +78,7 @@ def test_positions_behave_like_a_set(added: list[tuple[int, int]], below: int, a
 def test_what_was_there_at_connect_time_is_backlog_and_what_comes_later_is_live() -> None:
     shelf = Shelf(3)
     lanes = Lanes(shelf, 1e6)
-    lanes.reconnected()
+    lanes.reconnected(shelf.next_position)
     shelf.write(2)
     live = [lanes.next_live(NO_TOPICS), lanes.next_live(NO_TOPICS), lanes.next_live(NO_TOPICS)]
     assert [record and record.position for record in live] == [3, 4, None]
@@ -93,7 +105,7 @@ def test_a_held_topic_is_passed_over_and_offered_again_after_a_rewind() -> None:
     shelf = Shelf(2)
     shelf.write(1, "line/b/telemetry")
     lanes = Lanes(shelf, 1e6)
-    lanes.reconnected()
+    lanes.reconnected(shelf.next_position)
     shelf.write(1, "line/b/telemetry")
     shelf.write(1)
     held = frozenset({"line/b/telemetry"})
@@ -104,7 +116,7 @@ def test_a_held_topic_is_passed_over_and_offered_again_after_a_rewind() -> None:
     for position in (0, 1, 4):
         lanes.settle(position)
     assert shelf.acked == 2
-    lanes.rewind()
+    lanes.rewind(1 << 63)
     assert backlog(lanes) == [2, 3]
     lanes.settle(2)
     lanes.settle(3)
@@ -114,7 +126,7 @@ def test_a_held_topic_is_passed_over_and_offered_again_after_a_rewind() -> None:
 def test_messages_in_flight_are_not_sent_twice_by_a_rewind() -> None:
     lanes = Lanes(Shelf(4), 1e6)
     assert backlog(lanes) == [0, 1, 2, 3]
-    lanes.rewind()
+    lanes.rewind(1 << 63)
     record = lanes.next_backlog(NO_TOPICS, {0, 1, 3})
     assert record is not None
     assert record.position == 2
@@ -130,19 +142,44 @@ def test_a_record_that_is_no_message_is_counted_and_does_not_stop_the_others() -
     assert lanes.unreadable == 1
 
 
+def test_what_cannot_be_read_for_now_is_not_given_up_and_not_asked_for_without_pause() -> None:
+    shelf = Shelf(3)
+    lanes = Lanes(shelf, 1e6)
+    lanes.reconnected(2)
+    shelf.refuses = True
+    assert lanes.next_live(NO_TOPICS) is None
+    assert backlog(lanes) == []
+    assert (shelf.acked, lanes.unacknowledged) == (0, 3)
+    pause_s = lanes.backlog_in_s(0.0)
+    assert pause_s is not None
+    assert pause_s > 0
+    shelf.refuses = False
+    assert backlog(lanes) == [0, 1]
+    live = lanes.next_live(NO_TOPICS)
+    assert live is not None
+    assert live.position == 2
+
+
+def test_what_is_given_up_is_counted_by_the_spool() -> None:
+    shelf = Shelf(2)
+    lanes = Lanes(shelf, 1e6)
+    lanes.set_aside(0)
+    assert (shelf.acked, shelf.gone) == (1, {0})
+
+
 def test_what_the_spool_drops_is_not_waited_for() -> None:
     shelf = Shelf(10)
     lanes = Lanes(shelf, 1e6)
     assert lanes.next_backlog(NO_TOPICS, NOTHING) is not None
     shelf.acknowledge(6)
-    lanes.reconnected()
+    lanes.reconnected(shelf.next_position)
     assert backlog(lanes) == [6, 7, 8, 9]
 
 
 def test_a_spool_that_renumbers_is_sent_from_its_beginning() -> None:
     shelf = Shelf(2, first=1 << 62)
     lanes = Lanes(shelf, 1e6)
-    lanes.reconnected()
+    lanes.reconnected(shelf.next_position)
     shelf.write(1)
     assert lanes.next_live(NO_TOPICS) is not None
     again = Shelf(3)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from broker import Broker
 from mqtt_proxy import (
+    CONNACK,
+    CONNACK_40_BYTES,
     CONNACK_UNACCEPTABLE_VERSION,
     CONNECT,
     PUBACK,
@@ -25,7 +27,10 @@ from uplink_rig import BASE_SID, EPOCH, IDENTITY, Rig, eventually, telemetry
 from agent import clock
 from agent.bureau.subscriber import Subscriber
 from agent.uplink.contract import Message
+from agent.uplink.credentials import Login
+from agent.uplink.publisher import Publisher
 from agent.uplink.session import Pace
+from config.settings import Bureau
 
 SITE = IDENTITY.site
 STATUS = IDENTITY.topic("status")
@@ -305,6 +310,44 @@ def test_a_message_larger_than_the_broker_announces_is_set_aside_and_the_rest_fl
         assert bureau.wait_until(lambda: total(bureau) == 5, 10)
         assert eventually(lambda: rig.publisher.status().set_aside == 1)
         assert rig.publisher.status().reconnects == 0
+        books = rig.spool.books()
+        assert (books.acked, books.corrupt) == (4, 1)
+
+
+def test_a_broker_that_takes_no_packet_of_any_use_is_left_with_the_reason(tmp_path: Path, proxy: MqttProxy) -> None:
+    def tiny(packet: Packet, _link: Link) -> bytes | None:
+        return CONNACK_40_BYTES if packet.kind == CONNACK else packet.raw
+
+    proxy.down = tiny
+    with Rig(tmp_path, proxy.port) as rig:
+        rig.commit(3)
+        assert eventually(lambda: "no packet above 40 bytes" in rig.publisher.status().reason)
+        assert eventually(lambda: len(proxy.links) > 2), "it is tried again"
+        assert (rig.spool.acked, rig.publisher.status().set_aside) == (0, 0)
+        proxy.down = lambda packet, _link: packet.raw
+        assert rig.drained()
+
+
+def test_a_bug_that_kills_the_uplink_comes_to_light(tmp_path: Path) -> None:
+    def broken(_bureau: Bureau) -> Login | None:
+        raise ZeroDivisionError
+
+    rig = Rig(tmp_path, 1)
+    bureau = Bureau("127.0.0.1", 1, None, None, None, None, 10.0)
+    publisher = Publisher(bureau, IDENTITY, rig.spool, lambda: (0, ()), broken)
+    publisher.start()
+
+    def has_come(look: Callable[[], object]) -> bool:
+        try:
+            look()
+        except ZeroDivisionError:
+            return True
+        return False
+
+    assert eventually(lambda: has_come(publisher.status))
+    assert has_come(publisher.wake)
+    publisher.stop(1.0)
+    rig.spool.close()
 
 
 def test_a_message_the_broker_hangs_up_on_is_set_aside_after_three_times(

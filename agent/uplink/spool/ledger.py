@@ -98,6 +98,15 @@ class Ledger:
                 joined = [(start, end), *(gap for gap in self._gaps if gap not in apart)]
                 self._gaps = sorted([*apart, (min(gap[0] for gap in joined), max(gap[1] for gap in joined))])
 
+    def next_held(self, position: int) -> int:
+        """The first position from `position` on that is neither done with nor lost."""
+        with self._lock:
+            position = max(position, self._acked)
+            for start, end in self._gaps:
+                if start <= position < end:
+                    position = end
+            return position
+
     def books(self) -> Books:
         with self._lock:
             lost = sum(end - start for start, end in self._gaps)

@@ -13,7 +13,7 @@ from agent.uplink.spool.segment import Segment
 
 
 class Run(NamedTuple):
-    """Positions [start, end): their messages, or nothing where they cannot be read."""
+    """Positions [start, end): their messages, or nothing where they are lost."""
 
     start: int
     end: int
@@ -32,7 +32,8 @@ class Reader:
     def run_at(self, position: int, end: int) -> Run | None:
         """The run that holds `position`, where `end` is the position after the last durable message.
 
-        None when its segment has been recycled meanwhile.
+        None when its segment has been recycled meanwhile. Lost is what is damaged, and what was in a segment that is
+        gone. Raises the OSErrors that say neither: what cannot be read now may be read later.
         """
         if self._run.start <= position < self._run.end:
             return self._run
@@ -55,7 +56,7 @@ class Reader:
     def _read(self, segment: Segment, position: int, end: int) -> Run:
         try:
             index = self._index(segment)
-        except OSError:
+        except FileNotFoundError:
             return Run(position, end, ())
         place = index.find(position)
         if place >= 0:
@@ -68,12 +69,13 @@ class Reader:
     def _frame(self, segment: Segment, offset: int, length: int, end: int) -> Run:
         try:
             first, messages = segment.read_frame(self._disk, offset, length)
-        except OSError:
+        except FileNotFoundError:
             return Run(0, 0, ())
         except DamagedFrameError as damage:
             self._ring.quarantine.keep(segment.name, offset, damage.octets)
             return Run(0, 0, ())
-        return Run(first, min(first + len(messages), end), messages)
+        held = messages[: max(0, end - first)]  # the rest belongs to the next segment, whatever that holds
+        return Run(first, first + len(held), held)
 
     def _index(self, segment: Segment) -> FrameIndex:
         index = segment.index

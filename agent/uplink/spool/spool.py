@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,7 +30,7 @@ _UNREAD_ORIGIN = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Where commits go now. In `ram` they end with the process; `reason` says why."""
+    """Where commits go now. In `ram` they end with the process. `reason` says why, or why the disk cannot be read."""
 
     place: Literal["disk", "ram"]
     reason: str = ""
@@ -58,6 +58,7 @@ class Spool:
         self._reading = threading.Lock()  # held while files are read, and while the directory is opened anew
         self._pending = Entry(_UNREAD_ORIGIN, (), b"")  # what the disk has not taken; replaced, never changed
         self._condition = _GOOD
+        self._read_fault: OSError | None = None
         self._is_known = False
         self._is_closed = False
         self._retry_s = self._flushed_s = clock()
@@ -107,8 +108,9 @@ class Spool:
 
     @property
     def condition(self) -> Condition:
-        """Where commits go, and why not to the disk."""
-        return self._condition
+        """Where commits go, and why not to the disk; or why messages cannot be read now."""
+        condition, fault = self._condition, self._read_fault
+        return condition if fault is None or condition is not _GOOD else Condition("disk", f"cannot be read: {fault}")
 
     def books(self) -> Books:
         """What became of every message; `residual` is 0."""
@@ -121,18 +123,27 @@ class Spool:
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
         """Messages from `start` on with their positions, in order; at least one where there is any.
 
-        Positions that were dropped or cannot be read are skipped. Acknowledged messages are still there until their
-        room is needed. A `start` that was never given out means the oldest unacknowledged message.
+        Positions that were dropped or are lost are skipped; `next_held` knows them then. Where the disk refuses for
+        now it ends early, perhaps with nothing: `condition` says so, and a later call may get more. Acknowledged
+        messages are still there until their room is needed. A `start` that was never given out means the oldest
+        unacknowledged message.
         """
         found: list[tuple[int, bytes]] = []
-        room_bytes = max_bytes
         with self._reading:
-            for position, message in self._from(start):
-                room_bytes -= len(message)
-                if len(found) == max_messages or (found and room_bytes < 0):
-                    break
-                found.append((position, message))
+            try:
+                _fill(found, self._from(start), max_messages, max_bytes)
+                self._read_fault = None
+            except OSError as error:
+                self._read_fault = error
         return found
+
+    def next_held(self, position: int) -> int:
+        """The first position from `position` on that is neither done with nor known to be lost."""
+        return self._ledger.next_held(position)
+
+    def write_off(self, position: int) -> None:
+        """The message there will never arrive, though it was read; the books count it as corrupt."""
+        self._ledger.lose(position, position + 1)
 
     def _from(self, position: int) -> Iterator[tuple[int, bytes]]:
         if position > self.next_position:
@@ -142,7 +153,13 @@ class Spool:
             if position >= pending.first:
                 yield from enumerate(pending.messages[position - pending.first :], position)
                 return
-            run = self._reader.run_at(position, pending.first)
+            try:
+                run = self._reader.run_at(position, pending.first)
+            except OSError:
+                if position >= (acked := self.acked):
+                    raise
+                position = acked  # what lies below is done with
+                continue
             if run is None:
                 position = max(position, self._ring.first(pending.first))
                 continue
@@ -216,14 +233,13 @@ class Spool:
 
     def _adopt(self, entry: Entry, fault: OSError | None, count: int) -> int:
         """Only now, after the flush, does memory follow."""
-        position = self._ledger.write(count)
         if fault is None:
             self._pending = Entry(entry.first + len(entry.messages), (), entry.state)
             self._condition = _GOOD
         else:
             self._pending = entry
             self._condition = Condition("ram", str(fault))
-        return position
+        return self._ledger.write(count)  # last: a position that is given out can be read
 
     # --- the disk ---
 
@@ -279,6 +295,17 @@ class Spool:
         except OSError as error:
             self._condition = Condition("ram", str(error))
         self._flushed_s = self._clock()
+
+
+def _fill(
+    found: list[tuple[int, bytes]], source: Iterable[tuple[int, bytes]], max_messages: int, max_bytes: int
+) -> None:
+    room_bytes = max_bytes
+    for position, message in source:
+        room_bytes -= len(message)
+        if len(found) == max_messages or (found and room_bytes < 0):
+            return
+        found.append((position, message))
 
 
 def _size_bytes(messages: Sequence[bytes]) -> int:

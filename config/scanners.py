@@ -21,7 +21,7 @@ from config.settings import (
     ScanPreset,
 )
 from config.table import Table
-from config.wiring import address, refuse_serial_keys, serial_port
+from config.wiring import address, is_address, refuse_serial_keys, serial_port
 
 DAY_S = 86_400
 _PRESETS: tuple[ScanPreset, ...] = get_args(ScanPreset)
@@ -94,7 +94,10 @@ def _dial(table: Table) -> ScannerWire:
 
 
 def _listen(table: Table) -> ScannerWire:
-    return ScannerListen(*address(table, "listen", 0))
+    host, port = address(table, "listen", 0)
+    if table.sound("listen") and not is_address(host):
+        table.fault("listen", "E2339", value=host)
+    return ScannerListen(host, port)
 
 
 def _serial(table: Table) -> ScannerWire:

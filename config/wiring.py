@@ -42,10 +42,15 @@ def bus(name: str, table: Table) -> Bus:
 
 def is_host(host: str) -> bool:
     """Whether `host` is written like a host name or an address; nobody resolves it."""
+    return is_address(host) or (_HOST_NAME.fullmatch(host) is not None and not re.fullmatch(r"[0-9.]+", host))
+
+
+def is_address(host: str) -> bool:
+    """Whether `host` is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return _HOST_NAME.fullmatch(host) is not None and not re.fullmatch(r"[0-9.]+", host)
+        return False
     return True
 
 

@@ -70,6 +70,7 @@ REFUSED = [
     (DIAL + "baud = 9600\n", "E2216", "baud"),
     (DIAL + 'preset = "hikrobt"\n', "E2205", '"hikrobt"'),
     (DIAL + 'terminator = ""\n', "E2223", '""'),
+    (LISTEN.replace("0.0.0.0", "hub-agent"), "E2339", '"hub-agent:5001"'),
     (DIAL + 'separator = ",,"\n', "E2223", '",,"'),
     (DIAL + 'start = "A"\n', "E2331", '"A"'),
     (DIAL + 'fields = ["lane"]\n', "E2332", '["lane"]'),

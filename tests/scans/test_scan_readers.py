@@ -92,12 +92,23 @@ def test_a_serial_scanner_survives_that_its_adapter_is_pulled_and_comes_back_as_
     adapter.close()
 
 
-def test_a_line_without_end_is_one_bad_line_and_what_follows_is_counted() -> None:
+def test_a_line_without_end_is_one_bad_line_takes_no_memory_and_what_follows_is_counted() -> None:
     with a_scanner_that_listens() as door, counted(dialled(door.getsockname()[1], max_bytes_per_s=10**8)) as line:
         scanner, _ = door.accept()
         with scanner:
-            scanner.sendall(b"7" * 3_000_000 + b"\r\n" + lines(0, 2))
+            scanner.sendall(b"7" * 1_000_000)
+            assert eventually(lambda: line.readers.states()["tunnel-1"].octets == 1_000_000)
+            before = resident_bytes()
+            for _ in range(20):
+                scanner.sendall(b"7" * 1_000_000)
+            assert eventually(lambda: line.readers.states()["tunnel-1"].octets == 21_000_000)
+            assert resident_bytes() - before < 4_000_000
+            scanner.sendall(b"\r\n" + lines(0, 2))
             assert line.counts(new=2, overlong=1)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_garbage_is_counted_by_reason_and_ends_nothing() -> None:

@@ -32,10 +32,10 @@ def modelled(scene: Scene, moments: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize("framing", FRAMINGS.values(), ids=FRAMINGS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_twins_truth_is_what_an_obvious_counter_finds(framing: Framing, seed: int) -> None:
     scene = Scene(framing, seed)
-    assert +modelled(scene, 250) == +scene.tunnel.truth
+    assert +modelled(scene, 200) == +scene.tunnel.truth
     assert scene.tunnel.truth["new"] > 100
     assert scene.tunnel.truth["duplicate"] > scene.tunnel.truth["recirculated"] > 0
     assert scene.tunnel.truth["no_read"] > 10

@@ -122,6 +122,7 @@ def _summary(settings: Settings, wires: Wires, lang: Language) -> Iterator[str]:
         "devices": _named([device.id for device in settings.devices]),
         "points": messages.word("of_these_counters", lang, points=len(points), counters=counters),
         "lines": _named([line.id for line in settings.lines]),
+        "scanners": _named([scanner.id for scanner in settings.scanners]),
         "reads": f"\n{' ' * 11}".join(wires.summary(lang)) or "0",
         "digest": settings.digest,
     }
@@ -159,6 +160,7 @@ def _as_json(file: Path, report: config.Report, lang: Language) -> dict[str, obj
             "devices": len(settings.devices),
             "points": sum(len(device.points) for device in settings.devices),
             "lines": len(settings.lines),
+            "scanners": len(settings.scanners),
         }
         if settings
         else None,

@@ -15,6 +15,8 @@ _HUSH_LIMIT_S = 0.5
 _KEPT_BYTES = 512
 _FIRST_QUIET_S = 0.25
 _SHORTER = 0.99
+_LONGER = 1.25
+_LONGER_STEP_S = 0.0005
 _MARGIN = 1.25
 _TRIES = 2
 
@@ -182,9 +184,13 @@ class Conversation:
         self._owing.pop(ask.unit, None)
 
     def _learn(self, unit: int, turnaround_s: float, at_once: bool) -> None:
-        """Sleep a little shorter each time the reply was there at once, and longer when it was not."""
+        """Sleep a little shorter each time the reply was there at once, and longer when it was not.
+
+        What seems a slow device may be ourselves waking up late: one long turnaround is not taken for the next.
+        """
         known_s = self._turnaround_s.get(unit, 0.0)
-        self._turnaround_s[unit] = known_s * _SHORTER if at_once else max(turnaround_s, 0.0)
+        longer_s = min(max(turnaround_s, 0.0), known_s * _LONGER + _LONGER_STEP_S)
+        self._turnaround_s[unit] = known_s * _SHORTER if at_once else longer_s
 
     def _silence(self, ask: Ask, deadline_s: float) -> SilenceError:
         """Keep the line quiet for the slowest device, so that its late reply is known for what it is."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 EXIT_USAGE, EXIT_TAKEN = 2, 75
 _WIRES = ("tcp", "listen", "serial")
+_NO_FILE = "E2001"
 _WAIT_S = 0.2
 _SAID_A_SECOND = 10
 _RECENT = 12
@@ -197,7 +198,7 @@ def _of_settings(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire,
     from drivers.scanner import framing
 
     report = config.check(args.settings)
-    if report.settings is None and not args.settings.exists():
+    if [fault.code for fault in report.faults] == [_NO_FILE]:
         raise _RefusedError(_word("scan_test_wrong_where", lang, file=args.settings), EXIT_USAGE)
     if report.settings is None:
         raise _RefusedError(_word("scan_test_faults", lang, file=args.settings), EXIT_FAULTS)

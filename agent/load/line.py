@@ -12,8 +12,11 @@ Quality of a line, the first that applies:
 - `stale`: no counter is fresh: none had an accepted sample within 3 of its periods.
 - `partial`: some counters are not fresh; what they feed is None.
 - `estimated`: all are fresh, but in the last quarter of an hour an increment was a best guess (a reset, a gap,
-  another counter), or the 15-minute rates span less than half their window.
+  another counter), or the 15-minute rates span less than half their window, or the line holds parcels of which
+  nobody knows how many: it was not seen empty within a day (at rest for two minutes at its emptiest).
 - `good`: none of these.
+
+Rates, work in progress and quality are of this run of the agent: after a restart they begin anew, `estimated`.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Literal
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
+from agent.load.progress import WorkInProgress
 from agent.load.rates import WindowRate
 from agent.load.reckoning import NOTHING, Reckoning
 from config.settings import CounterRef, Line
@@ -33,6 +37,9 @@ Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
 SHORT_S = 60.0
 LONG_S = 900.0
 MAX_LOAD_INDEX = 200.0
+
+SAMPLE_S = 5.0
+"""Rates and work in progress are followed at least this often, however long a reporting interval is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +58,14 @@ class Flow:
 class LineLoad:
     """A line at one moment. A role without counters is None. Parcels, pph, seconds and ratios; None is not known.
 
-    `wip` is inducted - discharged - rejected since the baselines, at least 0, within `wip_lo` and `wip_hi`.
+    `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
+    every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the
+    same of what is certain; `wip_hi` is None, for no counter tells how much more was there. `wip_drift` counts the
+    parcels of this run that left when by `wip` none was there (loaded at the start, put on by hand, miscounted).
     `takt_s` is the time between two discharged parcels over the last minute. `load_ratio_in` and
     `load_ratio_out` are the 15-minute rates over the design capacity, `fill_ratio` is `wip` over the buffer,
-    `load_index` is 100 x the greater of `load_ratio_in` and `fill_ratio`, at most 200.
+    `load_index` is 100 x the greater of `load_ratio_in` and `fill_ratio`, at most 200; like `wip` both say at least,
+    and `quality` is not `good` until the line was seen empty.
     """
 
     induct: Flow | None
@@ -70,6 +81,7 @@ class LineLoad:
     fill_ratio: float | None
     load_index: float | None
     quality: Quality
+    wip_drift: int = 0
 
 
 class _Counter:
@@ -111,17 +123,29 @@ class LineModel:
         self._discharge = self._those(line.discharge)
         self._recirculation = self._those(line.recirculation)
         self._reject = self._those(line.reject)
+        entering, ends = self._induct, self._discharge and self._discharge + self._reject
+        self._progress = WorkInProgress([one.meter for one in entering], [one.meter for one in ends])
+        self._sampled_s = -SAMPLE_S
 
     def _those(self, refs: Iterable[CounterRef]) -> tuple[_Counter, ...]:
         return tuple(self._counters[ref] for ref in refs)
 
-    def advance(self, at: Instant) -> LineLoad:
-        """The load at `at`, from the samples the meters have taken until now."""
+    def sample(self, at: Instant) -> None:
+        """Follow the counters; call it each second, it does something every SAMPLE_S."""
+        if at.boot_s - self._sampled_s >= SAMPLE_S - 0.5:
+            self._follow(at)
+
+    def _follow(self, at: Instant) -> Reckoning | None:
+        self._sampled_s = at.boot_s
         for counter in self._counters.values():
             counter.advance(at.boot_id)
+        return self._progress.advance(at)
+
+    def advance(self, at: Instant) -> LineLoad:
+        """The load at `at`, from the samples the meters have taken until now."""
+        wip = self._follow(at)
         induct, discharge = _flow(self._induct, at), _flow(self._discharge, at)
         reject = _flow(self._reject, at)
-        wip = _wip(induct, discharge, reject)
         ratio_in = _ratio(induct.pph_900 if induct else None, self.line.capacity_pph)
         fill = _ratio(wip.total if wip else None, self.line.buffer_parcels)
         return LineLoad(
@@ -138,6 +162,7 @@ class LineModel:
             fill_ratio=fill,
             load_index=_load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
             quality=self._quality(at),
+            wip_drift=self._progress.drift,
         )
 
     def _quality(self, at: Instant) -> Quality:
@@ -149,7 +174,8 @@ class LineModel:
             return "bad" if any(counter.meter.refusing(at) for counter in counters) else "stale"
         if fresh < len(counters):
             return "partial"
-        return "good" if all(counter.settled(at) for counter in counters) else "estimated"
+        known = self._progress.known(at) or not (self._induct and self._discharge)
+        return "good" if known and all(counter.settled(at) for counter in counters) else "estimated"
 
 
 def _flow(counters: tuple[_Counter, ...], at: Instant) -> Flow | None:
@@ -177,21 +203,6 @@ def _sum(rates: Iterable[float | None]) -> float | None:
             return None
         total += rate
     return total
-
-
-def _wip(induct: Flow | None, discharge: Flow | None, reject: Flow | None) -> Reckoning | None:
-    """What is on the line: in, less what left it. None unless both ends are counted and every counter is fresh."""
-    if not (induct and discharge and induct.fresh and discharge.fresh):
-        return None
-    if reject and not reject.fresh:
-        return None
-    left = NOTHING
-    for flow in (discharge, reject):
-        if flow:
-            left = left.plus(Reckoning(flow.lo, flow.hi, flow.total))
-    lo = 0 if left.hi is None else max(0, induct.lo - left.hi)
-    hi = None if induct.hi is None else max(0, induct.hi - left.lo)
-    return Reckoning(lo, hi, max(0, induct.total - left.total))
 
 
 def _ratio(amount: float | None, capacity: float) -> float | None:

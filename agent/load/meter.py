@@ -23,37 +23,18 @@ the other stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from agent.load.counter import CounterRule, Suspects
 from agent.load.instant import Instant
 from agent.load.reckoning import NOTHING, MeterState, Reckoning, possible
+from agent.load.refusal import EventKind, MeterEvent, Refusal
 
 __all__ = ["CounterRule", "Meter", "MeterEvent"]
-
-EventKind = Literal["baseline", "wrap", "reset", "doubt", "garbage", "gap", "replaced"]
-
-BETWEEN_BOOTS_S = 2.0
-"""How far two disciplined wall clocks may be wrong against each other over a reboot."""
 
 CLOCK_GRACE_S = 120.0
 """How long after a reboot a counter waits for the network to set the clock, before its silence is called unknown."""
 
 LONGEST_SILENCE_S = 10 * 366 * 86400.0
 """No silence of unknown length is longer; a greater step of a 64-bit counter is garbage all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeterEvent:
-    """What befell a counter; `detail` is plain text for the log.
-
-    `doubt` and `garbage` (the sample was not taken): read again at once. `baseline`, `gap` and `replaced`
-    break the run of counts: no rate may be drawn across them.
-    """
-
-    kind: EventKind
-    detail: str
 
 
 class Meter:
@@ -64,7 +45,8 @@ class Meter:
     random at each start: a card that forgot its last frames, or an old copy of it, knows no number that is safe.
     `hi` is None where nothing bounds it. `earlier` sums the bases that have ended. `breaks` counts the events
     across which no rate is true, `estimated_s` is the boot-clock second of the last increment that was an
-    estimate, `refused_s` that of the last sample that was not taken, None when the last one was.
+    estimate, `refused_s` that of the last sample that was not taken, None when the last one was. `estimated_s` does
+    not outlive a run: a restart leaves a guess in `lo` and `hi`, and rates are drawn from counts after it only.
     """
 
     __slots__ = (
@@ -73,6 +55,7 @@ class Meter:
         "_modulus",
         "_next_base",
         "_rate",
+        "_refusal",
         "_suspects",
         "_unseen",
         "_watched_s",
@@ -98,6 +81,7 @@ class Meter:
         self._watched_s = rule.watched_s
         self._blind = rule.blind
         self._suspects = Suspects(rule)
+        self._refusal = Refusal(rule)
         self.base = 0
         self.lo = 0
         self.hi: int | None = 0
@@ -131,13 +115,14 @@ class Meter:
                     if self.hi is not None:
                         self.hi += step
                 return ()
-        return self._consider(raw, at)
+        events = self._consider(raw, at)
+        return events if self.refused_s is not None else self._refusal.end(raw, events)
 
     def _consider(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
         if -self._modulus // 2 <= raw < 0:
             raw += self._modulus
         if not 0 <= raw < self._modulus:
-            return self._refuse("garbage", at, f"{raw} is no value below {self._modulus}")
+            return self._refuse("garbage", raw, at, f"{raw} is no value below {self._modulus}")
         if self.at is None:
             return (self._begin("baseline", raw, at, f"counted from {raw}"),)
         cap = self._cap(at)
@@ -149,13 +134,8 @@ class Meter:
     def _cap(self, at: Instant) -> int | None:
         """The most that can have been counted since the last accepted sample; None when that time is unknown."""
         assert self.at is not None
-        if at.boot_id == self.at.boot_id:
-            elapsed_s = at.boot_s - self.at.boot_s
-        elif at.wall_trusted and self.at.wall_trusted and at.wall_s >= self.at.wall_s - BETWEEN_BOOTS_S:
-            elapsed_s = at.wall_s - self.at.wall_s + BETWEEN_BOOTS_S
-        else:
-            return None
-        return self.rule.within(elapsed_s)
+        elapsed_s = at.since_s(self.at)
+        return None if elapsed_s is None else self.rule.within(elapsed_s)
 
     def _run_on(self, raw: int, at: Instant, ran_on: int, cap: int) -> tuple[MeterEvent, ...]:
         """The counter ran on, over its end or not; a reset may hide behind it when `raw <= cap`."""
@@ -183,16 +163,16 @@ class Meter:
                 return ()
             return self._settle(raw, at, cap) if feasible else self._replace(raw, at)
         detail = f"{raw} after {self.raw}, at most {cap} more can be true"
-        return self._refuse("doubt" if feasible else "garbage", at, detail)
+        return self._refuse("doubt" if feasible else "garbage", raw, at, detail)
 
     def _clock_may_come(self, at: Instant) -> bool:
         """True soon after a reboot, when waiting can still make the silence a known one; the device counts on."""
         assert self.at is not None
         return self.at.wall_trusted and not at.wall_trusted and at.boot_s < CLOCK_GRACE_S
 
-    def _refuse(self, kind: EventKind, at: Instant, detail: str) -> tuple[MeterEvent, ...]:
+    def _refuse(self, kind: EventKind, raw: int, at: Instant, detail: str) -> tuple[MeterEvent, ...]:
         self.refused_s = at.boot_s
-        return (MeterEvent(kind, detail),)
+        return self._refusal.hear(kind, raw, at.boot_s, detail)
 
     def _settle(self, raw: int, at: Instant, cap: int | None) -> tuple[MeterEvent, ...]:
         """The suspect was confirmed, and could have come about: by a reset, a wrap, or unseen turns in a silence."""

@@ -48,7 +48,7 @@ class CountingPath(RuleBasedStateMachine):
         elif self.resets:
             self.hidden = True
         self.resets, self.fed, self.accepted_s = 0, [], self.world.clock.true_s
-        if kinds and self.period_s:
+        if kinds - {"trusted"} and self.period_s:
             self.world.commit()  # a reset that was seen and forgotten in a crash could hide the second time
 
     @rule(samples=st.integers(1, 8), share=st.sampled_from([0.0, 0.3, 1.0]), latency_s=LATENCIES)
@@ -122,7 +122,7 @@ class CountingPath(RuleBasedStateMachine):
         for _ in range(self.world.rule.agree):
             self.world.work(1.0, 1)
             kinds += [event.kind for event in self.world.poll()]
-        assert kinds == ["garbage", "garbage", "replaced"]
+        assert kinds == ["garbage", "replaced"]
         self.resets, self.hidden, self.accepted_s = 0, False, self.world.clock.true_s
         self.world.commit()
         self.swapped_at = len(self.world.disk.frames)

@@ -58,7 +58,7 @@ def test_a_signed_counter_wraps_from_its_greatest_to_its_least_value() -> None:
 
 def test_garbage_is_no_witness_of_a_reset() -> None:
     meter = Meter(U16, 1)
-    assert feed(meter, (0, 30_000), (1, 65_535), (2, 3), (3, 30_010)) == ["baseline", "garbage", "doubt"]
+    assert feed(meter, (0, 30_000), (1, 65_535), (2, 3), (3, 30_010)) == ["baseline", "garbage", "doubt", "trusted"]
     assert known(meter) == (1, 10, 10, 10)
 
 
@@ -73,7 +73,7 @@ def test_a_fall_is_a_doubt_until_the_next_sample_confirms_the_reset() -> None:
 
 def test_a_fall_that_the_next_sample_denies_never_happened() -> None:
     meter = Meter(U32, 1)
-    assert feed(meter, (0, 5000), (1, 0), (1.2, 5003), (2, 5010)) == ["baseline", "doubt"]
+    assert feed(meter, (0, 5000), (1, 0), (1.2, 5003), (2, 5010)) == ["baseline", "doubt", "trusted"]
     assert known(meter) == (1, 10, 10, 10)
 
 
@@ -81,7 +81,7 @@ def test_a_fall_that_the_next_sample_denies_never_happened() -> None:
 def test_a_torn_read_of_a_32_bit_counter_is_not_taken(torn: int) -> None:
     meter = Meter(U32, 1)
     events = feed(meter, (0, 65_520), (1, 65_530), (2, torn), (2.2, 65_540))
-    assert events[1:] in (["garbage"], ["doubt"])
+    assert events[1:] in (["garbage", "trusted"], ["doubt", "trusted"])
     assert known(meter) == (1, 20, 20, 20)
 
 
@@ -90,7 +90,7 @@ def test_a_torn_read_after_an_hour_of_silence_is_not_taken_either() -> None:
     assert feed(meter, (0, 65_000), (3600, 131_070), (3600.2, 65_540), (3600.4, 65_541)) == [
         "baseline",
         "doubt",
-        "doubt",
+        "trusted",
     ]
     assert (meter.lo, meter.total) == (541, 541)
 
@@ -102,14 +102,14 @@ def test_garbage_changes_nothing_that_is_known(raw: int) -> None:
     kept = meter.state()
     assert feed(meter, (2, raw)) == ["garbage"]
     assert meter.state() == kept
-    assert feed(meter, (3, 900_030)) == []
+    assert feed(meter, (3, 900_030)) == ["trusted"]
     assert known(meter) == (1, 30, 30, 30)
 
 
 def test_three_agreeing_contradictions_are_another_counter() -> None:
     meter = Meter(U32, 1)
     events = feed(meter, (0, 900_000), (1, 900_010), (2, 5_000_000), (3, 5_000_004), (4, 5_000_009), (5, 5_000_010))
-    assert events == ["baseline", "garbage", "garbage", "replaced"]
+    assert events == ["baseline", "garbage", "replaced"]
     assert known(meter) == (2, 1, 1, 1)
     assert meter.overall == (11, 11, 11), "what the first counter counted is not forgotten"
 
@@ -129,7 +129,7 @@ def test_a_counter_replaced_after_a_restart_begins_a_base_it_never_had() -> None
 def test_contradictions_that_do_not_agree_replace_nothing() -> None:
     meter = Meter(U32, 1)
     samples = [(float(n), 10**6 * (7 * n % 13 + 1)) for n in range(1, 12)]
-    assert feed(meter, (0, 900), *samples) == ["baseline", *["garbage"] * 11]
+    assert feed(meter, (0, 900), *samples) == ["baseline", "garbage", "refused"]
     assert known(meter) == (1, 0, 0, 0)
 
 
@@ -168,7 +168,7 @@ def test_after_a_reboot_a_counter_waits_for_the_clock_to_be_set() -> None:
     early = [meter.advance(5400 + n, at(5.0 + n, boot="b", wall_s=1.0 + n, quality="none")) for n in range(30)]
     assert [event.kind for events in early for event in events] == ["doubt"]
     assert known(meter) == (1, 0, 0, 0)
-    assert meter.advance(5500, at(40.0, boot="b", wall_s=1.8e9 + 150)) == ()
+    assert [one.kind for one in meter.advance(5500, at(40.0, boot="b", wall_s=1.8e9 + 150))] == ["trusted"]
     assert known(meter) == (1, 500, 500, 500), "the clock came, the silence is known, no reset could bring 5500"
 
 
@@ -202,7 +202,7 @@ def test_a_64_bit_counter_takes_no_leap_that_ten_years_could_not_bring() -> None
     meter = Meter(CounterRule(2**64, 20.0), 1)
     meter.advance(1000, at(50.0, quality="none"))
     kinds = [event.kind for n in range(2) for event in meter.advance(2**60, at(5.0 + n, boot="b", quality="none"))]
-    assert kinds == ["garbage", "garbage"]
+    assert kinds == ["garbage"]
 
 
 def test_samples_out_of_order_are_no_harm() -> None:
@@ -282,3 +282,26 @@ def test_whatever_a_register_says_the_total_stays_inside_a_growing_interval(
         assert meter.hi is None or meter.total <= meter.hi
         assert (meter.base, meter.lo, meter.total) >= before if meter.base == before[0] else meter.base == before[0] + 1
         before = (meter.base, meter.lo, meter.total)
+
+
+@pytest.mark.parametrize(
+    ("rule", "per_s", "start", "setting"),
+    [
+        (CounterRule(10**4, 20.0), 5, 10**5, "modulus = 10000 is likely too small"),
+        (CounterRule(2**32, 20.0), 100, 0, "max_rate_per_s = 20 is likely too small, it runs at 100"),
+        (CounterRule(2**32, 20.0), -(10**6), 2**31, "likely another register, type or word order is meant"),
+    ],
+)
+def test_a_counter_that_its_settings_do_not_fit_is_told_once_with_the_setting(
+    rule: CounterRule, per_s: int, start: int, setting: str
+) -> None:
+    meter = Meter(rule, 1)
+    events = [event for n in range(100) for event in meter.advance(start + per_s * n, at(float(n)))]
+    assert len(events) <= 4
+    assert [event.detail.endswith(setting) for event in events if event.kind == "refused"] == [True]
+
+
+def test_each_run_of_refused_samples_is_told_when_it_begins_and_when_it_ends() -> None:
+    meter = Meter(U32, 1)
+    assert feed(meter, (0, 5000), (1, 2**31), (2, 2**30), (3, 5010), (4, 5012)) == ["baseline", "garbage", "trusted"]
+    assert feed(meter, (5, 2**31), (6, 5020)) == ["garbage", "trusted"]

@@ -1,0 +1,132 @@
+"""Work in progress: what a line must hold, from what was counted in and out since its emptiest moment."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agent.load.instant import Instant
+from agent.load.meter import Meter
+from agent.load.reckoning import Reckoning
+
+HOURS = 24
+"""How long the emptiest moment is remembered; a miscount is forgotten with it."""
+
+REST_S = 120.0
+"""A line on which nothing was counted for so long is at rest."""
+
+HOUR_S = 3600.0
+
+
+class Passed(NamedTuple):
+    """What passed both ends of a line until now. `hi` of the least difference is None where nothing bounds it."""
+
+    best: int
+    least: int | None
+    counted: int
+
+    @classmethod
+    def by(cls, entering: Sequence[Meter], leaving: Sequence[Meter]) -> Passed:
+        """In less out, as the best value and as the least that can be true, and all parcels counted at either end."""
+        came, went = _together(entering), _together(leaving)
+        least = None if went.hi is None else came.lo - went.hi
+        return cls(came.total - went.total, least, came.total + went.total)
+
+
+def _together(meters: Sequence[Meter]) -> Reckoning:
+    lo = total = 0
+    hi: int | None = 0
+    for meter in meters:
+        earlier = meter.earlier
+        lo += earlier.lo + meter.lo
+        total += earlier.total + meter.total
+        hi = None if hi is None or earlier.hi is None or meter.hi is None else hi + earlier.hi + meter.hi
+    return Reckoning(lo, hi, total)
+
+
+class _Emptiest:
+    """The least of a value over the last day, kept by the hour."""
+
+    def __init__(self) -> None:
+        self._hours: deque[tuple[int, int]] = deque()
+        self.value: int | None = None
+
+    def take(self, value: int, at_s: float) -> None:
+        hour = int(at_s // HOUR_S)
+        if self._hours and self._hours[-1][0] == hour:
+            if value >= self._hours[-1][1]:
+                return
+            self._hours.pop()
+        self._hours.append((hour, value))
+        while self._hours[0][0] < hour - HOURS:
+            self._hours.popleft()
+        self.value = min(least for _, least in self._hours)
+
+
+class WorkInProgress:
+    """How many parcels are on a line: inducted - discharged - rejected since its emptiest moment of the last day.
+
+    What was on the line at any moment is 0 or more, so what came in since then and did not go out is on it now. The
+    greatest of these, the one since the emptiest moment, is the least that agrees with every count: a lower bound,
+    right once the line has been empty. No counter tells an upper one. It begins where all counters are fresh at
+    once, and begins anew when one of them does (another base, a gap).
+
+    `drift` counts the parcels that left the line when by this none was on it, since this run began: they were there
+    before the counting began, were put on by hand, or were miscounted. `empty_s` is the boot-clock second in which
+    the line was last at rest at its emptiest after parcels had passed, which speaks for an empty line; a drift
+    disproves it.
+    """
+
+    def __init__(self, entering: Sequence[Meter], leaving: Sequence[Meter]) -> None:
+        self._entering, self._leaving = tuple(entering), tuple(leaving)
+        self._meters = self._entering + self._leaving
+        self._longest_s = max((meter.rule.period_s for meter in self._meters), default=0.0)
+        self.drift = 0
+        self._breaks = -1
+        self._begin(0)
+
+    def _begin(self, counted: int) -> None:
+        self._best, self._least = _Emptiest(), _Emptiest()
+        self._begun_with = self._rests_at = counted
+        self._rests_s: float | None = None
+        self.empty_s: float | None = None
+
+    def advance(self, at: Instant) -> Reckoning | None:
+        """What is on the line; None unless both ends are counted and every counter is fresh."""
+        if not (self._entering and self._leaving and all(meter.fresh(at) for meter in self._meters)):
+            return None
+        passed = Passed.by(self._entering, self._leaving)
+        breaks = sum(meter.breaks for meter in self._meters)
+        if breaks != self._breaks:
+            self._breaks = breaks
+            self._begin(passed.counted)
+        if self._read_together():
+            self._take(passed, at.boot_s)
+        best, least = self._best.value, self._least.value
+        if best is None:
+            return None
+        lo = 0 if least is None or passed.least is None else max(0, passed.least - least)
+        return Reckoning(lo, None, max(lo, passed.best - best))
+
+    def _read_together(self) -> bool:
+        """Counters that were not read within one period of each other make a false difference."""
+        times = [meter.at.boot_s for meter in self._meters if meter.at]
+        return max(times) - min(times) <= self._longest_s
+
+    def _take(self, passed: Passed, at_s: float) -> None:
+        emptiest = self._best.value
+        if emptiest is not None and passed.best < emptiest:
+            self.drift += emptiest - passed.best
+            self.empty_s = None
+        self._best.take(passed.best, at_s)
+        if passed.least is not None:
+            self._least.take(passed.least, at_s)
+        if passed.counted != self._rests_at or self._rests_s is None:
+            self._rests_at, self._rests_s = passed.counted, at_s
+        if at_s - self._rests_s >= REST_S and passed.counted != self._begun_with and passed.best == self._best.value:
+            self.empty_s = at_s
+
+    def known(self, at: Instant) -> bool:
+        """True when the line was seen empty within the last day, and nothing spoke against it since."""
+        return self.empty_s is not None and at.boot_s - self.empty_s <= HOURS * HOUR_S

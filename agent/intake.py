@@ -195,5 +195,5 @@ def _moment(now: Instant, at_s: float) -> Instant:
 
 
 def _tell(ref: CounterRef, event: MeterEvent) -> None:
-    level = logging.DEBUG if event.kind in ORDINARY else logging.WARNING
+    level = logging.DEBUG if event.kind in ORDINARY else logging.INFO if event.kind == "trusted" else logging.WARNING
     log.event(f"counter_{event.kind}", level, counter=ref, detail=event.detail)

@@ -98,6 +98,8 @@ class Reporter:
         if self._site.scans:
             self._site.scans.take()
         self._watch_spool()
+        for model in self._site.lines:
+            model.sample(now)
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)
         else:

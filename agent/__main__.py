@@ -36,6 +36,17 @@ exit codes:
 def main(arguments: list[str] | None = None) -> int:
     """Run the verb that `arguments` (default: the command line's) name; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _obey(words)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us (head, less) has seen enough; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _obey(words: list[str]) -> int:
     verb = next((word for word in words if not word.startswith("-")), None)
     parser = _top_parser()
     if verb not in VERBS:
@@ -44,14 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     room = importlib.import_module(f"agent.cli.{verb.replace('-', '_')}")
     arguments_of_verb = _verb_parser(verb, room).parse_args(words[words.index(verb) + 1 :])
-    try:
-        return int(room.run(arguments_of_verb))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read us (head, less) has seen enough; what is still buffered goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return int(room.run(arguments_of_verb))
 
 
 def _top_parser() -> argparse.ArgumentParser:

@@ -43,6 +43,11 @@ def word(name: str, lang: Language, **values: object) -> str:
     return _words()[name][lang].format_map({key: _said(value, lang) for key, value in values.items()})
 
 
+def quality(name: str, lang: Language) -> str:
+    """The word for a quality; one that is not known, as an agent of tomorrow may send, stays as it is."""
+    return _words().get(f"quality_{name}", {}).get(lang, name)
+
+
 def codes() -> tuple[str, ...]:
     """Every code there is, in order."""
     return tuple(sorted(_catalogue()))

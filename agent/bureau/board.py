@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.bureau.totals import Totals
 from agent.bureau.view import Heard, SiteView, View
-from config.messages import Language
+from config.messages import Language, quality
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -20,24 +20,24 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "in_pph": "in/h",
         "out": "out",
         "out_pph": "out/h",
-        "wip": "on sorter",
-        "load": "load index",
+        "wip": "on\nsorter",
+        "load": "load\nindex",
         "trust": "quality",
         "age": "age",
         "online": "online",
         "offline": "offline",
-        "summary": "{sites} sites, {messages} messages, {repeated} repeated, {missing} missing, {rejected} rejected",
+        "summary": "sites: {sites}, {messages} messages, {repeated} repeated, {missing} missing, {rejected} rejected",
         "waiting": "connected to {broker} (MQTT {version}); nothing heard yet",
     },
     "zh": {
         "site": "站点",
-        "line": "线体",
+        "line": "分拣线",
         "in": "供件",
         "in_pph": "供件/时",
-        "out": "下件",
-        "out_pph": "下件/时",
-        "wip": "在线件数",
-        "load": "负荷指数",
+        "out": "落格",
+        "out_pph": "落格/时",
+        "wip": "在线\n件数",
+        "load": "负荷\n指数",
         "trust": "质量",
         "age": "已过",
         "online": "在线",
@@ -54,6 +54,7 @@ class Board:
     """Draws a view. `note` tells it when a message came, on the boot-time clock, so that age can be shown."""
 
     def __init__(self, lang: Language, broker: str, version: str) -> None:
+        self._lang: Language = lang
         self._words = _WORDS[lang]
         self._broker = broker
         self._version = version
@@ -66,11 +67,11 @@ class Board:
         """All sites and their lines at this moment."""
         if not view.sites:
             return Text(self._words["waiting"].format(broker=self._broker, version=self._version))
-        table = Table(expand=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("site", "line"):
-            table.add_column(self._words[name])
+            table.add_column(self._words[name], overflow="fold")
         for name in ("in", "in_pph", "out", "out_pph", "wip", "load", "trust", "age"):
-            table.add_column(self._words[name], justify="right")
+            table.add_column(self._words[name], justify="right", no_wrap=True)
         for site in view.sites.values():
             for row in self._rows(site, now_s):
                 table.add_row(*(Text(cell) for cell in row))
@@ -82,8 +83,9 @@ class Board:
         for number, (line, tail) in enumerate(lines):
             fields = site.latest[tail]
             age_s = now_s - self._heard_s.get((site.path, tail), now_s)
-            figures = [_figure(fields.get(key)) for key in _FIGURES]
-            yield [name if number == 0 else "", line, *figures, _word(fields.get("q")), f"{age_s:.0f} s"]
+            figures = [_rounded(fields.get(key)) for key in _FIGURES]
+            trust = quality(_word(fields.get("q")), self._lang)
+            yield [name if number == 0 else "", line, *figures, trust, f"{age_s:.0f} s"]
         if not lines:
             yield [name, *[""] * 9]
 
@@ -97,7 +99,7 @@ class Board:
             sites=len(view.sites),
             messages=sum(totals.messages for totals in all_totals),
             repeated=sum(totals.duplicates for totals in all_totals),
-            missing=sum(map(_missing, all_totals)),
+            missing=sum(site.missing for site in view.sites.values()),
             rejected=view.rejected,
         )
 
@@ -108,11 +110,6 @@ class Board:
         shown = [f"{key}={_figure(heard.fields[key])}" for key in _FIGURES if key in heard.fields]
         trust = [f"q={_word(heard.fields.get('q'))}"] if "q" in heard.fields else []
         return " ".join([heard.site, heard.tail, *shown, *trust, *(["hist"] if heard.fields.get("hist") else [])])
-
-
-def _missing(totals: Totals) -> int:
-    """Messages that did not come since we listen; what was before, in a gap from the first on, is nobody's loss."""
-    return sum(last - first + 1 for gaps in totals.gaps().values() for first, last in gaps if first > 1)
 
 
 def picture(view: View) -> dict[str, object]:
@@ -139,6 +136,11 @@ def _figure(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _rounded(value: object) -> str:
+    """A figure without decimals, for a column."""
+    return _figure(round(value)) if isinstance(value, float) and isfinite(value) else _figure(value)
 
 
 def _word(value: object) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.bureau.totals import Totals
+from agent.bureau.totals import Report, Totals
 from agent.uplink.contract import ROOT
 
 MAX_PAYLOAD_BYTES = 1 << 20
@@ -36,16 +36,32 @@ class SiteView:
     latest: dict[str, Mapping[str, object]] = field(default_factory=dict)
     online: bool | None = None
     sid: int = 0
+    live_since: dict[str, int] = field(default_factory=dict)
+    """For each epoch the first message that came as it was made; what is older was published before we listened."""
 
-    def hear(self, tail: str, fields: Mapping[str, object]) -> None:
+    def hear(self, tail: str, fields: Mapping[str, object], *, retained: bool = False) -> None:
         """Take a message in; ValueError, and nothing changed, when it is none of an agent's."""
         if tail == "status":
             is_news = self._status(fields)
         else:
-            self.totals.merge(fields)
+            report = Report.from_fields(fields)
+            self.totals.merge(report)
+            if not retained and not fields.get("hist"):
+                self.live_since.setdefault(report.epoch, report.seq)
             is_news = not fields.get("hist") and not _is_older(fields, self.latest.get(tail, {}))
         if is_news and (tail in self.latest or len(self.latest) < MAX_TOPICS):
             self.latest[tail] = fields
+
+    @property
+    def missing(self) -> int:
+        """How many messages did not come of those that were made since we listen."""
+        since = self.live_since
+        return sum(
+            last - first + 1
+            for epoch, gaps in self.totals.gaps().items()
+            for first, last in gaps
+            if epoch in since and first > since[epoch]
+        )
 
     def _status(self, fields: Mapping[str, object]) -> bool:
         """Whether it is news. A death that belongs to an earlier connection than the last birth (a late will) is none.
@@ -70,11 +86,14 @@ class View:
         self.sites: dict[str, SiteView] = {}
         self.rejected = 0
 
-    def hear(self, topic: str, payload: bytes) -> Heard | None:
-        """Take one MQTT message in; None when it was rejected. Never raises, whatever the bytes are."""
+    def hear(self, topic: str, payload: bytes, *, retained: bool = False) -> Heard | None:
+        """Take one MQTT message in, `retained` when the broker had kept it; None when it was rejected.
+
+        Never raises, whatever the bytes are.
+        """
         try:
             heard = _read(topic, payload)
-            self._site(heard.site).hear(heard.tail, heard.fields)
+            self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
         except (ValueError, RecursionError):
             self.rejected += 1
             return None

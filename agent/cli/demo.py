@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 import sys
 from dataclasses import asdict
@@ -19,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from agent.cli.simulate import speed
+from agent.cli.typed import hubpulse
 from config.messages import Language, language
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ _UNITS_S = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _ENDS = {
     "en": """\
-{verdict} after {seconds:.0f} s: {counters} counters, {parcels} parcels counted.
+{verdict} after {seconds:.0f} s: {counters} counters, {counts} counts.
 
 Three things to try:
   1. Your own hub:        {hubpulse} init my-hub.toml, then  {hubpulse} simulate my-hub.toml
   2. Pull a cable:        run the demo again, and in a second terminal type the line at its foot
   3. The day of a sale:   {hubpulse} demo --day peak --seed 7""",
     "zh": """\
-{verdict},历时 {seconds:.0f} 秒:{counters} 个计数器,共计 {parcels} 件。
+{verdict},历时 {seconds:.0f} 秒:{counters} 个计数器,共计数 {counts} 次。
 
 接下来可以试试:
   1. 模拟自己的分拨中心:  {hubpulse} init my-hub.toml,然后  {hubpulse} simulate my-hub.toml
@@ -55,13 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="for_s", type=_duration, metavar="15s", help="end by itself after so long")
     parser.add_argument("--json", action="store_true", help="say nothing but one JSON object at the end (15 s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another day (1)")
-    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than the clock parcels move (1)")
+    parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock parcels move (1)")
     parser.add_argument("--day", choices=("normal", "peak"), default="normal", help="an ordinary day or a sale's")
     parser.add_argument("--lang", choices=("en", "zh"), default=None, help="the language of the screen")
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="write the last screen there")
+    parser.add_argument("--picture", type=_writable, metavar="FILE.svg", help="write the last screen there")
 
 
 def run(args: argparse.Namespace) -> int:
+    interrupts = _count_interrupts()
     import config
     from agent.twin.performance import Performance
     from agent.twin.troupe import ChildError, InterruptedShowError
@@ -71,7 +73,6 @@ def run(args: argparse.Namespace) -> int:
     options = ["--seed", str(args.seed), "--speed", str(args.speed), "--day", args.day]
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # bars and dots, on a console that has none
-    interrupts = _count_interrupts()
     try:
         with Performance(site, options, lambda: len(interrupts)) as performance:
             return _play(performance, args, interrupts)
@@ -92,7 +93,7 @@ def _play(performance: Performance, args: argparse.Namespace, interrupts: list[i
     if sys.stderr.isatty() and not args.json:
         print(_STARTING[lang], file=sys.stderr)
     performance.begin()
-    screen = Screen(performance.settings, lang, performance.broker, f"{_hubpulse()} {performance.command}")
+    screen = Screen(performance.settings, lang, performance.broker, f"{hubpulse()} {performance.command}")
     end_s = boot_seconds() + for_s
     last = show_until(
         performance.now, lambda: bool(interrupts) or boot_seconds() >= end_s, None if args.json else screen
@@ -111,13 +112,8 @@ def _as_json(outcome: Outcome) -> str:
 def _as_text(outcome: Outcome, lang: Language) -> str:
     counts = [count for counters in outcome.truth.values() for count in counters.values()]
     verdict = _VERDICT[lang][outcome.equal]
-    said = {"verdict": verdict, "seconds": outcome.seconds, "counters": len(counts), "parcels": sum(counts)}
-    return "\n".join([*outcome.differences(), _ENDS[lang].format(**said, hubpulse=_hubpulse())])
-
-
-def _hubpulse() -> str:
-    """How the reader calls this command here."""
-    return "hubpulse" if shutil.which("hubpulse") else "./dev run"
+    said = {"verdict": verdict, "seconds": outcome.seconds, "counters": len(counts), "counts": sum(counts)}
+    return "\n".join([*outcome.differences(), _ENDS[lang].format(**said, hubpulse=hubpulse())])
 
 
 def _count_interrupts() -> list[int]:
@@ -134,6 +130,13 @@ def _count_interrupts() -> list[int]:
 
 def _duration(text: str) -> float:
     found = _DURATION.fullmatch(text)
-    if not found:
-        raise argparse.ArgumentTypeError("a duration, like 15s or 2m")
+    if not found or not float(found[1]):
+        raise argparse.ArgumentTypeError("a duration above 0, like 15s or 2m")
     return float(found[1]) * _UNITS_S[found[2]]
+
+
+def _writable(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+    return path

@@ -1,9 +1,11 @@
 """Serve every Modbus device and scanner of a site without hardware: its counters move like parcels in a working day.
 
 Writes DIR/hubpulse.toml, the same settings with the addresses of the twin, and listens for commands on
-DIR/twin.sock, one JSON object a line. While it runs, tell it what shall happen:
+DIR/twin.sock, one JSON object a line. The copy leads to a broker on this machine, without TLS and login, and its
+spool lies in DIR: simulated counts never reach the real bureau. While it runs, tell it what shall happen:
 
   hubpulse simulate --at DIR --tell unplug bus=panel
+  hubpulse simulate --at DIR --tell plug bus=panel
   hubpulse simulate --at DIR --tell reset device=sorter clean=true
   hubpulse simulate --at DIR --tell burst scanner=tunnel-1 parcels=5000
   hubpulse simulate --at DIR --tell truth
@@ -17,56 +19,87 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from agent.cli.check import EXIT_NO_FILE, add_language, chosen_language
+from agent.cli.typed import hubpulse
+from config.messages import word
 
 if TYPE_CHECKING:
     from agent.twin.site import Twin
     from config.settings import Settings
 
+_EXIT_TAKEN = 75
+_BROKER = ("127.0.0.1", 1883)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from agent.twin.commands import COMMANDS, usage
+
+    lines = "\n".join(f"  {usage(name)}" for name in COMMANDS)
+    parser.epilog = f"what --tell can say ([...] may be left out):\n{lines}"
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE.toml", help="the settings whose devices are played")
     parser.add_argument("--at", type=Path, metavar="DIR", help="where settings, lines and socket go (a temporary one)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same day (1)")
-    parser.add_argument("--speed", type=_speed, default=1.0, help="how much faster than the clock the day runs (1)")
+    parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock the day runs (1)")
     parser.add_argument("--day", choices=("normal", "peak"), default="normal", help="peak brings 1.4 times as much")
     parser.add_argument("--frozen", action="store_true", help='no parcel moves until {"do": "go"}')
-    parser.add_argument("--broker", type=_broker, metavar="HOST:PORT", help="write this broker instead, without TLS")
-    parser.add_argument("--spool", type=Path, metavar="DIR", help="write this spool directory instead")
+    parser.add_argument("--broker", type=_broker, metavar="HOST:PORT", help="the broker in the copy (127.0.0.1:1883)")
+    parser.add_argument("--spool", type=Path, metavar="DIR", help="the spool in the copy (DIR/spool)")
     parser.add_argument("--tell", nargs="+", metavar="WORD", help="say a command to the twin that runs in --at")
+    add_language(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from config import ConfigError, load
 
     if args.tell:
-        return _tell(args.at or Path(), args.tell)
+        return _tell(args, args.at or Path())
     if args.site is None:
         print("hubpulse simulate: name the settings whose devices are played", file=sys.stderr)
         return 2
+    if not args.site.exists():
+        return _fail(args, EXIT_NO_FILE, "no_such_file", file=args.site)
     try:
         settings = load(args.site)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 78
+    return _play(args, settings)
+
+
+def _play(args: argparse.Namespace, settings: Settings) -> int:
+    from agent.twin.serve import TakenError
+
     with ExitStack() as stack:
         folder = args.at or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hubpulse-twin-")))
         try:
             asyncio.run(_simulate(args, settings, folder.absolute()))
+        except TakenError:
+            return _fail(args, _EXIT_TAKEN, "twin_taken", folder=folder)
         except (OSError, ValueError) as error:
             print(f"hubpulse simulate: {error}", file=sys.stderr)
             return 1
     return 0
 
 
-def _tell(folder: Path, words: list[str]) -> int:
+def _fail(args: argparse.Namespace, status: int, name: str, **values: object) -> int:
+    said = word(name, chosen_language(args.lang, sys.stderr), hubpulse=hubpulse(), **values)
+    print(f"hubpulse simulate: {said}", file=sys.stderr)
+    return status
+
+
+def _tell(args: argparse.Namespace, folder: Path) -> int:
     from agent.twin.commands import CommandError
     from agent.twin.control import SOCKET, Remote
 
     try:
         with Remote(folder / SOCKET) as twin:
-            print(json.dumps(twin.ask(words[0], **_named(words[1:])), ensure_ascii=False))
+            print(json.dumps(twin.ask(args.tell[0], **_named(args.tell[1:])), ensure_ascii=False))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return _fail(args, 1, "twin_absent", folder=folder)
     except (CommandError, OSError) as error:
         print(f"hubpulse simulate: {error}", file=sys.stderr)
         return 1
@@ -85,27 +118,35 @@ def _named(pairs: list[str]) -> dict[str, object]:
 
 
 async def _simulate(args: argparse.Namespace, settings: Settings, folder: Path) -> None:
-    from agent.twin.serve import Play, serve
+    from agent.twin.serve import Play, alone_in, serve
     from agent.twin.site import Scenario
 
     folder.mkdir(parents=True, exist_ok=True)
     scenario = Scenario(args.seed, args.speed, args.day, running=not args.frozen)
-    await serve(Play(args.site, settings, scenario, _changes(args)), folder, _say_ready)
+    with alone_in(folder):
+        await serve(Play(args.site, settings, scenario, _changes(args, folder)), folder, partial(_say_ready, args))
 
 
-def _changes(args: argparse.Namespace) -> dict[tuple[str, ...], str | int | bool | None]:
-    """What the copied settings say of the broker and the spool."""
-    changes: dict[tuple[str, ...], str | int | bool | None] = {}
-    if args.broker:
-        host, port = args.broker
-        changes |= {("bureau", "host"): host, ("bureau", "port"): port, ("bureau", "tls"): False}
-        changes |= dict.fromkeys([("bureau", key) for key in ("username", "password_file", "password_credential")])
-    if args.spool:
-        changes["spool", "directory"] = str(args.spool.absolute())
-    return changes
+def _changes(args: argparse.Namespace, folder: Path) -> dict[tuple[str, ...], str | int | bool | None]:
+    """What the copied settings say of the broker and the spool: never the real ones by themselves."""
+    host, port = args.broker or _BROKER
+    logins: list[tuple[str, ...]] = [
+        ("bureau", key) for key in ("username", "password_file", "password_credential", "cert_file", "key_file")
+    ]
+    return {
+        **dict.fromkeys(logins),
+        ("bureau", "host"): host,
+        ("bureau", "port"): port,
+        ("bureau", "tls"): False,
+        ("spool", "directory"): str(_spool(args, folder)),
+    }
 
 
-def _say_ready(twin: Twin, settings_copy: Path) -> None:
+def _spool(args: argparse.Namespace, folder: Path) -> Path:
+    return Path(args.spool or folder / "spool").absolute()
+
+
+def _say_ready(args: argparse.Namespace, twin: Twin, settings_copy: Path) -> None:
     pace = f"speed {twin.pace.speed:g}" if twin.pace.running else "frozen"
     print(f"twin of {twin.settings.site.id}, {pace}")
     for bus, wire in twin.wires.items():
@@ -114,14 +155,23 @@ def _say_ready(twin: Twin, settings_copy: Path) -> None:
     for scanner in twin.settings.scanners:
         print(f"  {scanner.id:<16} {twin.scanners.plays[scanner.id].port.address:<28} scans of {scanner.line}")
     print(f"  {'commands':<16} {settings_copy.parent / 'twin.sock'}")
-    print(f"ready: hubpulse run {settings_copy}", flush=True)
+    lang = chosen_language(args.lang, sys.stdout)
+    broker, spool = ":".join(map(str, args.broker or _BROKER)), _spool(args, settings_copy.parent)
+    print(word("twin_changed", lang, file=settings_copy.name, broker=broker, spool=spool))
+    if not args.broker:
+        print(word("twin_broker_default", lang))
+    print(f"ready: {hubpulse()} run {settings_copy}", flush=True)
 
 
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0.01 <= speed <= 1000.0:
-        raise argparse.ArgumentTypeError("from 0.01 to 1000")
-    return speed
+def speed(text: str) -> float:
+    """How often as fast as the clock."""
+    try:
+        times = float(text)
+    except ValueError:
+        times = 0.0
+    if not 0.01 <= times <= 1000.0:
+        raise argparse.ArgumentTypeError("a number from 0.01 to 1000")
+    return times
 
 
 def _broker(text: str) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from agent.cli.check import add_language, chosen_language
+from config.messages import word
 
 if TYPE_CHECKING:
     from agent.bureau.board import Board
@@ -52,13 +53,20 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _Watch(args).run()
     except (RefusedError, CredentialError) as error:
-        print(f"hubpulse watch: {args.host}:{_port(args)}: {error}", file=sys.stderr)
+        print(f"hubpulse watch: {args.host}:{_port(args)}: {error}{_advice(args, error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _advice(args: argparse.Namespace, error: Exception) -> str:
+    """The next step where no broker answers."""
+    if "refused" not in str(error).lower():
+        return ""
+    return "\n" + word("no_broker_there", chosen_language(args.lang, sys.stderr))
 
 
 def _contradiction(args: argparse.Namespace) -> str | None:

@@ -64,8 +64,14 @@ def _value(said: Mapping[str, object], word: str, rule: Word) -> object:
     if word in said:
         return rule.check(word, said[word])
     if rule.default is ...:
-        raise CommandError(f"{word} is missing")
+        raise CommandError(f"{word} is missing, as in {word}={_EXAMPLES[word]}")
     return rule.default
+
+
+def usage(name: str) -> str:
+    """How the command is written, each of its words with an example; what may be left out stands in brackets."""
+    words = [(f"{word}={_EXAMPLES[word]}", rule.default is ...) for word, rule in COMMANDS[name].words.items()]
+    return " ".join([name, *(said if needed else f"[{said}]" for said, needed in words)])
 
 
 # --- words ---
@@ -227,6 +233,22 @@ async def _stop(twin: Twin) -> Reply:
     return {}
 
 
+_EXAMPLES: Mapping[str, str] = {
+    "line": "north",
+    "device": "sorter",
+    "point": "south",
+    "counter": "sorter.south",
+    "bus": "panel",
+    "scanner": "tunnel-1",
+    "value": "65000",
+    "before": "5",
+    "times": "1",
+    "clean": "true",
+    "share": "0.1",
+    "parcels": "1000",
+    "seconds": "2",
+    "speed": "10",
+}
 _NAME = Word(_text)
 _CABLE = {"bus": Word(_text, None), "scanner": Word(_text, None)}
 _SECONDS = Word(_number(0.0, LONGEST_S))

@@ -26,7 +26,7 @@ def show_until(now: Now, ended: Ended, screen: Screen | None) -> Moment:
     if not console.is_terminal or console.is_dumb_terminal:
         return _run(now, ended, _lines(screen))
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        return _run(now, ended, lambda seen: live.update(screen.draw(seen), refresh=True))
+        return _run(now, ended, lambda seen: live.update(screen.fitted(seen), refresh=True))
 
 
 def _run(now: Now, ended: Ended, show: Callable[[Moment], None]) -> Moment:

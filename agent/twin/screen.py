@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from agent.twin.show import LineShow, Moment, ScanShow
-from config.messages import Language
+from config.messages import Language, quality
 from config.settings import Settings
 from fastpath.scans import BAD_NAMES
 
@@ -51,12 +53,12 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "away": "away",
         "messages": "{messages} messages, {duplicates} repeated",
         "books": "{written} written = {acked} acknowledged + {held} held + {dropped} dropped",
-        "hint": "Ctrl-C ends it. Play with it in another terminal:\n   {commands}",
+        "hint": "Ctrl-C ends it. In another terminal pull a cable; plug bus=panel puts it back:\n   {commands}",
     },
     "zh": {
-        "line": "线体",
+        "line": "分拣线",
         "in": "供件/时",
-        "out": "下件/时",
+        "out": "落格/时",
         "wip": "在线件数",
         "load": "负荷指数",
         "trust": "质量",
@@ -67,7 +69,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "induct": "供件",
         "discharge": "落格",
         "recirculation": "回流",
-        "reject": "异常",
+        "reject": "剔除",
         "scans": "扫码",
         "new": "新件",
         "duplicate": "重复",
@@ -83,9 +85,25 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "away": "未连接",
         "messages": "{messages} 条消息,重复 {duplicates} 条",
         "books": "写入 {written} = 已确认 {acked} + 待发 {held} + 丢弃 {dropped}",
-        "hint": "按 Ctrl-C 结束。可另开终端操作:\n   {commands}",
+        "hint": "按 Ctrl-C 结束。另开终端可拔线;改用 plug bus=panel 接回:\n   {commands}",
     },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _AboveFoot:
+    """`body` cut to the rows that `foot` leaves of the terminal."""
+
+    body: RenderableType
+    foot: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        free = options.update(height=None)
+        foot = console.render_lines(self.foot, free, pad=False)
+        body = console.render_lines(self.body, free, pad=False)
+        for line in [*body[: max(0, console.height - len(foot))], *foot]:
+            yield from line
+            yield Segment.line()
 
 
 class Screen:
@@ -100,9 +118,16 @@ class Screen:
 
     def draw(self, now: Moment) -> RenderableType:
         """The whole screen."""
+        return Group(self._body(now), *self._foot(now))
+
+    def fitted(self, now: Moment) -> RenderableType:
+        """As much of the screen as the terminal has rows for; its foot is always there."""
+        return _AboveFoot(self._body(now), Group(*self._foot(now)))
+
+    def _body(self, now: Moment) -> Group:
         name = self._site.name_zh if self._lang == "zh" else self._site.name_en
         head = Text.assemble((f" {name} ", "bold reverse"), f"  {now.at_s:5.1f} s   hubpulse demo")
-        return Group(head, self._lines(now), self._counters(now), *self._scans(now), *self._foot(now))
+        return Group(head, self._lines(now), self._counters(now), *self._scans(now))
 
     def plain(self, now: Moment) -> str:
         """One line for a log: truth and bureau of each line's inductions and discharges."""
@@ -121,7 +146,9 @@ class Screen:
         for one in now.lines:
             told = one.telemetry
             figures = [_figure(told.get(field)) for field in ("in_pph", "out_pph", "wip")]
-            table.add_row(self._name(one), *figures, _bar(told.get("load_index")), str(told.get("q", "")))
+            table.add_row(
+                self._name(one), *figures, _bar(told.get("load_index")), quality(str(told.get("q", "")), self._lang)
+            )
         return table
 
     def _counters(self, now: Moment) -> Table:

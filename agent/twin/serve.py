@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,23 @@ class Play:
     settings: Settings
     scenario: Scenario
     changes: Mapping[Keys, Change]
+
+
+class TakenError(Exception):
+    """Another twin runs in the folder."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else's twin runs in `folder` meanwhile. Raises TakenError; a twin that was killed holds nothing."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise TakenError(folder) from None
+    finally:
+        os.close(descriptor)
 
 
 async def serve(play: Play, folder: Path, ready: Ready) -> None:

@@ -9,11 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import config
+from agent.bureau.view import SiteView
 from agent.twin.control import SOCKET, Remote
+from agent.twin.screen import Screen
+from agent.twin.show import moment
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -140,3 +146,31 @@ def test_without_mosquitto_the_demo_shows_the_fall_back_to_mqtt_3_and_is_as_exac
     assert (said["broker"], said["mqtt"], said["equal"]) == ("amqtt", "3.1.1", True)
     assert not list(tmp_path.iterdir())
     assert not running_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [["--for", "0s"], ["--for=-3s"], ["--speed", "0"], ["--picture", "/nonexistent/a.svg"]]
+)
+def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path, words: list[str]) -> None:
+    process = demo(tmp_path, *words)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert words[0].partition("=")[0] in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_foot_is_seen_in_a_small_terminal() -> None:
+    settings = config.load(Path(config.__file__).parent / "examples" / "demo-hub.toml")
+    told = {"truth": {line.id: {} for line in settings.lines}, "scans": {}}
+    for line in settings.lines:
+        for role, ref in line.counters():
+            told["truth"][line.id].setdefault(role, {})[str(ref)] = 0
+    points = {device.id: {"counters": {point.name: 0 for point in device.points}} for device in settings.devices}
+    now = moment(0.0, settings, told, {"devices": points}, SiteView("44/4401/gz-baiyun"))
+    console = Console(width=80, height=24, file=StringIO(), record=True)
+    console.print(Screen(settings, "en", "mosquitto", "hubpulse simulate --tell unplug").fitted(now))
+    rows = console.export_text().splitlines()
+    assert len(rows) <= 24
+    assert "Guangzhou Baiyun hub" in rows[0]
+    assert "plug bus=panel" in rows[-2]
+    assert "--tell unplug" in rows[-1]

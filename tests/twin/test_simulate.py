@@ -16,6 +16,7 @@ import pytest
 from twins import HEAD, ask_tcp, read_tcp
 
 import config
+from agent.twin.commands import COMMANDS, usage
 from agent.twin.control import SOCKET, Remote
 from agent.twin.patch import copy_site
 from config.settings import TcpBus
@@ -168,3 +169,51 @@ def test_settings_with_faults_are_refused_as_check_does_it(tmp_path: Path) -> No
     refused = subprocess.run(simulate(written(tmp_path, "[site]\n")), capture_output=True, text=True, check=False)
     assert refused.returncode == 78
     assert "E2206" in refused.stderr
+
+
+def test_the_copy_never_leads_to_the_real_bureau_or_the_real_spool(tmp_path: Path) -> None:
+    source = HEAD.replace('host = "127.0.0.1"\ntls = false', 'host = "mqtt.example.org"\nusername = "u"')
+    source += 'ca_file = "/etc/ca.pem"\npassword_credential = "secret"\n[spool]\ndirectory = "/var/lib/real"\n'
+    at = tmp_path / "at"
+    with simulated(written(tmp_path, source), "--at", at, "--lang", "en"):
+        settings = config.load(at / "hubpulse.toml")
+    bureau = settings.bureau
+    assert (bureau.host, bureau.port, bureau.tls, bureau.username) == ("127.0.0.1", 1883, None, None)
+    assert settings.spool.directory == at / "spool"
+
+
+def test_a_second_twin_in_a_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with simulated(DEMO, "--at", tmp_path, "--frozen"):
+        second = subprocess.run(
+            simulate(DEMO, "--at", tmp_path, "--lang", "en"), capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 75
+        assert "another twin runs in" in second.stderr
+        with Remote(tmp_path / SOCKET) as twin:
+            assert twin.ask("state")["ok"]
+        assert (tmp_path / "tty-panel").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--tell", "truth"], 1, "no twin runs in"),
+        (["/nonexistent.toml"], 66, "/nonexistent.toml: no such file"),
+        ([DEMO, "--speed", "0"], 2, "from 0.01 to 1000"),
+    ],
+)
+def test_what_cannot_be_is_said_with_its_own_exit_code(
+    tmp_path: Path, words: list[object], status: int, said: str
+) -> None:
+    refused = subprocess.run(
+        simulate("--lang", "en", "--at", tmp_path, *words), capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == status
+    assert said in refused.stderr
+
+
+def test_help_names_every_command_with_its_words() -> None:
+    told = subprocess.run(simulate("--help"), capture_output=True, text=True, check=True).stdout
+    for name in COMMANDS:
+        assert f"\n  {usage(name)}\n" in told
+    assert "wrap counter=sorter.south [before=5]" in told

@@ -92,7 +92,7 @@ def test_a_line_without_end_closes_that_talk_only(path: Path) -> None:
     [
         ({"do": "explode"}, "do is one of truth state freeze"),
         ({"do": "freeze", "now": True}, "freeze takes no word, not now"),
-        ({"do": "jam", "line": "north"}, "seconds is missing"),
+        ({"do": "jam", "line": "north"}, "seconds is missing, as in seconds=2"),
         ({"do": "jam", "line": "south", "seconds": 1}, "this site has no 'south'"),
         ({"do": "speed", "speed": 0}, "speed is a number from 0.01 to 1000"),
         ({"do": "speed", "speed": float("nan")}, "speed is a number from 0.01 to 1000"),

@@ -156,6 +156,7 @@ def met(found: Json) -> dict[str, bool]:
         "gap_held": all(one["ours"]["gap_broken"] == 0 for one in full.values()),
         "lateness_ratio": all(one["ratio"] <= TARGETS["lateness_ratio"] for one in dead.values()),
         "cpu_ratio": full["115200"]["cpu_ratio"] <= TARGETS["cpu_ratio"],
+        "cpu_ratio_in_lumps": full["115200 in lumps"]["cpu_ratio"] <= TARGETS["cpu_ratio"],
     }
 
 

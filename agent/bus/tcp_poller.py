@@ -59,10 +59,9 @@ class TcpOwner(OwnerThread):
         self._replan(ticks, now_s)
         if self._tick(ticks, now_s):
             waiter.pause(now_s + _GATHER_S)
-            now_s = boot_seconds()
             for link in links:
                 if link.awaiting:
-                    link.ready(now_s)
+                    link.ready(boot_seconds())
         alarm_s = min((link.alarm_s for link in links), default=_NEVER)
         due_s = min((tick.due_s for tick in ticks), default=_NEVER)
         self._reap(waiter, watch, min(alarm_s, due_s))
@@ -84,9 +83,8 @@ class TcpOwner(OwnerThread):
         if ready and sum(link.awaiting for link in self._links.values()) > len(ready):
             waiter.pause(boot_seconds() + _GATHER_S)
             _, ready = watch.ready(0.0)
-        now_s = boot_seconds()
         for link in ready:
-            link.ready(now_s)
+            link.ready(boot_seconds())  # each for itself: what arrives while others are read is not older than this
 
     def _replan(self, ticks: Sequence[Tick], now_s: float) -> None:
         while self._replanned:

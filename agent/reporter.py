@@ -124,6 +124,9 @@ class Reporter:
         """Whether the interval ends nearer to this beat than to the next."""
         return now.boot_s - last_s >= interval_s - BEAT_S / 2
 
+    def _is_health_due(self, now: Instant) -> bool:
+        return self._is_due(now, self._health_s, min(HEALTH_S, HEALTH_REPORTS * self._settings.bureau.report_s))
+
     def _first_counts(self, now: Instant) -> bool:
         """The first report does not wait for the interval: a baseline counts only once it is durable."""
         return not self._reported and any(meter.fresh(now) for meter in self._site.meters.values())
@@ -140,6 +143,8 @@ class Reporter:
             before, load = self._reported.get(name), self._scans.get(name)
             scans = scan_fields(load, self._scans_reported.get(name)) if load else None
             yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s, scans)
+            if before is None or before.quality != self._loads[name].quality or self._is_health_due(now):
+                yield reports.line_state(self._head(now), name, self._loads[name])
 
     def _device_states(self, now: Instant) -> list[Message]:
         """Of the devices whose state has changed since it was told."""
@@ -150,7 +155,7 @@ class Reporter:
 
     def _about_itself(self, now: Instant) -> list[Message]:
         """The site's state and the agent's health, when they are due."""
-        if not self._is_due(now, self._health_s, min(HEALTH_S, HEALTH_REPORTS * self._settings.bureau.report_s)):
+        if not self._is_health_due(now):
             return []
         self._health_s = now.boot_s
         assert self._uplink is not None

@@ -63,6 +63,7 @@ def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everyt
         life.hear(b"WATCHDOG=1")
         assert b"devices answer, bureau connected (5)" in life.hear(b"STATUS=6 of 6")
         assert bureau.wait_until(lambda: len(bureau.totals(SITE_ID).counters) == 13, WITHIN_S)
+        assert bureau.read(lambda view: view.site(SITE_ID).latest["line/north/state"]["q"]) == "estimated"
         agent.send_signal(signal.SIGTERM)
         life.hear(b"STOPPING=1")
         assert agent.wait(timeout=3.0) == 0

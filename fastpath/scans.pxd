@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The scan counter for other compiled readers: `scan_feed(&counter.counts, &source.line, ...)` needs no GIL."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from fastpath.scan_count cimport Counts, Line
 
@@ -24,4 +24,5 @@ cdef class ScanCounter:
     cdef _set_windows(self, duplicate_ms, loop_ms)
     cdef _set_carriers(self, tuple rules, str s10, str numeric)
     cdef _take_memory(self, unsigned bits, bytes key)
+    cdef int _feed(self, Source source, const uint8_t* at, size_t length, uint64_t now_ms) except -1
     cdef int _enter(self, Source source) except -1

@@ -5,6 +5,7 @@ One thread feeds, one other may take. A code is hashed with the counter's key an
 """
 
 from cpython cimport array
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cython cimport final
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -218,16 +219,33 @@ cdef class ScanCounter:
 
     def feed(self, Source source not None, bytes octets not None, uint64_t now_ms):
         """Count what this connection delivered at `now_ms` of a monotonic clock; lines may end in a later chunk."""
-        cdef size_t length = PyBytes_GET_SIZE(octets)
-        cdef const uint8_t* at = <const uint8_t*>PyBytes_AS_STRING(octets)
+        self._feed(source, <const uint8_t*>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets), now_ms)
+
+    def feed_buffer(self, Source source not None, bytearray octets not None, Py_ssize_t length, uint64_t now_ms):
+        """Count the first `length` bytes as `feed` does, and wipe them, so that no code stays in the memory.
+
+        ValueError: there are not so many. While this runs, `octets` cannot be resized.
+        """
+        cdef Py_buffer held
+        if not 0 <= length <= len(octets):
+            raise ValueError(f"{length} of {len(octets)} bytes")
+        PyObject_GetBuffer(octets, &held, PyBUF_SIMPLE)
+        try:
+            self._feed(source, <const uint8_t*>held.buf, length, now_ms)
+        finally:
+            explicit_bzero(held.buf, length)
+            PyBuffer_Release(&held)
+
+    cdef int _feed(self, Source source, const uint8_t* at, size_t length, uint64_t now_ms) except -1:
         self._enter(source)
         if length < RELEASE:
             scan_feed(&self.counts, &source.line, at, length, now_ms)
-            return
+            return 0
         self.feeding = True
         with nogil:
             scan_feed(&self.counts, &source.line, at, length, now_ms)
         self.feeding = False
+        return 0
 
     def advance(self, uint64_t now_ms):
         """Let time pass where nothing was read, so that seconds end."""

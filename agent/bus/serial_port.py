@@ -95,6 +95,18 @@ class SerialPort:
             raise LinkError("the port is gone")
         return octets
 
+    def read_into(self, octets: bytearray) -> int:
+        """Put what has arrived at the start of `octets`; how many bytes that is, 0 when nothing has."""
+        try:
+            length = os.readv(self._fd, [octets])
+        except BlockingIOError:
+            return 0
+        except OSError as fault:
+            raise LinkError("the port is gone") from fault
+        if not length:
+            raise LinkError("the port is gone")
+        return length
+
     def send(self, request: bytes) -> None:
         """Put a read request on the wire; ForbiddenFrameError, and not a byte sent, when it is anything else."""
         check_outgoing(request, "rtu")

@@ -26,11 +26,12 @@ class Ready(Protocol):
 
 
 class Stream(Protocol):
-    """An open connection. `read` gives what is there, empty where nothing is, and LinkError at the end."""
+    """An open connection. `read_into` puts what is there at the start of a buffer and gives how many bytes that is, 0
+    where nothing is, and LinkError at the end."""
 
     def fileno(self) -> int: ...
 
-    def read(self) -> bytes: ...
+    def read_into(self, octets: bytearray) -> int: ...
 
     def close(self) -> None: ...
 
@@ -47,17 +48,17 @@ class SocketStream:
         """The descriptor, for an epoll."""
         return self._sock.fileno()
 
-    def read(self) -> bytes:
-        """What has arrived, at most CHUNK_BYTES."""
+    def read_into(self, octets: bytearray) -> int:
+        """Put what has arrived at the start of `octets`; how many bytes that is, 0 when nothing has."""
         try:
-            octets = self._sock.recv(CHUNK_BYTES)
+            length = self._sock.recv_into(octets)
         except BlockingIOError:
-            return b""
+            return 0
         except OSError as fault:
             raise LinkError((fault.strerror or "connection lost").lower()) from fault
-        if not octets:
+        if not length:
             raise LinkError("the scanner closed the connection")
-        return octets
+        return length
 
     def close(self) -> None:
         """Let the connection go."""
@@ -81,6 +82,9 @@ class Inlet:
 
     More than `max_bytes_per_s` is not read: it waits at the sender, so a burst is late and not lost, and a flood
     costs no more than the limit. A serial line cannot wait; what its driver has no room for is lost.
+
+    All that is received lies in `buffer`, which the inlets of a thread share, and is wiped as soon as it is counted: a
+    bytes object would leave its codes in the memory that it gives back.
     """
 
     def __init__(
@@ -89,10 +93,12 @@ class Inlet:
         counting: tuple[ScanCounter, Source],
         watch: Watch[Ready],
         tell: Callable[[LinkChanged | None], None],
+        buffer: bytearray,
     ) -> None:
         self._counter, self._source = counting
         self._watch = watch
         self._tell = tell
+        self._buffer = buffer
         self._limit = scanner.max_bytes_per_s
         self._said = LinkState(scanner.id)
         self._stream: Stream | None = None
@@ -154,11 +160,11 @@ class Inlet:
         self._allowance = min(self._allowance + (now_s - self._filled_s) * self._limit, self._limit * _BURST_S)
         self._filled_s, now_ms = now_s, int(1000 * now_s)
         for _ in range(_CHUNKS):
-            octets = self._stream.read()
-            self._counter.feed(self._source, octets, now_ms)
-            self._octets += len(octets)
-            self._allowance -= len(octets)
-            if len(octets) < CHUNK_BYTES or self._allowance <= 0:
+            length = self._stream.read_into(self._buffer)
+            self._counter.feed_buffer(self._source, self._buffer, length, now_ms)
+            self._octets += length
+            self._allowance -= length
+            if length < CHUNK_BYTES or self._allowance <= 0:
                 break
         if self._allowance <= 0:
             self._hold_back(now_s)

@@ -11,7 +11,7 @@ from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from agent.scans.approach import Approach, approach
-from agent.scans.inlet import Inlet, InletState, Ready
+from agent.scans.inlet import CHUNK_BYTES, Inlet, InletState, Ready
 from config.settings import Scanner
 from fastpath.scans import ScanCounter, Source
 
@@ -44,8 +44,10 @@ class ScanReaders(OwnerThread):
 
     def _work(self, waiter: Waiter) -> None:
         watch: Watch[Ready] = Watch(waiter.fd)
+        buffer = bytearray(CHUNK_BYTES)
         inlets = {
-            one.id: Inlet(one, (counter, source), watch, self._tell_link) for one, counter, source in self._scanners
+            one.id: Inlet(one, (counter, source), watch, self._tell_link, buffer)
+            for one, counter, source in self._scanners
         }
         self._ways = [approach(one.wire, inlets[one.id], watch, waiter) for one, _, _ in self._scanners]
         self._inlets = inlets

@@ -94,6 +94,29 @@ def test_a_clock_that_goes_back_stands_still_and_is_counted() -> None:
     assert (snapshot.clock_steps, snapshot.first_second, snapshot.last_second) == (1, 9, 9)
 
 
+@pytest.mark.parametrize("reads", [3, 3000])
+def test_what_was_counted_from_a_buffer_is_wiped_and_what_follows_in_it_is_not(reads: int) -> None:
+    octets = b"".join(b"SF%013d\r\n" % (number // 2) for number in range(reads))
+    buffer = bytearray(octets + b"SF1234567890123\r\n")
+    one, other, source = counter(), counter(), Source(lane=0)
+    one.feed(source, octets, 10)
+    other.feed_buffer(Source(lane=0), buffer, len(octets), 10)
+    assert settled(other) == settled(one)
+    assert buffer == bytes(len(octets)) + b"SF1234567890123\r\n"
+    buffer.clear()  # nobody holds it
+
+
+def test_a_buffer_that_is_refused_is_held_by_nobody_and_its_codes_are_wiped_too() -> None:
+    buffer = bytearray(b"SF1234567890123\r\n")
+    for length in (-1, len(buffer) + 1):
+        with pytest.raises(ValueError, match=f"{length} of {len(buffer)} bytes"):
+            counter().feed_buffer(Source(lane=0), buffer, length, 10)
+    with pytest.raises(ValueError, match="lane 8 of 8"):
+        counter().feed_buffer(Source(lane=8), buffer, len(buffer), 10)
+    assert not any(buffer)
+    buffer.clear()
+
+
 def test_each_lane_has_its_own_window() -> None:
     one = counter()
     for lane in (1, 2, 1):

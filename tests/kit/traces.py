@@ -1,9 +1,10 @@
-"""Where a waybill could be found after a run: in files, and in what was said."""
+"""Where a waybill could be found: in files, in what was said, and in the memory of a process."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 WAYBILL = re.compile(
@@ -21,3 +22,15 @@ def files(folder: Path) -> dict[str, bytes]:
 def with_waybills(traces: Mapping[str, bytes]) -> list[str]:
     """Those in which something looks like a waybill."""
     return sorted(name for name, octets in traces.items() if WAYBILL.search(octets))
+
+
+def memory(pid: int) -> Iterator[bytes]:
+    """What a running process has in memory, region by region; PermissionError where we may not look."""
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as image:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            addresses, rights, *_ = line.split()
+            first, last = (int(address, 16) for address in addresses.split("-"))
+            if rights.startswith("r"):
+                with suppress(OSError):  # given back meanwhile, or the kernel's own
+                    image.seek(first)
+                    yield image.read(last - first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -10,8 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from scan_site import SITE_ID, scan_site
+from scan_site import SITE_ID, ScanSite, scan_site
 from scanners import code
+from traces import memory
+from uplink_rig import eventually
 
 from agent.bureau.view import View
 from agent.uplink.contract import Message
@@ -43,6 +46,29 @@ def test_every_scan_reaches_the_bureau_and_no_code_reaches_anything(tmp_path: Pa
     for number in range(site.sent):
         secret = code(number)[2:].encode()
         assert not [name for name, octets in traces.items() if secret in octets]
+
+
+def test_nothing_of_a_counted_code_stays_in_the_memory_of_the_running_agent(tmp_path: Path) -> None:
+    with scan_site(tmp_path) as site:
+        try:
+            list(memory(site.agent.pid))
+        except PermissionError:
+            pytest.skip("the memory of the agent may not be looked at here (it takes root)")
+        site.say(3000)
+        begun = code(site.sent)
+        site.scanner.sendall(begun.encode())
+        assert site.arrived(3000)
+        assert eventually(lambda: remembered(site) == {begun[2:]}), "only the line that has not ended is held"
+        site.scanner.sendall(b"\r\n")
+        assert site.arrived(3001)
+        assert remembered(site) == set()
+
+
+def remembered(site: ScanSite) -> set[str]:
+    """The digits of the codes that the agent's memory holds."""
+    sent = {code(number)[2:].encode() for number in range(site.sent + 1)}
+    found = (match for region in memory(site.agent.pid) for match in re.findall(rb"80{6}\d{6}", region))
+    return {digits.decode() for digits in found if digits in sent}
 
 
 def test_killed_in_a_burst_it_loses_what_it_had_not_reported_and_doubles_nothing(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 Value = int | float | bool
+
+Guard = Callable[[bytes], bool]
+"""Whether a frame is exactly one query of a device language: its driver brings it, and a link lets pass no other."""
 
 
 class FrameError(Exception):

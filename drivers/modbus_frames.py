@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from config.settings import Area
-from drivers import DeviceError, FrameError
+from drivers import DeviceError, FrameError, Guard
 from fastpath.checksum import crc16_modbus
 
 Framing = Literal["rtu", "tcp"]
@@ -139,20 +139,27 @@ class RtuFrames:
         return True
 
 
-def is_read_request(frame: bytes, framing: Framing) -> bool:
-    """Whether `frame` is exactly one well-formed Modbus read: what a link asks of every frame before it leaves.
+def read_guard(framing: Framing) -> Guard:
+    """Whether a frame is exactly one well-formed Modbus read: what a link asks of every frame before it leaves."""
+    return _GUARDS[framing]
 
-    RTU reads to unit 0 are refused: a broadcast is never answered.
-    """
-    if framing == "tcp":
-        if len(frame) != 12:
-            return False
-        _, protocol, length, _, function, address, quantity = _TCP_REQUEST.unpack(frame)
-        return protocol == 0 and length == 6 and _readable(function, address, quantity)
+
+def _is_tcp_read(frame: bytes) -> bool:
+    if len(frame) != 12:
+        return False
+    _, protocol, length, _, function, address, quantity = _TCP_REQUEST.unpack(frame)
+    return protocol == 0 and length == 6 and _readable(function, address, quantity)
+
+
+def _is_rtu_read(frame: bytes) -> bool:
+    """Reads of unit 0 are none: a broadcast is never answered."""
     if len(frame) != 8:
         return False
     unit, function, address, quantity, _ = _RTU_REQUEST.unpack(frame)
     return unit != 0 and _readable(function, address, quantity) and crc16_modbus(frame) == 0
+
+
+_GUARDS: Mapping[Framing, Guard] = MappingProxyType({"tcp": _is_tcp_read, "rtu": _is_rtu_read})
 
 
 def _readable(function: int, address: int, quantity: int) -> bool:

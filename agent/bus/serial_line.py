@@ -15,22 +15,28 @@ from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, Silence
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import Device, SerialBus
-from drivers import Ask, DeviceError, FrameError
+from drivers import Ask, DeviceError, FrameError, Guard
+from drivers.modbus_frames import read_guard
 from drivers.wire import Wire
 
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 1.0  # a stick plugged in again is read within two seconds
 _BABBLE_REST_S = 1.0
+_READS = read_guard("rtu")
 
 
 class SerialOwner(OwnerThread):
-    """The only thread that touches the line of `bus`; `devices` are the units on it and what each is asked."""
+    """The only thread that touches the line of `bus`; `devices` are the units on it and what each is asked.
 
-    def __init__(self, bus: SerialBus, devices: Sequence[tuple[Device, Sequence[Ask]]]) -> None:
+    Nothing leaves that `guard` does not let pass.
+    """
+
+    def __init__(self, bus: SerialBus, devices: Sequence[tuple[Device, Sequence[Ask]]], guard: Guard = _READS) -> None:
         self._slots = slots_of(devices)
         super().__init__(f"serial {bus.id}", len(self._slots))
         self._devices = {device.id: device for device, _ in devices}
         self._bus = bus
+        self._guard = guard
         self._tally = Tally()
         self._health = BusHealth()
         self._talk = Conversation(Wire.of(bus), bus.timeout_s, self._tally)
@@ -76,7 +82,7 @@ class SerialOwner(OwnerThread):
     def _open(self, waiter: Waiter, schedule: DeadlineSchedule, now_s: float) -> None:
         """Try to open the port; a failure doubles the wait before the next try."""
         try:
-            port = SerialPort.open(self._bus, waiter)
+            port = SerialPort.open(self._bus, waiter, self._guard)
         except LinkError as fault:
             self._tell(self._state.changed(False, str(fault), now_s))
             self._retry_s = now_s + self._retry_wait_s

@@ -11,11 +11,12 @@ from typing import Final, Literal, Protocol, Self
 
 import serial
 
-from agent.bus.guard import check_outgoing
+from agent.bus.guard import check_outgoing, nothing
 from agent.bus.link import LinkError
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import Parity
+from drivers import Guard
 
 _PARITY: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _STOP_BITS: Final = {1: serial.STOPBITS_ONE, 2: serial.STOPBITS_TWO}
@@ -50,18 +51,19 @@ class LineSettings(Protocol):
 class SerialPort:
     """An open line. Every method raises LinkError when the device is gone (by errno or end of file)."""
 
-    __slots__ = ("_device", "_fd", "_waiter")
+    __slots__ = ("_device", "_fd", "_guard", "_waiter")
 
-    def __init__(self, device: serial.Serial, waiter: Waiter) -> None:
+    def __init__(self, device: serial.Serial, waiter: Waiter, guard: Guard) -> None:
         self._device = device
+        self._guard = guard
         self._fd: int = device.fileno()
         self._waiter = waiter
 
     @classmethod
-    def open(cls, bus: LineSettings, waiter: Waiter) -> Self:
-        """Open the line for us alone; LinkError says why it cannot be."""
+    def open(cls, bus: LineSettings, waiter: Waiter, guard: Guard = nothing) -> Self:
+        """Open the line for us alone, to send what `guard` lets pass; LinkError says why it cannot be."""
         try:
-            return cls(_opened(bus), waiter)
+            return cls(_opened(bus), waiter, guard)
         except (OSError, ValueError) as fault:  # SerialException is an OSError
             raise LinkError(_reason(fault)) from fault
         except termios.error as fault:
@@ -108,8 +110,8 @@ class SerialPort:
         return length
 
     def send(self, request: bytes) -> None:
-        """Put a read request on the wire; ForbiddenFrameError, and not a byte sent, when it is anything else."""
-        check_outgoing(request, "rtu")
+        """Put a query on the wire; ForbiddenFrameError, and not a byte sent, when it is anything else."""
+        check_outgoing(request, self._guard)
         try:
             written = os.write(self._fd, request)
         except OSError as fault:

@@ -14,8 +14,10 @@ from agent.bus.link import LinkError
 from agent.bus.schedule import Slot
 from agent.bus.tcp_stream import ReplyStream
 from drivers import DeviceError, FrameError
+from drivers.modbus_frames import read_guard
 
 _SILENCES = 3
+_READS = read_guard("tcp")
 
 Tell = Callable[[Outcome | None], None]
 
@@ -108,7 +110,7 @@ class TcpTalk:
     def _send(self, slot: Slot, now_s: float) -> None:
         self._turn += 1
         request = slot.ask.request(self._turn)
-        check_outgoing(request, "tcp")
+        check_outgoing(request, _READS)
         if self._sock is None:
             raise LinkError("not connected")
         try:

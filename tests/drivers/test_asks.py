@@ -12,7 +12,7 @@ from modbus_oracle import FUNCTIONS, WIDTHS, bit_image, device, image, point, re
 from config.settings import Device
 from drivers import Batch, DeviceError
 from drivers.modbus import asks
-from drivers.modbus_frames import is_read_request
+from drivers.modbus_frames import read_guard
 
 REGISTER_TYPES = sorted(set(WIDTHS) - {"bit"})
 
@@ -40,10 +40,10 @@ def spans(of: Device) -> list[tuple[str, int, int]]:
 def test_every_request_of_every_device_is_a_read(of: Device, turn: int) -> None:
     for ask in asks(of, "tcp"):
         assert ask.request(turn)[7] in {1, 2, 3, 4}
-        assert is_read_request(ask.request(turn), "tcp")
+        assert read_guard("tcp")(ask.request(turn))
     for ask in asks(of, "rtu"):
         assert ask.request(turn)[1] in {1, 2, 3, 4}
-        assert is_read_request(ask.request(turn), "rtu")
+        assert read_guard("rtu")(ask.request(turn))
 
 
 @given(devices())

@@ -12,7 +12,7 @@ from modbus_oracle import bit_image, crc, device, framed, image, point, refusal,
 
 from drivers import Batch, DeviceError, FrameError
 from drivers.modbus import ReadAsk, asks
-from drivers.modbus_frames import EXCEPTIONS, Read, is_read_request
+from drivers.modbus_frames import EXCEPTIONS, Read, read_guard
 
 FRAMINGS = ("tcp", "rtu")
 TURN = 0xABCD
@@ -285,8 +285,8 @@ def test_a_read_cannot_be_turned_into_something_else() -> None:
 
 def test_the_guard_of_the_link_lets_pass_the_four_reads_and_nothing_else() -> None:
     bodies = {function: bytes((function, 0, 100, 0, 2)) for function in range(256)}
-    assert {f for f in bodies if is_read_request(framed("tcp", 1, bodies[f]), "tcp")} == {1, 2, 3, 4}
-    assert {f for f in bodies if is_read_request(framed("rtu", 1, bodies[f]), "rtu")} == {1, 2, 3, 4}
+    assert {f for f in bodies if read_guard("tcp")(framed("tcp", 1, bodies[f]))} == {1, 2, 3, 4}
+    assert {f for f in bodies if read_guard("rtu")(framed("rtu", 1, bodies[f]))} == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(
@@ -300,41 +300,41 @@ def test_the_guard_of_the_link_lets_pass_the_four_reads_and_nothing_else() -> No
 )
 def test_no_write_passes_the_guard(body: bytes) -> None:
     for framing in ("tcp", "rtu"):
-        assert not is_read_request(framed(framing, 1, body), framing)
+        assert not read_guard(framing)(framed(framing, 1, body))
 
 
 def test_the_guard_wants_exactly_one_whole_request() -> None:
     tcp, rtu = framed("tcp", 1, b"\x03\x00\x64\x00\x02"), framed("rtu", 1, b"\x03\x00\x64\x00\x02")
     for frame, framing in ((tcp, "tcp"), (rtu, "rtu")):
-        assert is_read_request(frame, framing)  # type: ignore[arg-type]
+        assert read_guard(framing)(frame)  # type: ignore[arg-type]
         for wrong in (b"", frame[:-1], frame + b"\x00", frame + frame):
-            assert not is_read_request(wrong, framing)  # type: ignore[arg-type]
-    assert not is_read_request(tcp, "rtu")
-    assert not is_read_request(rtu, "tcp")
-    assert not is_read_request(rtu[:-1] + bytes((rtu[-1] ^ 1,)), "rtu")
-    assert not is_read_request(framed("rtu", 0, b"\x03\x00\x64\x00\x02"), "rtu")
-    assert not is_read_request(tcp[:2] + b"\x00\x01" + tcp[4:], "tcp")
-    assert not is_read_request(tcp[:5] + b"\x07" + tcp[6:], "tcp")
+            assert not read_guard(framing)(wrong)  # type: ignore[arg-type]
+    assert not read_guard("rtu")(tcp)
+    assert not read_guard("tcp")(rtu)
+    assert not read_guard("rtu")(rtu[:-1] + bytes((rtu[-1] ^ 1,)))
+    assert not read_guard("rtu")(framed("rtu", 0, b"\x03\x00\x64\x00\x02"))
+    assert not read_guard("tcp")(tcp[:2] + b"\x00\x01" + tcp[4:])
+    assert not read_guard("tcp")(tcp[:5] + b"\x07" + tcp[6:])
 
 
 @pytest.mark.parametrize(
     "body", [b"\x03\x00\x00\x00\x00", b"\x03\x00\x00\x00\x7e", b"\x01\x00\x00\x07\xd1", b"\x04\xff\xff\x00\x02"]
 )
 def test_the_guard_knows_the_limits_of_a_read(body: bytes) -> None:
-    assert not is_read_request(framed("tcp", 1, body), "tcp")
-    assert not is_read_request(framed("rtu", 1, body), "rtu")
+    assert not read_guard("tcp")(framed("tcp", 1, body))
+    assert not read_guard("rtu")(framed("rtu", 1, body))
 
 
 @given(st.binary(min_size=6, max_size=14))
 def test_the_guard_takes_any_bytes(octets: bytes) -> None:
     with_crc = octets[:6] + crc(octets[:6])
-    assert is_read_request(with_crc, "rtu") == (
+    assert read_guard("rtu")(with_crc) == (
         octets[0] > 0
         and octets[1] in {1, 2, 3, 4}
         and 1 <= int.from_bytes(octets[4:6]) <= (2000 if octets[1] < 3 else 125)
         and int.from_bytes(octets[2:4]) + int.from_bytes(octets[4:6]) <= 65536
     )
-    assert isinstance(is_read_request(octets, "tcp"), bool)
+    assert isinstance(read_guard("tcp")(octets), bool)
 
 
 def test_image_of_the_oracle_is_what_the_ask_reads() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,4 +73,39 @@ class Ask(Protocol):
         None: bytes are missing and nothing was consumed. Raises FrameError (nothing consumed, the owner
         drains) or DeviceError (the reply consumed), and nothing else, whatever the bytes.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard about a device on a wire where another master asks.
+
+    `brought` is the answer to ask number `ask` of `device`, or the reason why that ask brought nothing (`timeout`,
+    `late`, `garbage`, `exception_<code>`). `at_s` is the boot-clock second of it.
+    """
+
+    device: str
+    ask: int
+    brought: Batch | str
+    at_s: float
+
+
+class Listener(Protocol):
+    """Understands what others say on one wire, in one device language. It is pure and has no word for sending.
+
+    Bytes come in pieces cut anywhere: what belongs together is found by content, times are hints only. Memory is
+    bounded and no byte string raises.
+    """
+
+    @property
+    def alarm_s(self) -> float:
+        """When `hear` must be called with no bytes if none come before; infinity when silence would tell nothing."""
+        ...
+
+    def hear(self, octets: bytes, at_s: float) -> Sequence[Heard]:
+        """Take in what was read at `at_s`, nothing where the alarm rang; gives what that tells, oldest first."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """What went over the wire so far, by the names of the health topic's counts (`agent.bus.counts`)."""
         ...

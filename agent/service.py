@@ -17,6 +17,8 @@ from agent.bus import Owner
 from agent.bus.plans import DevicePlan
 from agent.bus.tcp_poller import TcpOwner
 from agent.capacity import budgets, overfull
+from agent.control.desk import Desk
+from agent.control.server import ControlServer
 from agent.intake import Intake, counter_meters
 from agent.load.line import LineModel
 from agent.load.meter import Meter
@@ -41,20 +43,22 @@ UPLINK_STOP_S = 1.5
 Asking = tuple[Device, Sequence[Ask]]
 
 
-def serve(settings: Settings, notify: Notify) -> None:
+def serve(settings: Settings, notify: Notify, control: Path | None = None) -> None:
     """Run the agent of this site until SIGTERM or SIGINT. Raises SpoolLockedError when another one runs here.
+
+    People on this machine ask it through the socket `control`; without one they cannot.
 
     A bug in any thread ends the process with its traceback; the spool is whole, systemd starts anew.
     """
     block_stop_signals()
     spool = Spool.open(settings.spool.directory, settings.spool.max_bytes)
     try:
-        _serve(settings, spool, notify)
+        _serve(settings, spool, notify, control)
     finally:
         spool.close()
 
 
-def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
+def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | None) -> None:
     meters = counter_meters(settings)
     past = _remembered(spool.state)
     _restore(meters, past.counters)
@@ -75,6 +79,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     publisher.start()
     for owner in owners:
         owner.start()
+    door = _open_door(control, Desk(settings, owners, intake.presence))
     _give_back_memory()
     notify.ready()
     beat = Beat(owners, (*owners, publisher), intake, reporter, notify)
@@ -83,11 +88,26 @@ def _serve(settings: Settings, spool: Spool, notify: Notify) -> None:
     finally:
         notify.stopping()
     log.event("stop", signal=stop.name)
+    if door is not None:
+        door.stop()
     _stop(owners)
     if scans is not None:
         scans.finish()
     beat.finish(clock.now())
     publisher.stop(UPLINK_STOP_S)
+
+
+def _open_door(path: Path | None, desk: Desk) -> ControlServer | None:
+    """The control socket, where it can be: counting does not depend on it."""
+    if path is None:
+        return None
+    try:
+        door = ControlServer(path, desk)
+    except OSError as fault:
+        log.event("no_control", path=path, reason=fault.strerror or fault)
+        return None
+    door.start()
+    return door
 
 
 def device_plan(settings: Settings, device: Device, cuts: Iterable[Cut] = ()) -> DevicePlan:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.bus.counts import BusCounts
 from drivers import Ask, Batch
+
+if TYPE_CHECKING:
+    from agent.bus.ear import Ears
+    from agent.bus.errand import Errand
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,14 @@ class Owner(Protocol):
 
     def replan(self, device: str, asks: Mapping[int, Ask]) -> None:
         """From now on ask `device` just these, by number; an answer of what it was asked before may still come."""
+        ...
+
+    def run_errand(self, errand: Errand) -> bool:
+        """Put it on the wire as soon as the polls leave room; False when too many wait already."""
+        ...
+
+    def ears(self) -> Mapping[str, Ears]:
+        """Who listens in on each of its buses, by bus id."""
         ...
 
     @property

@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from agent.bus import Outcome
 from agent.bus.counts import BusCounts
+from agent.bus.ear import Ears
+from agent.bus.errand import Errand, Errands
 from agent.bus.waiter import Stopped, Waiter
+from agent.clock import boot_seconds
 from drivers import Ask
 
 _KEPT_AT_LEAST = 1024
@@ -29,6 +32,7 @@ class OwnerThread(ABC):
         self._outcomes: deque[Outcome] = deque(maxlen=max(_KEPT_AT_LEAST, _KEPT_PER_ASK * ask_count))
         self._hurried: deque[str] = deque(maxlen=_KEPT_AT_LEAST)
         self._replanned: deque[tuple[str, Mapping[int, Ask]]] = deque()
+        self._errands = Errands()
         self._waiter: Waiter | None = None
         self._thread: threading.Thread | None = None
         self._bug: BaseException | None = None
@@ -83,8 +87,19 @@ class OwnerThread(ABC):
         if self._waiter is not None:
             self._waiter.wake()
 
+    def ears(self) -> Mapping[str, Ears]:
+        """Who listens in on each bus; none where nobody can."""
+        return {}
+
+    def run_errand(self, errand: Errand) -> bool:
+        """Put it on the wire as soon as the polls leave room; False when too many wait already."""
+        offered = self._errands.offer(errand, boot_seconds())
+        if self._waiter is not None:
+            self._waiter.wake()
+        return offered
+
     def _tell(self, outcome: Outcome | None) -> None:
-        if outcome is None:
+        if outcome is None or self._errands.claims(outcome):
             return
         if len(self._outcomes) == self._outcomes.maxlen:
             self.dropped += 1

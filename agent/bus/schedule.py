@@ -13,9 +13,13 @@ _GIVE_WAY_S = 5.0
 
 
 class Slot:
-    """Ask number `index` of `device`, and its place in time. `waiting`: it is due and others go first."""
+    """Ask number `index` of `device`, and its place in time. `waiting`: it is due and others go first.
+
+    An `errand` is asked for by people: a unit held off is asked all the same, and its silence does not hold it off.
+    """
 
     __slots__ = ("ask", "bus", "cycle", "device", "entry", "index", "period_s", "unit", "waiting")
+    errand = False
 
     def __init__(self, bus: str, device: str, index: int, ask: Ask, period_s: float) -> None:
         self.bus = bus

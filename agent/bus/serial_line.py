@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from agent.bus import Answered, Missed
 from agent.bus.counts import BusCounts, Tally
+from agent.bus.ear import Ears, OverheardPort
+from agent.bus.errand import Errand
 from agent.bus.health import BusHealth
 from agent.bus.link import LinkError, LinkState
 from agent.bus.owner import OwnerThread
@@ -17,7 +19,7 @@ from agent.clock import boot_seconds
 from config.settings import Device, SerialBus
 from drivers import Ask, DeviceError, FrameError, Guard
 from drivers.modbus_frames import read_guard
-from drivers.wire import Wire
+from drivers.wire import Wire, price
 
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 1.0  # a stick plugged in again is read within two seconds
@@ -41,6 +43,7 @@ class SerialOwner(OwnerThread):
         self._health = BusHealth()
         self._talk = Conversation(Wire.of(bus), bus.timeout_s, self._tally)
         self._state = LinkState(bus.id)
+        self._ears = Ears()
         self._port: SerialPort | None = None
         self._retry_s = 0.0
         self._retry_wait_s = _FIRST_RETRY_S
@@ -49,6 +52,10 @@ class SerialOwner(OwnerThread):
     def counts(self) -> Mapping[str, BusCounts]:
         """What went over the line since the owner was made."""
         return {self._bus.id: self._tally.counts()}
+
+    def ears(self) -> Mapping[str, Ears]:
+        """Who listens in on the line."""
+        return {self._bus.id: self._ears}
 
     def _work(self, waiter: Waiter) -> None:
         schedule = DeadlineSchedule(self._slots, boot_seconds())
@@ -67,17 +74,38 @@ class SerialOwner(OwnerThread):
             schedule.replan(self._devices[device], asks, now_s)
         if self._port is None and now_s >= self._retry_s:
             self._open(waiter, schedule, now_s)
-        slot = schedule.take(now_s)
+        slot = None if self._errands.pressing(now_s) else schedule.take(now_s)
+        errand = self._errand(schedule, now_s) if slot is None else None
         try:
-            if slot is None:
-                self._idle(waiter, schedule)
-            else:
+            if slot is not None:
                 self._serve(schedule, slot, now_s)
+            elif errand is not None:
+                self._run(errand.slot, now_s)
+            else:
+                self._idle(waiter, schedule)
         except LinkError as fault:
             self._lost(str(fault))
+            if errand is not None:
+                self._missed(errand.slot, "link_down")
             if slot is not None:
                 self._missed(slot, "link_down")
                 schedule.done(slot, boot_seconds())
+
+    def _errand(self, schedule: DeadlineSchedule, now_s: float) -> Errand | None:
+        """The errand whose turn it is: there is time for it before the next poll, or it has waited long enough."""
+        return self._errands.take(now_s, schedule.next_due_s(), price(self._bus))
+
+    def _run(self, slot: Slot, now_s: float) -> None:
+        """Put an errand on the wire, under the rules that polls keep."""
+        free_s = self._talk.free_s(slot.unit)
+        if self._port is None:
+            self._missed(slot, "link_down")
+        elif free_s > now_s:
+            self._errands.hold(free_s)
+        elif now_s < self._rest_until_s:
+            self._missed(slot, "garbage")
+        else:
+            self._ask(slot, now_s)
 
     def _open(self, waiter: Waiter, schedule: DeadlineSchedule, now_s: float) -> None:
         """Try to open the port; a failure doubles the wait before the next try."""
@@ -90,7 +118,7 @@ class SerialOwner(OwnerThread):
             return
         self._port = port
         self._retry_wait_s = _FIRST_RETRY_S
-        self._talk.begin(port)
+        self._talk.begin(OverheardPort(port, self._ears))
         self._health.fresh_start()
         schedule.all_due(now_s)
         self._tell(self._state.changed(True, "open", now_s))
@@ -109,7 +137,7 @@ class SerialOwner(OwnerThread):
 
     def _idle(self, waiter: Waiter, schedule: DeadlineSchedule) -> None:
         """Nothing is due: sleep until something is, or until the port shows life without being asked."""
-        until_s = schedule.next_due_s()
+        until_s = min(schedule.next_due_s(), self._errands.next_s())
         if self._port is None:
             waiter.wait(None, min(until_s, self._retry_s))
         elif boot_seconds() < self._rest_until_s:
@@ -146,7 +174,8 @@ class SerialOwner(OwnerThread):
             self._faulted(str(noise))
             return
         except SilenceError as silence:
-            self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
+            if not slot.errand:
+                self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
             self._missed(slot, silence.reason)
         except DoubtError:
             self._health.answered(slot.unit)

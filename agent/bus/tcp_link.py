@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent.bus import Missed
 from agent.bus.counts import Tally
+from agent.bus.ear import Ears
 from agent.bus.link import LinkError, LinkState
 from agent.bus.schedule import Slot
 from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial
@@ -28,17 +29,19 @@ State = Literal["waiting", "resolving", "connecting", "up"]
 class TcpLink:
     """The connection of one bus, driven by the poller: `attend` at `alarm_s`, `ready` when its socket says so."""
 
-    def __init__(self, bus: TcpBus, slots: Sequence[Slot], tally: Tally, tell: Tell, waiting: Waiting) -> None:
+    def __init__(
+        self, bus: TcpBus, slots: Sequence[Slot], heard: tuple[Tally, Ears], tell: Tell, waiting: Waiting
+    ) -> None:
         self._bus = bus
         self._slots = list(slots)
-        self._tally = tally
+        self._tally = heard[0]
         self._answered = 0
         self._tell = tell
         self._watch, wake = waiting
         self._resolver = Resolver(bus.host, wake)
         self._patience = Patience()
         self._said = LinkState(bus.id)
-        self._talk = TcpTalk(bus.timeout_s, frozenset(slot.unit for slot in slots), tally, tell)
+        self._talk = TcpTalk(bus.timeout_s, frozenset(slot.unit for slot in slots), heard, tell)
         self._state: State = "waiting"
         self._hope_until_s = _NEVER
         self._sock: socket.socket | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.bus.counts import BusCounts, Tally
+from agent.bus.ear import Ears
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import Tick, replan, slots_of, ticks_of
 from agent.bus.tcp_link import TcpLink
@@ -28,11 +29,16 @@ class TcpOwner(OwnerThread):
         self._buses = buses
         self._devices = {device.id: device for device, _ in devices}
         self._tallies = {bus.id: Tally() for bus in buses}
+        self._ears = {bus.id: Ears() for bus in buses}
         self._links: dict[str, TcpLink] = {}
 
     def counts(self) -> Mapping[str, BusCounts]:
         """What went over each bus since the owner was made."""
         return {bus: tally.counts() for bus, tally in self._tallies.items()}
+
+    def ears(self) -> Mapping[str, Ears]:
+        """Who listens in on each bus."""
+        return self._ears
 
     def _work(self, waiter: Waiter) -> None:
         watch: Watch[TcpLink] = Watch(waiter.fd)
@@ -48,7 +54,8 @@ class TcpOwner(OwnerThread):
 
     def _link(self, bus: TcpBus, watch: Watch[TcpLink], waiter: Waiter) -> TcpLink:
         slots = [slot for slot in self._slots if slot.bus == bus.id]
-        return TcpLink(bus, slots, self._tallies[bus.id], self._tell, (watch, waiter.wake))
+        heard = (self._tallies[bus.id], self._ears[bus.id])
+        return TcpLink(bus, slots, heard, self._tell, (watch, waiter.wake))
 
     def _round(self, waiter: Waiter, watch: Watch[TcpLink], ticks: Sequence[Tick]) -> None:
         now_s = waiter.alive()
@@ -57,6 +64,7 @@ class TcpOwner(OwnerThread):
             link.attend(now_s)
         self._hurry(now_s)
         self._replan(ticks, now_s)
+        self._run_errands(now_s)
         if self._tick(ticks, now_s):
             waiter.pause(now_s + _GATHER_S)
             for link in links:
@@ -64,7 +72,7 @@ class TcpOwner(OwnerThread):
                     link.ready(boot_seconds())
         alarm_s = min((link.alarm_s for link in links), default=_NEVER)
         due_s = min((tick.due_s for tick in ticks), default=_NEVER)
-        self._reap(waiter, watch, min(alarm_s, due_s))
+        self._reap(waiter, watch, min(alarm_s, due_s, self._errands.next_s()))
 
     def _tick(self, ticks: Sequence[Tick], now_s: float) -> bool:
         """Ask everything that is due; True when something was."""
@@ -94,6 +102,11 @@ class TcpOwner(OwnerThread):
             tick = next(tick for tick in ticks if tick.period_s == device.period_s)
             tick.slots = [slot for slot in tick.slots if slot not in gone] + fresh
             self._links[device.bus].replan(gone, fresh, now_s)
+
+    def _run_errands(self, now_s: float) -> None:
+        """One at a time, in line with the asks of its bus."""
+        while (errand := self._errands.take(now_s)) is not None:
+            self._links[errand.slot.bus].ask(errand.slot, now_s)
 
     def _hurry(self, now_s: float) -> None:
         while self._hurried:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.counts import Tally
+from agent.bus.ear import Ears
 from agent.bus.guard import check_outgoing
 from agent.bus.health import BusHealth
 from agent.bus.link import LinkError
@@ -32,12 +33,12 @@ class TcpTalk:
     Methods raise LinkError when the connection cannot go on.
     """
 
-    def __init__(self, timeout_s: float, units: frozenset[int], tally: Tally, tell: Tell) -> None:
+    def __init__(self, timeout_s: float, units: frozenset[int], heard: tuple[Tally, Ears], tell: Tell) -> None:
         self.deadline_s: float | None = None
         self.health = BusHealth()
         self._timeout_s = timeout_s
         self._units = units
-        self._tally = tally
+        self._tally, self._ears = heard
         self._tell = tell
         self._sock: socket.socket | None = None
         self._stream = ReplyStream()
@@ -78,6 +79,8 @@ class TcpTalk:
 
     def hear(self, octets: bytes, now_s: float) -> None:
         """Take what was received, all of it before the deadline."""
+        if self._ears:
+            self._ears.hear(octets, sent=False)
         if self._silences:
             self._heard()
         self._stream.add(octets)
@@ -88,19 +91,23 @@ class TcpTalk:
         """The deadline is over: the answer can still come, and is known by its number then."""
         slot = self._finish()
         self._tally.timeout += 1
-        self.health.missed(slot.unit, now_s, now_s - self._sent_s)
         self._missed(slot, "timeout", now_s)
+        if not slot.errand:
+            self._silent(slot.unit, now_s)
+        self._next(now_s)
+
+    def _silent(self, unit: int, now_s: float) -> None:
+        self.health.missed(unit, now_s, now_s - self._sent_s)
         self._silences += 1
-        self._silent_units.add(slot.unit)
+        self._silent_units.add(unit)
         if self._silences >= _SILENCES and self._silent_units >= self._units:
             raise NobodyAnswersError("no unit answers")
-        self._next(now_s)
 
     def _next(self, now_s: float) -> None:
         """Ask the next in line; those not worth asking now are told off."""
         while self._line or self._probes:
             slot = (self._line or self._probes).popleft()
-            if self.health.may_ask(slot.unit, now_s):
+            if slot.errand or self.health.may_ask(slot.unit, now_s):
                 self._again = False
                 self._current = slot
                 self._send(slot, now_s)
@@ -119,6 +126,8 @@ class TcpTalk:
             raise LinkError((fault.strerror or "cannot send").lower()) from fault
         if sent != len(request):
             raise LinkError("the device takes no requests")
+        if self._ears:
+            self._ears.hear(request, sent=True)
         self._tally.asked += 1
         self._sent_s = now_s
         self.deadline_s = now_s + self._timeout_s

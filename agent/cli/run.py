@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent import log
 from agent.cli.check import DEFAULT_FILE, checked
+from agent.control import default_socket
 from agent.systemd import Notify
 
 NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
@@ -19,6 +20,13 @@ NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"the settings ({DEFAULT_FILE})")
+    parser.add_argument(
+        "--control",
+        type=Path,
+        default=default_socket(),
+        metavar="SOCKET",
+        help="where read, probe and tap reach the agent (%(default)s)",
+    )
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
@@ -44,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         credentials.login(bureau)
         if bureau.tls is not None:
             tls.context(bureau.tls)
-        serve(report.settings, Notify.from_environment())
+        serve(report.settings, Notify.from_environment(), args.control)
     except CredentialError as error:
         print(f"hubpulse: {error}", file=sys.stderr)
         return CONFIG

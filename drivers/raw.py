@@ -1,0 +1,30 @@
+"""One Modbus read as it is: registers as numbers of 16 bits, bits as they stand, for people who look for a value."""
+
+from __future__ import annotations
+
+from config.settings import Point
+from drivers.modbus import ReadAsk, read_ask
+from drivers.modbus_frames import FUNCTIONS, Framing, Read
+
+
+def raw_ask(read: Read, framing: Framing) -> ReadAsk:
+    """The ask whose batch holds every register (or bit) of `read`, in order."""
+    return read_ask(read.unit, tuple(_each(read, at) for at in range(read.quantity)), framing)
+
+
+def _each(read: Read, at: int) -> Point:
+    in_bits = FUNCTIONS[read.area] <= 2
+    return Point(
+        name=f"{read.address + at}",
+        kind="bit" if in_bits else "gauge",
+        area=read.area,
+        address=read.address + at,
+        type="bit" if in_bits else "u16",
+        word_order="ABCD",
+        modulus=None,
+        max_rate_per_s=1.0,
+        scale=1.0,
+        unit="",
+        low=None,
+        high=None,
+    )

@@ -146,7 +146,7 @@ class Totals:
         report = _report(message)
         for name, (base, counted) in report.counts.items():
             bases = self._counts.setdefault(name, {})
-            bases[base] = _join(bases.get(base, NOTHING), counted)
+            bases[base] = join(bases.get(base, NOTHING), counted)
         for name, count in report.events.items():
             epochs = self._events.setdefault(name, {})
             epochs[report.epoch] = max(epochs.get(report.epoch, 0), count)
@@ -192,7 +192,7 @@ def _report(message: Report | bytes | Mapping[str, object]) -> Report:
     return Report.from_payload(message) if isinstance(message, bytes) else Report.from_fields(message)
 
 
-def _join(one: Reckoning, other: Reckoning) -> Reckoning:
+def join(one: Reckoning, other: Reckoning) -> Reckoning:
     """The least interval and total that both imply: counts only grow, and an unbounded `hi` stays so."""
     hi = None if one.hi is None or other.hi is None else max(one.hi, other.hi)
     return Reckoning(max(one.lo, other.lo), hi, max(one.total, other.total))

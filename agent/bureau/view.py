@@ -92,9 +92,9 @@ class View:
         Never raises, whatever the bytes are.
         """
         try:
-            heard = _read(topic, payload)
+            heard = read_message(topic, payload)
             self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
-        except (ValueError, RecursionError):
+        except ValueError:
             self.rejected += 1
             return None
         return heard
@@ -123,11 +123,15 @@ def _is_older(fields: Mapping[str, object], known: Mapping[str, object]) -> bool
     )
 
 
-def _read(topic: str, payload: bytes) -> Heard:
+def read_message(topic: str, payload: bytes) -> Heard:
+    """The message behind an MQTT topic and payload; ValueError for any bytes that are none."""
     found = _TOPIC.fullmatch(topic)
     if found is None or len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError("not a topic of the contract")
-    fields = json.loads(payload)
+    try:
+        fields = json.loads(payload)
+    except RecursionError:
+        raise ValueError("a message nested without end") from None
     if not isinstance(fields, dict):
         raise ValueError("a message is an object")
     return Heard(found[1], found[2], fields)

@@ -1,0 +1,132 @@
+"""One message as a bureau stores it: identity, place, what it counts, and the mark by which a forgery is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agent.bureau.totals import Report, join
+from agent.bureau.view import read_message
+from agent.load.reckoning import NOTHING, Reckoning
+
+_CHANGES_ON_THE_WAY = ("hist", "ts", "tsq")
+"""What an agent may change of a message that it sends again: that it is late, and the hour once its clock is right."""
+
+Counted: TypeAlias = dict[tuple[str, str, int], Reckoning]
+"""By (site, counter, base) what was counted since that base began."""
+
+Events: TypeAlias = dict[tuple[str, str, str], int]
+"""By (site, stream, epoch) what the agent itself counted in that epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message of `site` (`prov/city/site`), received. `mark` is the same however often it is sent."""
+
+    site: str
+    topic: str
+    report: Report
+    ts_ms: int | None
+    quality: str | None
+    hist: bool
+    mark: str
+    payload: str
+    before: tuple[str, int] | None = None
+    """Of a `meta`: the epoch before this one and its last number."""
+    gone: tuple[Gone, ...] = ()
+    """Of a `cmd/ack`: messages that the agent no longer has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Messages `first` to `last` of an epoch that will never come, and the agent's reason."""
+
+    epoch: str
+    first: int
+    last: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A `status`: birth, goodbye or will of the connection `sid` of a site's agent. It has no identity of its own."""
+
+    site: str
+    online: bool
+    sid: int
+
+
+def read(topic: str, payload: bytes) -> Arrival | Presence:
+    """The message behind an MQTT topic and payload; ValueError with the reason for any bytes that are none."""
+    heard = read_message(topic, payload)
+    fields = heard.fields
+    if heard.tail == "status":
+        return _presence(heard.site, fields)
+    ts = fields.get("ts")
+    return Arrival(
+        site=heard.site,
+        topic=heard.tail,
+        report=Report.from_fields(fields),
+        ts_ms=ts if type(ts) is int and 0 <= ts < 2**53 else None,
+        quality=_word(fields.get("q"), 16),
+        hist=fields.get("hist") is True,
+        mark=_mark(fields),
+        payload=payload.decode(),
+        before=_before(fields.get("prev")) if heard.tail == "meta" else None,
+        gone=tuple(_gone(fields)) if heard.tail == "cmd/ack" else (),
+    )
+
+
+def merged(arrivals: Iterable[Arrival]) -> tuple[Counted, Events]:
+    """What the arrivals say together, by key in order: two writers then never wait for each other in a ring."""
+    counted: Counted = {}
+    events: Events = {}
+    for one in arrivals:
+        for counter, (base, reckoning) in one.report.counts.items():
+            place = (one.site, counter, base)
+            counted[place] = join(counted.get(place, NOTHING), reckoning)
+        for stream, total in one.report.events.items():
+            where = (one.site, stream, one.report.epoch)
+            events[where] = max(events.get(where, 0), total)
+    return dict(sorted(counted.items())), dict(sorted(events.items()))
+
+
+def _presence(site: str, fields: Mapping[str, object]) -> Presence:
+    sid, online = fields.get("sid"), fields.get("online")
+    if type(sid) is not int or type(online) is not bool or not 0 <= sid < 2**53:
+        raise ValueError("a status has `sid` and `online`")
+    return Presence(site, online, sid)
+
+
+def _mark(fields: Mapping[str, object]) -> str:
+    said = {name: value for name, value in fields.items() if name not in _CHANGES_ON_THE_WAY}
+    try:
+        return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+    except RecursionError:
+        raise ValueError("a message nested without end") from None
+
+
+def _before(prev: object) -> tuple[str, int] | None:
+    if not isinstance(prev, dict):
+        return None
+    report = Report.from_fields({"epoch": prev.get("epoch"), "seq": prev.get("seq") or 1})
+    return (report.epoch, report.seq) if prev.get("seq") else None
+
+
+def _gone(fields: Mapping[str, object]) -> Iterable[Gone]:
+    gone = fields.get("gone", [])
+    for one in gone if isinstance(gone, list) else []:
+        if not (isinstance(one, list) and len(one) == 3):
+            raise ValueError("`gone` holds [first, last, reason]")
+        first = Report.from_fields({"epoch": fields.get("of"), "seq": one[0]})
+        last = Report.from_fields({"epoch": fields.get("of"), "seq": one[1]})
+        if first.seq > last.seq:
+            raise ValueError("`gone` holds a range that is none")
+        yield Gone(first.epoch, first.seq, last.seq, _word(one[2], 40) or "unknown")
+
+
+def _word(value: object, longest: int) -> str | None:
+    return value[:longest] if isinstance(value, str) and value.isascii() and value.isprintable() else None

@@ -1,0 +1,168 @@
+"""The bureau's worker: messages from the broker into the store, acknowledged when they are durable."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from queue import Empty, Queue
+from typing import TypeVar
+
+from agent import clock, log
+from agent.bureau.arrival import Arrival, Presence, read
+from agent.bureau.feedback import Desk
+from agent.bureau.reception import BrokerAddress, Received, Reception
+from agent.bureau.store import Opener, Store, StoreError, Taken
+from agent.uplink.contract import ROOT
+
+BATCH = 500
+QUEUED = 2000
+_RETRY_S = (0.1, 0.5, 2.0, 5.0, 15.0)
+_ROUND_S = 1.0
+_RETAINED = ("meta", "status")
+"""A shared subscription gets no retained messages (MQTT 5.0, 4.8.2): these are subscribed to by each worker as well."""
+
+Done = TypeVar("Done")
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a worker has done so far. `rejected` messages were no agent's; `store_fault` is empty while all is well."""
+
+    new: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    conflicts: int = 0
+    connected: bool = False
+    connection_fault: str = ""
+    store_fault: str = ""
+
+
+def filters(site: str, share: str | None) -> list[str]:
+    """What to subscribe to for the sites of `site` (`prov/city/site`, `+` for any).
+
+    `share` names a group of workers; each message goes to one of them.
+    """
+    everything = f"{ROOT}/{site}/#"
+    if share is None:
+        return [everything]
+    return [f"$share/{share}/{everything}", *(f"{ROOT}/{site}/{tail}" for tail in _RETAINED)]
+
+
+class Worker:
+    """One thread with a store and a connection of its own. A bug that killed it is raised by `stop`."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        subscriptions: Sequence[str],
+        open_store: Opener,
+        make_desk: Callable[[Store, Callable[..., None]], Desk] | None = None,
+    ) -> None:
+        self.progress = Progress()
+        self._open_store = open_store
+        self._make_desk = make_desk
+        self._queue: Queue[Received | None] = Queue(QUEUED)
+        self._stopping = threading.Event()
+        self._reception = Reception(address, subscriptions, self._receive, self._connection_changed)
+        self._thread = threading.Thread(target=self._run, name=f"bureau {address.client_id}", daemon=True)
+        self._bug: BaseException | None = None
+
+    def start(self) -> None:
+        """Connect and begin. Raises RefusedError when there is no such broker."""
+        self._thread.start()
+        self._reception.start()
+
+    def stop(self) -> None:
+        """Keep what has come, leave the broker, and end."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._queue.put(None)
+            self._thread.join()
+        self._reception.stop()
+        if self._bug is not None:
+            raise self._bug
+
+    # --- paho's thread ---
+
+    def _receive(self, received: Received) -> None:
+        if not self._stopping.is_set():
+            self._queue.put(received)
+
+    def _connection_changed(self, connected: bool, reason: str) -> None:
+        if connected != self.progress.connected or reason != self.progress.connection_fault:
+            log.event("broker_up" if connected else "broker_down", reason=reason or None)
+        self.progress.connected, self.progress.connection_fault = connected, reason
+
+    # --- the worker's own thread ---
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as bug:  # noqa: BLE001 - handed to who stops us
+            self._bug = bug
+            self._stopping.set()
+
+    def _work(self) -> None:
+        store = self._persist(self._open_store)
+        if store is None:
+            return
+        desk = self._make_desk(store, self._reception.publish) if self._make_desk else None
+        try:
+            while (batch := self._next_batch()) is not None:
+                self._take(store, batch)
+                if desk is not None and not self._stopping.is_set():
+                    self._persist(lambda: desk.round(clock.boot_seconds(), clock.now().wall_s))
+        finally:
+            store.close()
+
+    def _next_batch(self) -> list[Received] | None:
+        """What has come, at most BATCH, after at most a second; None when it is time to end and nothing is left."""
+        batch: list[Received] = []
+        try:
+            first = self._queue.get(timeout=_ROUND_S)
+            while first is not None and len(batch) < BATCH:
+                batch.append(first)
+                first = self._queue.get_nowait()
+        except Empty:
+            pass
+        return None if self._stopping.is_set() and not batch else batch
+
+    def _take(self, store: Store, batch: list[Received]) -> None:
+        good = list(self._readable(batch))
+        taken = self._persist(lambda: store.take(good)) if good else Taken(0, 0, ())
+        if taken is None:
+            return
+        for one in batch:
+            self._reception.kept(one)
+        self.progress.new += taken.new
+        self.progress.repeated += taken.repeated
+        self.progress.conflicts += len(taken.conflicts)
+        for site, epoch, seq in taken.conflicts:
+            log.warn("identity_conflict", site=site, epoch=epoch, seq=seq)
+
+    def _readable(self, batch: list[Received]) -> Iterator[Arrival | Presence]:
+        for one in batch:
+            try:
+                yield read(one.topic, one.payload)
+            except ValueError:
+                self.progress.rejected += 1
+
+    def _persist(self, work: Callable[[], Done]) -> Done | None:
+        """What `work` gives, however long the database is away; None when it is time to end first."""
+        tries = 0
+        while True:
+            try:
+                done = work()
+            except StoreError as error:
+                if str(error) != self.progress.store_fault:
+                    self.progress.store_fault = str(error)
+                    log.warn("store_down", reason=error)
+            else:
+                if self.progress.store_fault:
+                    self.progress.store_fault = ""
+                    log.event("store_up")
+                return done
+            if self._stopping.wait(_RETRY_S[min(tries, len(_RETRY_S) - 1)]):
+                return None
+            tries += 1

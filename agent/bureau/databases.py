@@ -1,0 +1,122 @@
+"""Where a bureau's tables lie: an SQLite file for one machine, PostgreSQL for a centre. `opener` reads the address."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from agent.bureau.store import Cursor, Opener, Store, StoreError
+
+if TYPE_CHECKING:
+    import psycopg
+
+_BUSY_S = 30.0
+
+
+class AddressError(Exception):
+    """The address of a store that is none; the text says what it should be."""
+
+
+def opener(address: str) -> Opener:
+    """How to open the store at `sqlite:PATH` or `postgresql://[USER@]HOST[:PORT]/NAME`. Raises AddressError.
+
+    A PostgreSQL password never stands in an address: libpq finds it in ~/.pgpass (mode 0600) or PGPASSFILE.
+    """
+    scheme, _, rest = address.partition(":")
+    if scheme == "sqlite" and rest:
+        return lambda: Store(SqliteDatabase(Path(rest)))
+    if scheme in {"postgresql", "postgres"}:
+        _demand_no_password(address)
+        return lambda: Store(PostgresDatabase(address))
+    raise AddressError(f"{scheme or address!r} is no store; write sqlite:PATH or postgresql://HOST/NAME")
+
+
+def _demand_no_password(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise AddressError(f"no address of a PostgreSQL server: {error}") from None
+    if parts.password is not None or "password" in parts.query:
+        raise AddressError("a password does not belong into an address; put it into ~/.pgpass (mode 0600)")
+
+
+class SqliteDatabase:
+    """An SQLite file in WAL mode, each transaction flushed: what was acknowledged survives a power cut."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}") from error
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        # IMMEDIATE: a reader that becomes a writer half-way would be refused instead of waiting its turn.
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PostgresDatabase:
+    """A PostgreSQL server through psycopg (`pip install hubpulse[bureau]`); a lost connection is opened anew."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            import psycopg
+        except ImportError as error:
+            raise StoreError("PostgreSQL needs psycopg and libpq: pip install 'hubpulse[bureau]'") from error
+        self._psycopg = psycopg
+        self._address = address
+        self._connection: psycopg.Connection[Any] | None = None
+        self._connect()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = self._psycopg.connect(self._address, autocommit=True)
+            except self._psycopg.Error as error:
+                raise StoreError(_plain(error)) from error
+        return self._connection
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Cursor:
+        try:
+            cursor = self._connect().execute(statement.replace("?", "%s").encode(), values)
+        except self._psycopg.Error as error:
+            raise StoreError(_plain(error)) from error
+        return cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            with self._connect().transaction():
+                yield
+        except self._psycopg.Error as error:
+            raise StoreError(_plain(error)) from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _plain(error: Exception) -> str:
+    """The first line of what PostgreSQL says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

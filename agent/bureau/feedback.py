@@ -1,0 +1,87 @@
+"""What a bureau tells its sites: receipts up to where everything has arrived, and what it asks to be sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from agent.bureau.store import Hole, Store
+from agent.bureau.watermark import Range, cut
+from agent.uplink.contract import ROOT, compact
+
+RECEIPT_S = 10.0
+GRACE_S = 60.0
+"""A gap that has not moved for so long is no backlog on its way: it is asked for."""
+AGAIN_S = 300
+PIECE = 1000
+PIECES = 10
+"""Of one site at most so many pieces are asked for in one round."""
+EPOCHS = 32
+"""A receipt names the latest so many epochs."""
+
+_Gap = tuple[str, str, Range]
+
+
+class Publish(Protocol):
+    """Sends at QoS 1 while there is a connection."""
+
+    def __call__(self, topic: str, payload: bytes, *, retain: bool) -> None: ...
+
+
+class Desk:
+    """Looks at the store every `receipt_s`. Several desks on one store get in nobody's way.
+
+    Only a store that is the bureau's record may give receipts: agents then free what it has.
+    """
+
+    def __init__(
+        self, store: Store, publish: Publish, *, receipt_s: float = RECEIPT_S, grace_s: float = GRACE_S
+    ) -> None:
+        self._store = store
+        self._publish = publish
+        self._receipt_s = receipt_s
+        self._grace_s = grace_s
+        self._due_s = 0.0
+        self._receipted: dict[str, Mapping[str, int]] = {}
+        self._seen_s: dict[_Gap, float] = {}
+
+    def round(self, now_s: float, wall_s: float) -> None:
+        """Do what is due at `now_s` on the boot-time clock. Raises StoreError, and does it again next time."""
+        if now_s < self._due_s:
+            return
+        holes = self._store.settle()
+        for site, epochs in self._store.watermarks().items():
+            self._receipt(site, dict(sorted(epochs.items(), key=_number)[-EPOCHS:]))
+        self._ask(holes, now_s, int(wall_s))
+        self._due_s = now_s + self._receipt_s
+
+    def _receipt(self, site: str, epochs: Mapping[str, int]) -> None:
+        if self._receipted.get(site) != epochs:
+            self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": epochs}), retain=True)
+            self._receipted[site] = epochs
+
+    def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> None:
+        gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}
+        self._seen_s = {gap: self._seen_s.get(gap, now_s) for gap in gaps}
+        online = self._store.presence()
+        asked: dict[str, int] = {}
+        for piece in _pieces(gap for gap in sorted(gaps) if now_s - self._seen_s[gap] >= self._grace_s):
+            site = piece[0]
+            if online.get(site) and asked.get(site, 0) < PIECES and self._store.claim(piece, wall_s, AGAIN_S):
+                asked[site] = asked.get(site, 0) + 1
+                self._resend(*piece)
+
+    def _resend(self, site: str, epoch: str, gap: Range) -> None:
+        wanted = {"v": 1, "epoch": epoch, "from": gap[0], "to": gap[1]}
+        self._publish(f"{ROOT}/{site}/cmd/resend", compact(wanted), retain=False)
+
+
+def _pieces(gaps: Iterator[_Gap]) -> Iterator[_Gap]:
+    for site, epoch, gap in gaps:
+        for piece in cut([gap], PIECE):
+            yield site, epoch, piece
+
+
+def _number(item: tuple[str, int]) -> int:
+    """Of an epoch and its watermark the epoch's number."""
+    return int(item[0].partition("-")[0])

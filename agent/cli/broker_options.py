@@ -1,0 +1,78 @@
+"""How a verb that listens at a broker is told which one, and as whom."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.uplink.credentials import Login
+    from config.settings import Tls
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def add_broker(parser: argparse.ArgumentParser) -> None:
+    """The options that name a broker and the sites to follow there."""
+    parser.add_argument("--host", default="127.0.0.1", help="the broker (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="its port (1883, with TLS 8883)")
+    parser.add_argument("--tls", action="store_true", help="speak TLS; needs --ca")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="the CA that the broker's certificate must come from")
+    parser.add_argument("--username")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="mode 0600 or 0640")
+    parser.add_argument("--site", default="+/+/+", type=_site, metavar="PROV/CITY/SITE", help="only this site")
+
+
+def add_duration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--for", dest="for_s", type=seconds, metavar="TIME", help="end after 10s, 5m, 1h")
+
+
+def contradiction(args: argparse.Namespace) -> str | None:
+    """What is wrong with the broker's options together; None when nothing is."""
+    if args.tls and args.ca is None:
+        return "--tls needs --ca FILE: the bureau's own CA, no other is trusted"
+    if args.password_file is not None and args.username is None:
+        return "--password-file needs --username"
+    if args.password_file is not None and args.ca is None and args.host not in _LOOPBACK:
+        return "a password goes over TLS only; add --ca FILE"
+    return None
+
+
+def port(args: argparse.Namespace) -> int:
+    return int(args.port or (1883 if args.ca is None else 8883))
+
+
+def tls(args: argparse.Namespace) -> Tls | None:
+    from config.settings import Tls
+
+    return None if args.ca is None else Tls(args.ca, None, None)
+
+
+def login(args: argparse.Namespace) -> Login | None:
+    """Raises CredentialError."""
+    from agent.uplink.credentials import Login, secret
+
+    if args.username is None:
+        return None
+    return Login(args.username, None if args.password_file is None else secret(args.password_file))
+
+
+def seconds(text: str) -> float:
+    """The seconds of 10s, 5m or 1h; ArgumentTypeError for anything else."""
+    unit = text[-1:] if text[-1:] in _UNITS_S else ""
+    try:
+        found_s = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h") from None
+    if not 0 < found_s < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
+    return found_s
+
+
+def _site(text: str) -> str:
+    levels = text.split("/")
+    if len(levels) != 3 or not all(level == "+" or level.replace("-", "").isalnum() for level in levels):
+        raise argparse.ArgumentTypeError(f"{text!r} is not PROV/CITY/SITE, as in 44/4401/gz-baiyun or 44/+/+")
+    return text

@@ -1,0 +1,187 @@
+"""Be the bureau: keep what the sites publish in a database, know what is missing, and tell from it true totals.
+
+  run      subscribe and keep every message; it is acknowledged to the broker only when it is durable
+  totals   what each counter of each site has counted, from everything kept
+  gaps     messages that have not come, and those that never will, with the site's reason
+
+A store is sqlite:PATH, or postgresql://[USER@]HOST[:PORT]/NAME (its password stands in ~/.pgpass).
+With --receipts this store is the record: sites then free from their disks what it has, and it asks them for
+what is missing. Never give receipts for a store that you mean to throw away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from agent.cli import broker_options
+from agent.cli.check import add_language, chosen_language, say
+from config.messages import Language, word
+
+if TYPE_CHECKING:
+    from agent.bureau.consumer import Worker
+    from agent.bureau.feedback import Desk, Publish
+    from agent.bureau.store import Opener, Store
+
+_SAY_S = 10.0
+_MOST_WORKERS = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="run | totals | gaps")
+    running = actions.add_parser("run", help="subscribe and keep", description=__doc__)
+    running.formatter_class = argparse.RawDescriptionHelpFormatter
+    broker_options.add_broker(running)
+    broker_options.add_duration(running)
+    running.add_argument("--name", default="hubpulse-bureau", help="client id at the broker; keep it over restarts")
+    running.add_argument("--share", metavar="GROUP", help="share the messages with all workers of this group")
+    running.add_argument("--workers", type=int, default=1, help="threads, each with its own connection; needs --share")
+    running.add_argument("--receipts", action="store_true", help="this store is the record: sites free what it has")
+    running.add_argument("--receipt-every", type=broker_options.seconds, default=10.0, metavar="TIME", help="10s")
+    running.add_argument("--resend-after", type=broker_options.seconds, default=60.0, metavar="TIME", help="60s")
+    for action in (running, actions.add_parser("totals"), actions.add_parser("gaps")):
+        action.add_argument("--store", default="sqlite:bureau.db", help="sqlite:PATH or postgresql://HOST/NAME")
+        action.add_argument("--json", action="store_true", help="JSON instead of text")
+        add_language(action)
+
+
+def run(args: argparse.Namespace) -> int:
+    from agent.bureau.databases import AddressError, opener
+    from agent.bureau.store import StoreError
+    from agent.uplink.connection import RefusedError
+    from agent.uplink.credentials import CredentialError
+
+    try:
+        open_store = opener(args.store)
+        if args.action == "run":
+            return _run(args, open_store)
+        store = open_store()
+        return _totals(args, store) if args.action == "totals" else _gaps(args, store)
+    except AddressError as error:
+        return _wrong(str(error), 2)
+    except StoreError as error:
+        return _wrong(f"{args.store}: {error}", 1)
+    except (RefusedError, CredentialError) as error:
+        return _wrong(f"{args.host}:{broker_options.port(args)}: {error}", 1)
+
+
+def _wrong(sentence: str, status: int) -> int:
+    print(f"hubpulse bureau: {sentence}", file=sys.stderr)
+    return status
+
+
+def _run(args: argparse.Namespace, open_store: Opener) -> int:
+    from agent import log
+
+    wrong = broker_options.contradiction(args)
+    if wrong is None and not 1 <= args.workers <= _MOST_WORKERS:
+        wrong = f"--workers is 1 to {_MOST_WORKERS}"
+    if wrong is None and args.workers > 1 and args.share is None:
+        wrong = "several workers need --share GROUP, or each would get every message"
+    if wrong is not None:
+        return _wrong(wrong, 2)
+    log.start()
+    open_store().close()  # the tables are there, or the reason is told, before anything is received
+    workers = [_worker(args, open_store, number) for number in range(1, args.workers + 1)]
+    ended = threading.Event()
+    try:
+        for worker in workers:
+            worker.start()
+        _follow(args, workers, ended)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for worker in workers:
+            worker.stop()
+    _say_progress(args, workers)
+    return 0
+
+
+def _worker(args: argparse.Namespace, open_store: Opener, number: int) -> Worker:
+    from agent.bureau.consumer import Worker, filters
+    from agent.bureau.feedback import Desk
+    from agent.bureau.reception import BrokerAddress
+
+    name = args.name if number == 1 else f"{args.name}-{number}"
+    tls, login = broker_options.tls(args), broker_options.login(args)
+    address = BrokerAddress(args.host, broker_options.port(args), name, tls, login)
+
+    def desk(store: Store, publish: Publish) -> Desk:
+        return Desk(store, publish, receipt_s=args.receipt_every, grace_s=args.resend_after)
+
+    return Worker(address, filters(args.site, args.share), open_store, desk if args.receipts else None)
+
+
+def _follow(args: argparse.Namespace, workers: list[Worker], ended: threading.Event) -> None:
+    """Say how it goes until the time is over."""
+    from agent.clock import boot_seconds
+
+    until_s = boot_seconds() + (args.for_s or float("inf"))
+    while (left_s := until_s - boot_seconds()) > 0:
+        ended.wait(min(_SAY_S, left_s))
+        if until_s - boot_seconds() > 0:
+            _say_progress(args, workers)
+
+
+def _say_progress(args: argparse.Namespace, workers: list[Worker]) -> None:
+    parts = [worker.progress for worker in workers]
+    figures: dict[str, object] = {
+        name: sum(getattr(part, name) for part in parts) for name in ("new", "repeated", "rejected", "conflicts")
+    }
+    figures["connected"] = sum(part.connected for part in parts)
+    if args.json:
+        print(json.dumps(figures | {"workers": len(parts)}), flush=True)
+    else:
+        say(word("bureau_progress", _lang(args), workers=len(parts), **figures))
+
+
+def _totals(args: argparse.Namespace, store: Store) -> int:
+    lang, counted, events = _lang(args), store.totals(), store.events()
+    if args.json:
+        sites = {
+            site: {
+                "counters": {name: one._asdict() for name, one in counted.get(site, {}).items()},
+                "events": events.get(site, {}),
+            }
+            for site in sorted(counted.keys() | events.keys())
+        }
+        print(json.dumps({"sites": sites, "messages": store.messages()}))
+        return 0
+    for site, counters in counted.items():
+        for name, one in counters.items():
+            exact = one.lo == one.hi == one.total
+            between = "" if exact else f"  [{one.lo:,} … {'∞' if one.hi is None else f'{one.hi:,}'}]"
+            say(f"{site}  {name}  {one.total:,}{between}")
+    for site, streams in events.items():
+        for name, total in streams.items():
+            say(f"{site}  {name}  {total:,}")
+    if not counted and not events:
+        say(word("bureau_empty", lang))
+    return 0
+
+
+def _gaps(args: argparse.Namespace, store: Store) -> int:
+    """1 where something is missing that may still come."""
+    lang, holes, gone, conflicts = _lang(args), store.settle(), store.gone(), store.conflicts()
+    if args.json:
+        missing = [{"site": hole.site, "epoch": hole.epoch, "gaps": hole.gaps} for hole in holes]
+        lost = [{"site": site, "epoch": g.epoch, "first": g.first, "last": g.last, "why": g.reason} for site, g in gone]
+        print(json.dumps({"missing": missing, "gone": lost, "conflicts": conflicts}))
+        return 1 if holes else 0
+    for hole in holes:
+        for first, last in hole.gaps:
+            say(word("bureau_gap", lang, site=hole.site, epoch=hole.epoch, first=first, last=last))
+    for site, one in gone:
+        say(word("bureau_gone", lang, site=site, epoch=one.epoch, first=one.first, last=one.last, why=one.reason))
+    for site, epoch, seq in conflicts:
+        say(word("bureau_conflict", lang, site=site, epoch=epoch, seq=seq))
+    if not holes:
+        say(word("bureau_whole", lang))
+    return 1 if holes else 0
+
+
+def _lang(args: argparse.Namespace) -> Language:
+    return chosen_language(args.lang, sys.stdout)

@@ -1,0 +1,237 @@
+"""What a bureau keeps agrees with the merge that a message's reader would do by hand, in SQLite and in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from postgres import Postgres
+
+from agent.bureau import databases
+from agent.bureau.arrival import Arrival, Presence, read
+from agent.bureau.store import Store, StoreError
+from agent.bureau.totals import Totals
+from agent.bureau.watermark import cut, settled
+
+SITE = "44/4401/gz-baiyun"
+TELEMETRY = f"hubpulse/v1/{SITE}/line/north/telemetry"
+OpenStore = Callable[[], Store]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    if request.param == "sqlite":
+        return databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")
+    address = request.getfixturevalue("postgres").address
+    empty(address)
+    return databases.opener(address)
+
+
+def empty(address: str) -> None:
+    database = databases.PostgresDatabase(address)
+    database.execute("DROP SCHEMA public CASCADE")
+    database.execute("CREATE SCHEMA public")
+    database.close()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Iterator[Store]:
+    opened = open_store()
+    yield opened
+    opened.close()
+
+
+def payload(seq: int, total: int, *, epoch: str = "3-abcdef", **more: object) -> bytes:
+    fields = {"epoch": epoch, "seq": seq, "ts": 1_795_467_585_388, "base": 7, "counts": {"eye.di0": total}, **more}
+    return json.dumps(fields).encode()
+
+
+def arrival(seq: int, total: int | None = None, **more: object) -> Arrival:
+    message = read(TELEMETRY, payload(seq, seq if total is None else total, **more))
+    assert isinstance(message, Arrival)
+    return message
+
+
+reckonings = st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50)).map(sorted)
+counts = st.one_of(
+    st.integers(0, 50),
+    st.tuples(st.integers(1, 3), st.integers(0, 50)).map(list),
+    st.tuples(st.integers(1, 3), reckonings, st.booleans()).map(
+        lambda t: [t[0], t[1][0], None if t[2] else t[1][2], t[1][1]]
+    ),
+)
+messages = st.builds(
+    lambda epoch, seq, counted, events: (
+        TELEMETRY,
+        json.dumps({"epoch": f"{epoch}-abcdef", "seq": seq, "base": 1, "counts": counted, "events": events}).encode(),
+    ),
+    st.integers(1, 3),
+    st.integers(1, 12),
+    st.dictionaries(st.sampled_from(["a.x", "a.y"]), counts, max_size=2),
+    st.dictionaries(st.sampled_from(["north.scan.new"]), st.integers(0, 50), max_size=1),
+)
+
+
+@given(st.lists(st.lists(messages, max_size=6), max_size=6))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_messages_in_any_batches_give_the_totals_of_the_merge_by_hand(
+    tmp_path: Path, batches: list[list[tuple[str, bytes]]]
+) -> None:
+    (tmp_path / "oracle.db").unlink(missing_ok=True)
+    store, by_hand = databases.opener(f"sqlite:{tmp_path / 'oracle.db'}")(), Totals()
+    for batch in batches:
+        store.take([read(*message) for message in batch])
+        for _, octets in batch:
+            by_hand.merge(octets)
+    totals, events = store.totals().get(SITE, {}), store.events().get(SITE, {})
+    assert totals == {name: by_hand.counted(name) for name in by_hand.counters}
+    assert events == {name: by_hand.events(name) for name in by_hand.streams}
+    assert {hole.epoch: list(hole.gaps) for hole in store.settle()} == by_hand.gaps()
+    store.close()
+
+
+@given(st.integers(0, 20), st.integers(0, 40), st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=9))
+def test_watermark_and_gaps_are_those_of_a_plain_set(watermark: int, beyond: int, spans: list[tuple[int, int]]) -> None:
+    known = [(watermark + first, watermark + first + length) for first, length in spans]
+    last = max([watermark + beyond, *(until for _, until in known)])
+    there = set(range(1, watermark + 1)).union(*(range(first, until + 1) for first, until in known))
+    absent = [seq for seq in range(1, last + 1) if seq not in there]
+    upto, gaps = settled(watermark, last, known)
+    assert upto == (absent[0] - 1 if absent else last)
+    assert [seq for first, until in gaps for seq in range(first, until + 1)] == absent
+    assert [seq for first, until in cut(gaps, 3) for seq in range(first, until + 1)] == absent
+    assert all(until - first < 3 for first, until in cut(gaps, 3))
+
+
+def test_a_message_that_comes_twice_is_one_row_and_changes_nothing(store: Store) -> None:
+    assert store.take([arrival(1), arrival(2)]).new == 2
+    again = store.take([arrival(2), arrival(2, hist=True), arrival(3)])
+    assert (again.new, again.repeated, again.conflicts) == (1, 2, ())
+    assert store.messages() == {SITE: 3}
+    assert store.totals()[SITE]["eye.di0"].total == 3
+
+
+def test_one_identity_with_two_contents_is_an_alarm_and_both_are_kept(store: Store) -> None:
+    store.take([arrival(1, 10)])
+    assert store.take([arrival(1, 11)]).conflicts == ((SITE, "3-abcdef", 1),)
+    assert store.conflicts() == [(SITE, "3-abcdef", 1)]
+
+
+def test_gaps_are_listed_then_closed_and_the_watermark_follows(store: Store) -> None:
+    store.take([arrival(seq) for seq in (1, 2, 5, 6, 9)])
+    assert [(hole.epoch, hole.gaps) for hole in store.settle()] == [("3-abcdef", ((3, 4), (7, 8)))]
+    assert store.watermarks() == {SITE: {"3-abcdef": 2}}
+    store.take([arrival(seq) for seq in (8, 4, 3)])
+    assert store.settle()[0].gaps == ((7, 7),)
+    assert store.watermarks() == {SITE: {"3-abcdef": 6}}
+    store.take([arrival(7)])
+    assert store.settle() == []
+    assert store.watermarks() == {SITE: {"3-abcdef": 9}}
+
+
+def test_the_lost_end_of_an_epoch_is_known_from_the_next_ones_meta(store: Store) -> None:
+    store.take([arrival(1), arrival(2)])
+    meta = json.dumps({"epoch": "4-123456", "seq": 1, "prev": {"epoch": "3-abcdef", "seq": 4}}).encode()
+    store.take([read(f"hubpulse/v1/{SITE}/meta", meta)])
+    assert [(hole.epoch, hole.gaps) for hole in store.settle()] == [("3-abcdef", ((3, 4),))]
+
+
+def test_what_the_site_says_is_gone_is_no_gap_any_more(store: Store) -> None:
+    store.take([arrival(1), arrival(6)])
+    ack = {"epoch": "3-abcdef", "seq": 7, "cmd": "resend", "of": "3-abcdef", "gone": [[2, 5, "dropped"]]}
+    store.take([read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(ack).encode())])
+    assert store.settle() == []
+    assert store.watermarks()[SITE]["3-abcdef"] == 7
+    ((site, gone),) = store.gone()
+    assert (site, gone.first, gone.last, gone.reason) == (SITE, 2, 5, "dropped")
+
+
+def test_a_late_will_of_an_earlier_connection_does_not_put_a_site_offline(store: Store) -> None:
+    store.take([Presence(SITE, True, 41), Presence(SITE, True, 42), Presence(SITE, False, 41)])
+    assert store.presence() == {SITE: True}
+    store.take([Presence(SITE, False, 42)])
+    assert store.presence() == {SITE: False}
+
+
+def test_only_one_of_two_workers_asks_for_a_gap(open_store: OpenStore) -> None:
+    one, other = open_store(), open_store()
+    hole = (SITE, "3-abcdef", (3, 4))
+    assert [one.claim(hole, 1000, 300), other.claim(hole, 1001, 300)] == [True, False]
+    assert other.claim(hole, 1300, 300)
+    one.close()
+    other.close()
+
+
+def test_workers_that_write_at_once_agree_and_none_is_refused(open_store: OpenStore) -> None:
+    open_store().close()
+    faults: list[BaseException] = []
+
+    def work(offset: int) -> None:
+        try:
+            mine = open_store()
+            for start in range(1 + offset, 121, 10):
+                mine.take([arrival(seq) for seq in range(min(start + 14, 120), start - 1, -1)])
+            mine.close()
+        except BaseException as fault:  # noqa: BLE001 - shown by the test
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=(offset,)) for offset in (0, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    store = open_store()
+    assert store.messages() == {SITE: 120}
+    assert store.settle() == []
+    assert store.totals()[SITE]["eye.di0"].total == 120
+    store.close()
+
+
+def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "bureau.db"
+    store = databases.opener(f"sqlite:{path}")()
+    other = sqlite3.connect(path)
+    other.execute("CREATE TRIGGER full BEFORE INSERT ON counted BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    other.commit()
+    other.close()
+    with pytest.raises(StoreError, match="disk full"):
+        store.take([arrival(1)])
+    assert store.messages() == {}
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("bureau.db", "write sqlite:PATH"),
+        ("mysql://host/db", "write sqlite:PATH"),
+        ("postgresql://me:secret@host/db", "pgpass"),
+        ("postgresql://host/db?password=secret", "pgpass"),
+    ],
+)
+def test_an_address_that_is_none_is_told_without_the_secret_in_it(address: str, said: str) -> None:
+    with pytest.raises(databases.AddressError, match=said) as refused:
+        databases.opener(address)
+    assert "secret" not in str(refused.value)
+
+
+@given(st.binary(max_size=80) | messages.map(lambda one: one[1][:-1]))
+def test_whatever_bytes_arrive_are_read_or_refused_with_a_reason(octets: bytes) -> None:
+    for tail in ("line/north/telemetry", "status", "meta", "cmd/ack", "../x"):
+        try:
+            read(f"hubpulse/v1/{SITE}/{tail}", octets)
+        except ValueError as reason:
+            assert str(reason)

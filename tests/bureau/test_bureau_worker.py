@@ -1,0 +1,169 @@
+"""The bureau's workers on a real broker: kept, then acknowledged; shared without repeats; receipts and resends told."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from broker import Broker
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from postgres import Postgres
+from uplink_rig import eventually
+
+from agent.bureau import databases
+from agent.bureau.consumer import Worker, filters
+from agent.bureau.feedback import Desk, Publish
+from agent.bureau.reception import BrokerAddress
+from agent.bureau.store import Opener, Store
+
+SITE = "44/4401/gz-baiyun"
+ROOT = f"hubpulse/v1/{SITE}"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as running:
+        yield running
+
+
+class Site:
+    """A client that publishes as an agent does and hears its commands."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.commands: queue.SimpleQueue[tuple[str, dict[str, object], bool]] = queue.SimpleQueue()
+        self.resent: set[int] = set()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "site", protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_message = lambda _c, _u, m: self.commands.put((m.topic, json.loads(m.payload), m.retain))
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+        self._client.subscribe(f"{ROOT}/cmd/#", qos=1)
+        self.publish("status", {"online": True, "sid": 1}, retain=True)
+
+    def publish(self, tail: str, fields: dict[str, object], *, retain: bool = False) -> None:
+        self._client.publish(f"{ROOT}/{tail}", json.dumps(fields), qos=1, retain=retain).wait_for_publish(10)
+
+    def telemetry(self, *seqs: int) -> None:
+        for seq in seqs:
+            counts = {"eye.di0": seq}
+            self.publish("line/north/telemetry", {"epoch": "1-abcdef", "seq": seq, "base": 5, "counts": counts})
+
+    def command(self, tail: str) -> dict[str, object]:
+        """The next command of that name."""
+        while True:
+            topic, fields, _ = self.commands.get(timeout=20)
+            if topic.endswith(f"cmd/{tail}"):
+                return fields
+
+    def answer_until(self, receipt: dict[str, int]) -> None:
+        """Send again whatever is asked for, until the bureau has everything."""
+        fields: dict[str, object] = {}
+        while fields.get("epochs") != receipt:
+            topic, fields, _ = self.commands.get(timeout=20)
+            if topic.endswith("cmd/resend"):
+                wanted = range(int(str(fields["from"])), int(str(fields["to"])) + 1)
+                self.resent.update(wanted)
+                self.telemetry(*wanted)
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def site(broker: Broker) -> Iterator[Site]:
+    made = Site(broker)
+    yield made
+    made.stop()
+
+
+def worker(
+    broker: Broker, open_store: Opener, name: str = "bureau", *, share: str | None = None, grace_s: float | None = None
+) -> Worker:
+    def desk(store: Store, publish: Publish) -> Desk:
+        assert grace_s is not None
+        return Desk(store, publish, receipt_s=0.05, grace_s=grace_s)
+
+    address = BrokerAddress("127.0.0.1", broker.port, name)
+    return Worker(address, filters("+/+/+", share), open_store, None if grace_s is None else desk)
+
+
+def connected(one: Worker) -> bool:
+    return eventually(lambda: one.progress.connected)
+
+
+def test_what_came_while_the_bureau_was_away_is_kept_when_it_is_back(
+    broker: Broker, site: Site, tmp_path: Path
+) -> None:
+    open_store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")
+    first = worker(broker, open_store)
+    first.start()
+    assert connected(first)
+    site.telemetry(1, 2)
+    assert eventually(lambda: first.progress.new >= 2)
+    first.stop()
+    site.telemetry(3, 4)
+    second = worker(broker, open_store)
+    second.start()
+    assert eventually(lambda: second.progress.new >= 2)
+    second.stop()
+    store = open_store()
+    assert store.totals()[SITE]["eye.di0"].total == 4
+    assert store.settle() == []
+    store.close()
+
+
+def test_what_is_no_message_of_a_site_is_counted_and_everything_else_is_kept(
+    broker: Broker, site: Site, tmp_path: Path
+) -> None:
+    open_store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")
+    one = worker(broker, open_store)
+    one.start()
+    assert connected(one)
+    site.publish("line/north/telemetry", {"epoch": "none"})
+    site.publish("cmd/mode", {"mode": "peak"})
+    site.telemetry(1)
+    assert eventually(lambda: one.progress.new >= 1)
+    one.stop()
+    assert one.progress.rejected == 2
+
+
+def test_a_receipt_says_how_far_everything_is_kept_and_a_gap_is_asked_for(
+    broker: Broker, site: Site, tmp_path: Path
+) -> None:
+    one = worker(broker, databases.opener(f"sqlite:{tmp_path / 'bureau.db'}"), grace_s=0.0)
+    one.start()
+    assert connected(one)
+    site.telemetry(1, 2, 5)
+    assert site.command("resend") == {"v": 1, "epoch": "1-abcdef", "from": 3, "to": 4}
+    site.telemetry(3, 4)
+    while site.command("receipt")["epochs"] != {"1-abcdef": 5}:
+        pass
+    one.stop()
+
+
+def test_two_workers_share_the_messages_of_a_centre_and_its_database_has_each_once(broker: Broker, site: Site) -> None:
+    with Postgres() as postgres:
+        open_store = databases.opener(postgres.address)
+        open_store().close()
+        workers = [worker(broker, open_store, f"w{number}", share="centre", grace_s=0.0) for number in (1, 2)]
+        for one in workers:
+            one.start()
+        assert all(connected(one) for one in workers)
+        site.telemetry(*range(1, 201))
+        postgres.restart()
+        site.telemetry(*range(211, 301))
+        site.publish("meta", {"epoch": "1-abcdef", "seq": 301, "prev": None})
+        site.answer_until({"1-abcdef": 301})
+        for one in workers:
+            one.stop()
+        assert all(seq in site.resent for seq in range(201, 211))
+        assert all(one.progress.new for one in workers)
+        store = open_store()
+        assert store.messages() == {SITE: 301}
+        assert store.totals()[SITE]["eye.di0"].total == 300
+        assert store.settle() == []
+        store.close()

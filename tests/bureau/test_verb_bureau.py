@@ -1,0 +1,71 @@
+"""`hubpulse bureau` keeps what a broker delivers and tells totals and gaps from it; wrong words get one sentence."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from broker import Broker
+from uplink_rig import IDENTITY, Rig, eventually
+
+from agent.__main__ import main
+from agent.bureau import databases
+
+SITE = f"44/4401/{IDENTITY.site}"
+
+
+def test_a_day_at_the_bureau(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = f"sqlite:{tmp_path / 'bureau.db'}"
+    with Broker(tmp_path / "broker") as broker:
+        words = ["bureau", "run", "--port", str(broker.port), "--store", store, "--json"]
+        running = subprocess.Popen(
+            [sys.executable, "-m", "agent", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert running.stderr is not None
+        assert any("broker_up" in line for line in running.stderr)
+        with Rig(tmp_path, broker.port) as rig:
+            rig.commit(5)
+            rig.seq += 2
+            rig.commit(3)
+            assert rig.drained()
+            assert eventually(lambda: _kept(store) >= 8)
+        running.send_signal(signal.SIGINT)
+        assert json.loads(running.communicate(timeout=10)[0].splitlines()[-1])["new"] >= 8
+        assert running.returncode == 0
+    assert main(["bureau", "totals", "--store", store, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sites"][SITE]["counters"]["eye.di0"]["total"] == 10
+    assert main(["bureau", "gaps", "--store", store, "--lang", "zh"]) == 1
+    assert "缺 6 至 7" in capsys.readouterr().out
+
+
+def _kept(store: str) -> int:
+    if not Path(store.removeprefix("sqlite:")).exists():
+        return 0
+    opened = databases.opener(store)()
+    kept = sum(opened.messages().values())
+    opened.close()
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "status"),
+    [
+        (["totals", "--store", "bureau.db"], "write sqlite:PATH", 2),
+        (["totals", "--store", "sqlite:/nowhere/bureau.db"], "unable to open", 1),
+        (["run", "--store", "sqlite:{tmp}/b.db", "--workers", "2"], "--share GROUP", 2),
+        (["run", "--store", "sqlite:{tmp}/b.db", "--port", "1"], "refused", 1),
+        (["run", "--store", "sqlite:{tmp}/b.db", "--tls"], "--tls needs --ca", 2),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_sentence(
+    words: list[str], said: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bureau", *(word.format(tmp=tmp_path) for word in words)]) == status
+    sentence = capsys.readouterr().err
+    assert said in sentence.lower() or said in sentence
+    assert sentence.startswith("hubpulse bureau: ")
+    assert sentence.count("\n") == 1

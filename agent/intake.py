@@ -62,6 +62,7 @@ def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
     timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
     wanted = {ref for line in settings.lines for _, ref in line.counters()}
     wanted |= {ref for line in settings.lines for ref in settings.eyes(line.id)}
+    wanted |= set(settings.load.floor.counters())
     return {
         ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=base)
         for device in settings.devices

@@ -69,7 +69,9 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     if scans is not None:
         owners = (*owners, scans.readers)
     intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds())
-    site = Site(meters, [LineModel(line, meters) for line in settings.lines], intake, owners, scans)
+    site = Site(
+        meters, [LineModel(line, meters, settings.load.thresholds) for line in settings.lines], intake, owners, scans
+    )
     reporter = Reporter(settings, epoch, site, spool, notify)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
     reporter.begin(clock.now(), publisher, past)

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from config import conflicts, lines, scanners, site, wiring
+from config import conflicts, lines, load_tables, scanners, site, wiring
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
@@ -37,6 +37,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
         lines=tuple(lines.line(name, table, counters) for name, table in line_tables.items()),
         digest="",
         scanners=tuple(scanners.scanner(name, table, counters) for name, table in scanner_tables.items()),
+        load=load_tables.load(top, counters),
     )
     top.end()
     if not _damaged(root, "line"):

@@ -55,7 +55,7 @@ def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
 
 def refuse_too_small_a_spool(made: Settings, table: Table) -> None:
     """Every commit carries the baseline of every counter, and may take a thirty-second of the spool at most."""
-    counters = len({ref for line in made.lines for _, ref in line.counters()})
+    counters = len({ref for line in made.lines for _, ref in line.counters()} | set(made.load.floor.counters()))
     needed_mb = -(-counters * _BASELINE_BYTES * _SPOOL_SHARE // 2**20)
     if made.spool.max_bytes < needed_mb * 2**20 and table.sound("max_mb"):
         table.fault("max_mb", "E2349", counters=counters, needed=needed_mb)

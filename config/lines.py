@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from config.settings import Area, CounterRef, Line, ValueType
 from config.table import Table, Written
 from config.wiring import Unit
 
-_ROLES = ("induct", "discharge", "recirculation", "reject")
+_ROLES = ("induct", "discharge", "recirculation", "reject", "manual", "energy")
+_KWH = {"kwh": 1.0, "wh": 0.001, "mwh": 1000.0}
 
 
 class Counters:
@@ -23,6 +24,13 @@ class Counters:
         """Where in which device that counter stands: two names for one register are one counter."""
         point = self._units[ref.device].points[ref.point]
         return ref.device, point.area, point.address, point.type
+
+    def kwh_per_count(self, table: Table, ref: CounterRef) -> float:
+        """What one step of an energy meter's counter is worth; a fault where its unit is none of energy."""
+        point = self._units[ref.device].points[ref.point]
+        if point.unit.lower() not in _KWH:
+            table.fault("energy", "E2706", value=str(ref), unit=point.unit or "–")
+        return point.scale * _KWH.get(point.unit.lower(), 1.0)
 
     def check(self, table: Table, role: str, written: Written) -> CounterRef | None:
         """The counter that is written there, None with a fault."""
@@ -61,6 +69,11 @@ def line(name: str, table: Table, counters: Counters) -> Line:
     table.require_one("induct", "discharge")
     name_zh, name_en = table.text("name_zh", ""), table.text("name_en", "")
     refs = _refs(table, counters)
+    if len(refs["energy"]) > 1:
+        table.fault("energy", "E2708")
+    passes = table.flag("induct_counts_passes", False)
+    if passes and not refs["recirculation"] and table.faultless("recirculation"):
+        table.fault("induct_counts_passes", "E2707")
     made = Line(
         id=name,
         name_zh=name_zh or name_en or name,
@@ -71,15 +84,29 @@ def line(name: str, table: Table, counters: Counters) -> Line:
         reject=refs["reject"],
         capacity_pph=table.number("capacity_pph", 1.0, 1, 1_000_000),
         buffer_parcels=table.whole("buffer_parcels", 1, 1, 10_000_000),
+        manual=refs["manual"],
+        energy=refs["energy"],
+        kwh_per_count=counters.kwh_per_count(table, refs["energy"][0]) if len(refs["energy"]) == 1 else 1.0,
+        induct_counts_passes=passes,
+        capacity_observed=table.flag("capacity_observed", False),
     )
     table.end()
     return made
 
 
 def _refs(table: Table, counters: Counters) -> dict[str, tuple[CounterRef, ...]]:
-    """The counters of each role; one that is named twice in the line would count its parcels twice."""
+    """The counters of a line's roles; one parcel counter at least."""
+    refs = refs_of(table, counters, _ROLES)
+    spoken = "induct" in table or "discharge" in table
+    if spoken and table.faultless(*_ROLES) and not any(table.texts(role) for role in _ROLES):
+        table.fault("induct" if "induct" in table else "discharge", "E2324")
+    return refs
+
+
+def refs_of(table: Table, counters: Counters, roles: Sequence[str]) -> dict[str, tuple[CounterRef, ...]]:
+    """The counters of each role; one that is named twice in the table would count its parcels twice."""
     refs, first = dict[str, tuple[CounterRef, ...]](), dict[object, Written]()
-    for role in _ROLES:
+    for role in roles:
         found = list[CounterRef]()
         for written in table.texts(role):
             ref = counters.check(table, role, written)
@@ -89,6 +116,4 @@ def _refs(table: Table, counters: Counters) -> dict[str, tuple[CounterRef, ...]]
             elif ref:
                 found.append(ref)
         refs[role] = tuple(found)
-    if not first and ("induct" in table or "discharge" in table) and table.faultless(*_ROLES):
-        table.fault("induct" if "induct" in table else "discharge", "E2324")
     return refs

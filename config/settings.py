@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from config.load_settings import LoadSettings
 
 Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
@@ -32,7 +34,7 @@ REGISTERS: dict[ValueType, int] = {
 """How many registers (bits of a bit area) a value takes."""
 
 Trust = Literal["verified", "experimental"]
-Role = Literal["induct", "discharge", "recirculation", "reject"]
+Role = Literal["induct", "discharge", "recirculation", "reject", "manual", "energy"]
 ScanPreset = Literal["plain", "sick", "hikrobot", "keyence", "cognex", "datalogic", "microscan", "honeywell"]
 ScanField = Literal["lane", "code", "chute", "confidence", "skip"]
 Carrier = Literal["sf", "yto", "zto", "sto", "yunda", "jt", "jd", "ems", "deppon", "cainiao"]
@@ -175,7 +177,12 @@ class CounterRef:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sorting line: which counters see its parcels, what it was built for and what its floor can hold."""
+    """A sorting line: which counters see its parcels, what it was built for and what its floor can hold.
+
+    `manual` counts parcels keyed by hand, `energy` is a meter's counter of which one step is `kwh_per_count`. Where
+    `induct_counts_passes`, a parcel that comes round again passes the induct counters again. `capacity_observed`
+    lets what the line was seen to do stand for its capacity where that is less.
+    """
 
     id: str
     name_zh: str
@@ -186,14 +193,21 @@ class Line:
     reject: tuple[CounterRef, ...]
     capacity_pph: float
     buffer_parcels: int
+    manual: tuple[CounterRef, ...] = ()
+    energy: tuple[CounterRef, ...] = ()
+    kwh_per_count: float = 1.0
+    induct_counts_passes: bool = False
+    capacity_observed: bool = False
 
     def counters(self) -> tuple[tuple[Role, CounterRef], ...]:
-        """Every counter of the line with its role, in the order induct, discharge, recirculation, reject."""
+        """Every counter of the line with its role, parcels first, in the order of the roles."""
         return (
             *(("induct", ref) for ref in self.induct),
             *(("discharge", ref) for ref in self.discharge),
             *(("recirculation", ref) for ref in self.recirculation),
             *(("reject", ref) for ref in self.reject),
+            *(("manual", ref) for ref in self.manual),
+            *(("energy", ref) for ref in self.energy),
         )
 
 
@@ -281,6 +295,7 @@ class Settings:
     lines: tuple[Line, ...]
     digest: str
     scanners: tuple[Scanner, ...] = ()
+    load: LoadSettings = field(default_factory=LoadSettings)
 
     def eyes(self, line_id: str) -> tuple[CounterRef, ...]:
         """The photo-eyes before silent scanners of that line."""

@@ -21,51 +21,43 @@ Rates, work in progress and quality are of this run of the agent: after a restar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.load.conditions import ORDINARY, Conditions
+from agent.load.flow import CountedRates, Flow, RoleFlow, ratio
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.progress import WorkInProgress
-from agent.load.rates import WindowRate
-from agent.load.reckoning import NOTHING, Reckoning
+from agent.load.rates import Bins, WindowRate
+from agent.load.reckoning import Reckoning
+from agent.load.standstill import Standstill
+from config.load_settings import NORMAL, Mode, Thresholds
 from config.settings import CounterRef, Line
 
 Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
 
-SHORT_S = 60.0
-LONG_S = 900.0
 MAX_LOAD_INDEX = 200.0
+HOUR_S = 3600.0
+BIN_S, BINS = 300.0, 12
 
 SAMPLE_S = 5.0
 """Rates and work in progress are followed at least this often, however long a reporting interval is."""
 
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What the counters of one role saw together: parcels since their baselines, and parcels per hour."""
-
-    total: int
-    lo: int
-    hi: int | None
-    pph_60: float | None
-    pph_900: float | None
-    fresh: bool
+MIN_FLOW_PPH = 60.0
+"""Below so many parcels an hour a share of them says more of chance than of the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineLoad:
-    """A line at one moment. A role without counters is None. Parcels, pph, seconds and ratios; None is not known.
+    """A line at one moment, figure by figure as `agent.load.metric_rows` defines them. A role without counters is
+    None; None is not known.
 
     `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
     every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the
-    same of what is certain; `wip_hi` is None, for no counter tells how much more was there. `wip_drift` counts the
-    parcels of this run that left when by `wip` none was there (loaded at the start, put on by hand, miscounted).
-    `takt_s` is the time between two discharged parcels over the last minute. `load_ratio_in` and
-    `load_ratio_out` are the 15-minute rates over the design capacity, `fill_ratio` is `wip` over the buffer,
-    `load_index` is 100 x the greater of `load_ratio_in` and `fill_ratio`, at most 200; like `wip` both say at least,
-    and `quality` is not `good` until the line was seen empty.
+    same of what is certain; `wip_hi` is None, for no counter tells how much more was there. `load_index` and
+    `fill_ratio` like `wip` say at least, and `quality` is not `good` until the line was seen empty.
     """
 
     induct: Flow | None
@@ -82,56 +74,65 @@ class LineLoad:
     load_index: float | None
     quality: Quality
     wip_drift: int = 0
+    manual: Flow | None = None
+    tempo: float | None = None
+    recirc_rate: float | None = None
+    reject_rate: float | None = None
+    manual_rate: float | None = None
+    transit_min: float | None = None
+    ramp_pph_min: float | None = None
+    smoothness: float | None = None
+    capacity_eff_pph: float | None = None
+    headroom_pph: float | None = None
+    headroom_parcels: float | None = None
+    kwh_per_1000: float | None = None
+    starved_s: float = 0.0
+    blocked_s: float = 0.0
+    idle_run_s: float | None = None
 
 
-class _Counter:
-    """One meter and its rates; a base begun anew or a gap restarts them."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The few figures by which a line or site is judged, drawn at every sample; None is not known."""
 
-    __slots__ = ("breaks", "long", "meter", "short")
-
-    def __init__(self, meter: Meter) -> None:
-        self.meter = meter
-        self.breaks = meter.breaks
-        self.short = WindowRate(SHORT_S)
-        self.long = WindowRate(LONG_S)
-
-    def advance(self, boot_id: str) -> None:
-        meter = self.meter
-        if meter.at is None or meter.at.boot_id != boot_id:
-            return
-        if meter.breaks != self.breaks:
-            self.breaks = meter.breaks
-            self.short.restart()
-            self.long.restart()
-        self.short.advance(meter.at.boot_s, meter.total)
-        self.long.advance(meter.at.boot_s, meter.total)
-
-    def settled(self, at: Instant) -> bool:
-        """True when nothing within the long window was a guess, and at least half of it was seen."""
-        guessed_s = self.meter.estimated_s
-        return self.long.span_s >= LONG_S / 2 and (guessed_s is None or at.boot_s - guessed_s > LONG_S)
+    in_pph: float | None
+    out_pph: float | None
+    level: int | None
+    ratio_in: float | None
+    fill: float | None
+    index: float | None
+    settled_s: float
 
 
 class LineModel:
     """Draws the load of one line from its counters' meters, which somebody else advances."""
 
-    def __init__(self, line: Line, meters: Mapping[CounterRef, Meter]) -> None:
+    def __init__(
+        self, line: Line, meters: Mapping[CounterRef, Meter], thresholds: Mapping[Mode, Thresholds] | None = None
+    ) -> None:
         """Raises KeyError for a counter of the line that has no meter."""
         self.line = line
-        self._counters = {ref: _Counter(meters[ref]) for _, ref in line.counters()}
-        self._induct = self._those(line.induct)
-        self._discharge = self._those(line.discharge)
-        self._recirculation = self._those(line.recirculation)
-        self._reject = self._those(line.reject)
-        entering, ends = self._induct, self._discharge and self._discharge + self._reject
-        self._progress = WorkInProgress([one.meter for one in entering], [one.meter for one in ends])
+        self._thresholds: Mapping[Mode, Thresholds] = thresholds or {}
+        self._counters = {ref: CountedRates(meters[ref]) for _, ref in line.counters()}
+        self._induct = RoleFlow(line.induct, self._counters)
+        self._discharge = RoleFlow(line.discharge, self._counters)
+        self._recirculation = RoleFlow(line.recirculation, self._counters)
+        self._reject = RoleFlow(line.reject, self._counters)
+        self._manual = RoleFlow(line.manual, self._counters)
+        self._energy = RoleFlow(line.energy, self._counters)
+        self._kwh, self._sorted = WindowRate(HOUR_S), WindowRate(HOUR_S)
+        again = self._recirculation.meters if line.induct_counts_passes else []
+        ends = self._discharge.meters and self._discharge.meters + self._reject.meters + again
+        self._progress = WorkInProgress(self._induct.meters, ends)
+        self._in_bins, self._out_bins = Bins(BIN_S, BINS), Bins(BIN_S, BINS)
+        self._breaks = 0
+        self._standstill = Standstill()
+        self._conditions = ORDINARY
         self._sampled_s = -SAMPLE_S
 
-    def _those(self, refs: Iterable[CounterRef]) -> tuple[_Counter, ...]:
-        return tuple(self._counters[ref] for ref in refs)
-
-    def sample(self, at: Instant) -> None:
+    def sample(self, at: Instant, conditions: Conditions = ORDINARY) -> None:
         """Follow the counters; call it each second, it does something every SAMPLE_S."""
+        self._conditions = conditions
         if at.boot_s - self._sampled_s >= SAMPLE_S - 0.5:
             self._follow(at)
 
@@ -139,31 +140,107 @@ class LineModel:
         self._sampled_s = at.boot_s
         for counter in self._counters.values():
             counter.advance(at.boot_id)
-        return self._progress.advance(at)
+        wip = self._progress.advance(at)
+        self._follow_bins(at)
+        self._follow_energy(at)
+        self._follow_standstill(at, wip)
+        return wip
+
+    def _follow_bins(self, at: Instant) -> None:
+        breaks = sum(counter.breaks for counter in self._counters.values())
+        for flow, bins in ((self._induct, self._in_bins), (self._discharge, self._out_bins)):
+            if breaks != self._breaks or not flow.fresh(at):
+                bins.restart()
+            else:
+                bins.advance(at.boot_s, flow.total)
+        self._breaks = breaks
+
+    def _follow_energy(self, at: Instant) -> None:
+        if self._energy.fresh(at) and self._discharge.fresh(at):
+            self._kwh.advance(at.boot_s, self._energy.total)
+            self._sorted.advance(at.boot_s, self._discharge.total)
+
+    def _follow_standstill(self, at: Instant, wip: Reckoning | None) -> None:
+        ends = self._induct.fresh(at) and self._discharge.fresh(at)
+        if not ends:
+            self._standstill.silent()
+            return
+        known = self._progress.known(at) and wip is not None
+        went = self._discharge.total + self._reject.total
+        self._standstill.advance(
+            at.boot_s, self._induct.total, went, wip.total if wip and known else None, self._conditions.run
+        )
+
+    def _standing(self, at: Instant, wip: Reckoning | None) -> Standing:
+        in_pph, out_pph = self._induct.pph_900(at), self._discharge.pph_900(at)
+        ratio_in = ratio(in_pph, self.capacity_pph)
+        fill = ratio(wip.total if wip else None, self.line.buffer_parcels)
+        return Standing(
+            in_pph=in_pph,
+            out_pph=out_pph,
+            level=wip.total if wip else None,
+            ratio_in=ratio_in,
+            fill=fill,
+            index=load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
+            settled_s=self._induct.span_s,
+        )
+
+    @property
+    def capacity_pph(self) -> float:
+        """What the line can sort now: what a plan says, else what it was built for or seen to do."""
+        return self._conditions.capacity_pph or self.line.capacity_pph
 
     def advance(self, at: Instant) -> LineLoad:
         """The load at `at`, from the samples the meters have taken until now."""
         wip = self._follow(at)
-        induct, discharge = _flow(self._induct, at), _flow(self._discharge, at)
-        reject = _flow(self._reject, at)
-        ratio_in = _ratio(induct.pph_900 if induct else None, self.line.capacity_pph)
-        fill = _ratio(wip.total if wip else None, self.line.buffer_parcels)
+        now = self._standing(at, wip)
+        induct, discharge = self._induct.draw(at), self._discharge.draw(at)
+        capacity = self.capacity_pph
+        saturated = self._thresholds.get(self._conditions.mode, NORMAL).saturated / 100.0
+        room = None if now.level is None else saturated * self.line.buffer_parcels - now.level
         return LineLoad(
             induct=induct,
             discharge=discharge,
-            recirculation=_flow(self._recirculation, at),
-            reject=reject,
-            wip=wip.total if wip else None,
+            recirculation=self._recirculation.draw(at),
+            reject=self._reject.draw(at),
+            manual=self._manual.draw(at),
+            wip=now.level,
             wip_lo=wip.lo if wip else None,
             wip_hi=wip.hi if wip else None,
-            takt_s=3600.0 / discharge.pph_60 if discharge and discharge.pph_60 else None,
-            load_ratio_in=ratio_in,
-            load_ratio_out=_ratio(discharge.pph_900 if discharge else None, self.line.capacity_pph),
-            fill_ratio=fill,
-            load_index=_load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
-            quality=self._quality(at),
             wip_drift=self._progress.drift,
+            takt_s=ratio(HOUR_S, discharge.pph_60 if discharge else None),
+            load_ratio_in=now.ratio_in,
+            load_ratio_out=ratio(now.out_pph, self.line.capacity_pph),
+            fill_ratio=now.fill,
+            load_index=now.index,
+            quality=self._quality(at),
+            tempo=ratio(now.out_pph, now.in_pph, MIN_FLOW_PPH),
+            recirc_rate=ratio(self._recirculation.pph_900(at), now.out_pph, MIN_FLOW_PPH),
+            reject_rate=ratio(self._reject.pph_900(at), now.in_pph, MIN_FLOW_PPH),
+            manual_rate=ratio(self._manual.pph_900(at), now.in_pph, MIN_FLOW_PPH),
+            transit_min=ratio(None if now.level is None else 60.0 * now.level, now.out_pph, MIN_FLOW_PPH),
+            ramp_pph_min=self._ramp(),
+            smoothness=self._out_bins.evenness,
+            capacity_eff_pph=capacity,
+            headroom_pph=None if now.in_pph is None else max(0.0, capacity - now.in_pph),
+            headroom_parcels=None if room is None else max(0.0, room),
+            kwh_per_1000=self._energy_use(),
+            starved_s=self._standstill.starved_s,
+            blocked_s=self._standstill.blocked_s,
+            idle_run_s=self._standstill.idle_run_s,
         )
+
+    def _ramp(self) -> float | None:
+        """Between the last two bins of the inductions, per minute."""
+        rates = self._in_bins.rates
+        return (rates[-1] - rates[-2]) / (BIN_S / 60.0) if len(rates) > 1 else None
+
+    def _energy_use(self) -> float | None:
+        """kWh a thousand sorted parcels, over the last hour, from half of it on."""
+        if self._kwh.span_s < HOUR_S / 2:
+            return None
+        used = self._kwh.per_hour
+        return ratio(None if used is None else 1000.0 * self.line.kwh_per_count * used, self._sorted.per_hour)
 
     def _quality(self, at: Instant) -> Quality:
         if not (self._induct or self._discharge):
@@ -178,38 +255,7 @@ class LineModel:
         return "good" if known and all(counter.settled(at) for counter in counters) else "estimated"
 
 
-def _flow(counters: tuple[_Counter, ...], at: Instant) -> Flow | None:
-    if not counters:
-        return None
-    counted = NOTHING
-    for counter in counters:
-        counted = counted.plus(counter.meter.overall)
-    fresh = all(counter.meter.fresh(at) for counter in counters)
-    return Flow(
-        total=counted.total,
-        lo=counted.lo,
-        hi=counted.hi,
-        pph_60=_sum(counter.short.per_hour for counter in counters) if fresh else None,
-        pph_900=_sum(counter.long.per_hour for counter in counters) if fresh else None,
-        fresh=fresh,
-    )
-
-
-def _sum(rates: Iterable[float | None]) -> float | None:
-    """All of them together; None when one is not known."""
-    total = 0.0
-    for rate in rates:
-        if rate is None:
-            return None
-        total += rate
-    return total
-
-
-def _ratio(amount: float | None, capacity: float) -> float | None:
-    return None if amount is None or capacity <= 0 else amount / capacity
-
-
-def _load_index(ratio_in: float | None, fill: float | None, *, fill_expected: bool) -> float | None:
+def load_index(ratio_in: float | None, fill: float | None, *, fill_expected: bool) -> float | None:
     """100 x the greater of the two, so that it can be explained; None where one that ought to be known is not."""
     if ratio_in is None or (fill is None and fill_expected):
         return None

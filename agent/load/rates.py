@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections import deque
+from collections.abc import Collection
 
 MARKS = 60
 """A window is kept as this many marks; it is longer than its name by at most one of them."""
@@ -57,3 +60,81 @@ class WindowRate:
         """Counts per hour; None until the samples span ENOUGH_S."""
         span_s = self.span_s
         return 3600.0 * (self._total - self._totals[0]) / span_s if span_s >= ENOUGH_S else None
+
+
+class SmoothedRate:
+    """A rate for the eye: each sample's own rate, weighed by how much of `tau_s` it covers."""
+
+    __slots__ = ("_at_s", "_tau_s", "_total", "per_hour")
+
+    def __init__(self, tau_s: float) -> None:
+        self._tau_s = tau_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the past: the counts to come do not continue it."""
+        self._at_s: float | None = None
+        self._total = 0
+        self.per_hour: float | None = None
+
+    def advance(self, at_s: float, total: int) -> None:
+        """Take in that `total` was counted up to boot-clock second `at_s`."""
+        if self._at_s is not None and at_s > self._at_s:
+            lasted_s = at_s - self._at_s
+            seen = 3600.0 * (total - self._total) / lasted_s
+            before = seen if self.per_hour is None else self.per_hour
+            self.per_hour = before + (seen - before) * -math.expm1(-lasted_s / self._tau_s)
+        if self._at_s is None or at_s > self._at_s:
+            self._at_s, self._total = at_s, total
+
+
+class Bins:
+    """How much a total grew in each of the last `count` bins of `bin_s` seconds, as rates per hour.
+
+    A bin that nobody looked into ends the row: bins are only comparable when they follow each other. The first one
+    begins at a border.
+    """
+
+    __slots__ = ("_at_s", "_bin", "_bin_s", "_total", "_whole", "rates")
+
+    def __init__(self, bin_s: float, count: int) -> None:
+        self._bin_s = bin_s
+        self.rates: deque[float] = deque(maxlen=count)
+        self._bin: int | None = None
+        self._whole = False
+        self._at_s = 0.0
+        self._total = 0
+
+    def restart(self) -> None:
+        """Forget the past: the counts to come do not continue it."""
+        self.rates.clear()
+        self._bin = None
+        self._whole = False
+
+    def advance(self, at_s: float, total: int) -> bool:
+        """Take in that `total` was reached at boot-clock second `at_s`; True when that ended a bin."""
+        now, before = int(at_s // self._bin_s), self._bin
+        if now == before:
+            return False
+        follows = before is not None and now == before + 1
+        if follows and self._whole:
+            self.rates.append(3600.0 * (total - self._total) / (at_s - self._at_s))
+        elif not follows:
+            self.rates.clear()
+        ended, self._whole = follows and self._whole, follows
+        self._bin, self._at_s, self._total = now, at_s, total
+        return ended
+
+    @property
+    def evenness(self) -> float | None:
+        """1 - coefficient of variation, at least 0; None until all bins are there, or where nothing moved."""
+        return evenness(self.rates) if len(self.rates) == self.rates.maxlen else None
+
+
+def evenness(rates: Collection[float]) -> float | None:
+    """1 - standard deviation over mean, at least 0: 1 where all are alike; None of fewer than two, or of nothing."""
+    mean = math.fsum(rates) / len(rates) if len(rates) > 1 else 0.0
+    if mean <= 0:
+        return None
+    variance = math.fsum((rate - mean) ** 2 for rate in rates) / len(rates)
+    return max(0.0, 1.0 - math.sqrt(variance) / mean)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.load.flow import LONG_S, SHORT_S
 from agent.load.instant import Instant
-from agent.load.line import LONG_S, SHORT_S
 from agent.load.meter import Meter
 from agent.load.rates import WindowRate
 from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter, Snapshot

@@ -7,23 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from agent.load.line import Flow, LineLoad
+from agent.load import metrics
+from agent.load.flow import Flow
+from agent.load.line import LineLoad
+from agent.load.metric_rows import FLOW, LINE
 from agent.uplink import scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
 from config.settings import CounterRef, Line, Settings
 
-UNITS = {
+ROLES = (
+    ("in", "induct"),
+    ("out", "discharge"),
+    ("recirc", "recirculation"),
+    ("reject", "reject"),
+    ("manual", "manual"),
+)
+"""What each role of a line is called in payloads."""
+
+_HEAD_UNITS = {
     "ts": "ms since 1970-01-01 UTC",
     "mono_ms": "ms since boot",
     "win": "s",
-    "*_total *_lo *_hi *_d": "parcels",
-    "*_pph *_pph_900": "parcels/h",
-    "wip wip_drift": "parcels",
-    "takt_s": "s",
-    "load_ratio_* fill_ratio": "1",
-    "load_index": "0-200",
     "counts": "total in the message's base, or [base, total], or [base, lo, hi, total]; parcels, per counter",
 }
 
@@ -75,7 +81,7 @@ def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     fields = head.fields(load.quality) | {"win": round(win_s, 1)}
     for name, flow, before in _flows(load, previous):
         fields |= _flow(name, flow, before)
-    fields |= {**_figures(load), **(scans or {})}
+    fields |= {**metrics.fields(LINE, load), **(scans or {})}
     known = {str(ref): one for ref, one in counts.items() if one.base}
     fields["base"] = base = most_common(one.base for one in known.values())
     fields["counts"] = {name: _record(one, base) for name, one in known.items()}
@@ -95,40 +101,30 @@ def _record(one: Counted, base: int | None) -> int | list[int | None]:
 
 
 def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flow, Flow | None]]:
-    roles = (("in", "induct"), ("out", "discharge"), ("recirc", "recirculation"), ("reject", "reject"))
-    for name, role in roles:
+    for name, role in ROLES:
         flow: Flow | None = getattr(load, role)
         if flow is not None:
-            yield name, flow, getattr(previous, role, None)
+            yield f"{name}_", flow, getattr(previous, role, None)
 
 
-def _flow(name: str, flow: Flow, before: Flow | None) -> Json:
-    return {
-        f"{name}_total": flow.total,
-        f"{name}_lo": flow.lo,
-        f"{name}_hi": flow.hi,
-        f"{name}_d": None if before is None else flow.total - before.total,
-        f"{name}_pph": _rounded(flow.pph_60, 1),
-        f"{name}_pph_900": _rounded(flow.pph_900, 1),
-    }
-
-
-def _figures(load: LineLoad) -> Json:
-    return {
-        "wip": load.wip,
-        "wip_lo": load.wip_lo,
-        "wip_hi": load.wip_hi,
-        "wip_drift": load.wip_drift or None,
-        "takt_s": _rounded(load.takt_s, 3),
-        "load_ratio_in": _rounded(load.load_ratio_in, 4),
-        "load_ratio_out": _rounded(load.load_ratio_out, 4),
-        "fill_ratio": _rounded(load.fill_ratio, 4),
-        "load_index": _rounded(load.load_index, 1),
-    }
+def _flow(prefix: str, flow: Flow, before: Flow | None) -> Json:
+    counted = None if before is None else flow.total - before.total
+    return metrics.fields(FLOW, flow, prefix) | {f"{prefix}d": counted}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
+
+
+def units(settings: Settings) -> Json:
+    """The unit of every field of this site's telemetry."""
+    said = dict(_HEAD_UNITS)
+    used = {role for line in settings.lines for role, _ in line.counters()}
+    for name, role in ROLES:
+        if role in used:
+            said |= metrics.units(FLOW, f"{name}_") | {f"{name}_d": "parcels"}
+    said |= metrics.units(LINE)
+    return said | (scan_fields.UNITS if settings.scanners else {})
 
 
 def line_state(head: Head, line: str, load: LineLoad) -> Message:
@@ -178,7 +174,7 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "report_s": settings.bureau.report_s,
         "lines": [_line(line) for line in settings.lines],
         "counters": list(_counters(settings)),
-        "units": UNITS | (scan_fields.UNITS if settings.scanners else {}),
+        "units": units(settings),
         "ver": version,
         "cfg": settings.digest,
         "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},

@@ -121,6 +121,32 @@ ONE_FAULT = [
         "induct = []",
         "[]",
     ),
+    ("E2701", "buffer_parcels = 5000", "buffer_parcels = 5000\n[thresholds.normal]\nbusy = 96", "96"),
+    ("E2701", "buffer_parcels = 5000", "buffer_parcels = 5000\n[thresholds.peak]\noverflow_leave = 115", "115"),
+    ("E2702", "[line.north]", '[shift.a]\nfrom = "8:00"\nto = "16:00"\n[line.north]', '"8:00"'),
+    ("E2703", "[line.north]", '[season]\nfrom = "2026-11-01"\nto = "2026-11-31"\n[line.north]', '"2026-11-31"'),
+    (
+        "E2704",
+        "[line.north]",
+        '[wave.night]\nfrom = "18:00"\nto = "23:00"\nclear_by = "22:00"\n[line.north]',
+        '"22:00"',
+    ),
+    ("E2705", "[line.north]", '[season]\nfrom = "2026-11-02"\nto = "2026-11-01"\n[line.north]', '"2026-11-01"'),
+    ("E2706", 'discharge = ["plc-a.delivered"]', 'energy = ["plc-a.delivered"]', '["plc-a.delivered"]'),
+    ("E2707", "buffer_parcels = 5000", "buffer_parcels = 5000\ninduct_counts_passes = true", "true"),
+    (
+        "E2708",
+        'discharge = ["plc-a.delivered"]\nreject = ["eye-1.rejected"]',
+        'energy = ["plc-a.delivered", "eye-1.rejected"]',
+        '["plc-a.delivered", "eye-1.rejected"]',
+    ),
+    ("E2210", "capacity_pph = 20000", "capacity_pph = 0", "0"),
+    (
+        "E2308",
+        "[line.north]",
+        '[floor]\nunload = ["eye-1.rejected"]\nload = ["eye-1.rejected"]\n[line.north]',
+        '"eye-1.rejected"',
+    ),
     ("E2325", '[device.eye-1]\nbus = "eyes"', '[device.eye-1]\nbus = "sorter"', "1"),
 ]
 

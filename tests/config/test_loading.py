@@ -16,6 +16,7 @@ from site_text import SITE, changed
 
 import config
 from config import messages, profiles
+from config.load_settings import Floor, Thresholds
 from config.settings import Bureau, CounterRef, Device, Line, Point, SerialBus, Site, Spool, TcpBus, Tls
 
 EXAMPLE = Path(config.__file__).parent / "example.toml"
@@ -349,13 +350,16 @@ def test_the_example_is_in_order_and_shows_every_default_as_it_is() -> None:
     assert plain.settings == with_defaults.settings
 
 
+PARTS = (Site, Bureau, SerialBus, Device, Point, Line, Floor, Thresholds)
+
+
 def test_the_example_names_every_key_there_is() -> None:
     keys = set(re.findall(r"(?m)^#? ?([a-z_]+) = ", EXAMPLE.read_text("utf-8"))) | {"ref"}
     written = {
-        *(field.name for made in (Site, Bureau, SerialBus, Device, Point, Line) for field in dataclasses.fields(made)),
+        *(field.name for made in PARTS for field in dataclasses.fields(made)),
         "cert_file", "key_file", "ca_file", "directory", "max_mb", "serial", "tcp",
     }  # fmt: skip
-    assert written - keys <= {"points", "name"}
+    assert written - keys <= {"points", "name", "kwh_per_count"}
 
 
 def test_what_is_worth_knowing_is_a_notice_and_no_fault() -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bureau.totals import Totals
+from agent.load.flow import Flow
 from agent.load.instant import Instant
-from agent.load.line import Flow, LineLoad
+from agent.load.line import LineLoad
 from agent.uplink import reports
 from agent.uplink.contract import Head, Identity, Message, as_history, birth, compact, death
 from agent.uplink.spool import Books, Condition

@@ -1,0 +1,125 @@
+"""What passes the counters of one role: totals, and rates that are known of all of them or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from agent.load.instant import Instant
+from agent.load.meter import Meter
+from agent.load.rates import SmoothedRate, WindowRate
+from agent.load.reckoning import NOTHING
+from config.settings import CounterRef
+
+SHORT_S = 60.0
+LONG_S = 900.0
+DISPLAY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the counters of one role saw together: parcels since their baselines, and parcels per hour."""
+
+    total: int
+    lo: int
+    hi: int | None
+    pph_60: float | None
+    pph_900: float | None
+    fresh: bool
+    pph_10: float | None = None
+
+
+class CountedRates:
+    """One meter and its rates; a base begun anew or a gap restarts them."""
+
+    __slots__ = ("breaks", "display", "long", "meter", "short")
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.breaks = meter.breaks
+        self.display = SmoothedRate(DISPLAY_S)
+        self.short = WindowRate(SHORT_S)
+        self.long = WindowRate(LONG_S)
+
+    def advance(self, boot_id: str) -> None:
+        meter = self.meter
+        if meter.at is None or meter.at.boot_id != boot_id:
+            return
+        at_s, total = meter.at.boot_s, meter.total
+        if meter.breaks != self.breaks:
+            self.breaks = meter.breaks
+            for rate in (self.display, self.short, self.long):
+                rate.restart()
+        for rate in (self.display, self.short, self.long):
+            rate.advance(at_s, total)
+
+    def settled(self, at: Instant) -> bool:
+        """True when nothing within the long window was a guess, and at least half of it was seen."""
+        guessed_s = self.meter.estimated_s
+        return self.long.span_s >= LONG_S / 2 and (guessed_s is None or at.boot_s - guessed_s > LONG_S)
+
+
+class RoleFlow:
+    """The counters of one role together."""
+
+    __slots__ = ("counters",)
+
+    def __init__(self, refs: Iterable[CounterRef], counters: Mapping[CounterRef, CountedRates]) -> None:
+        self.counters = tuple(counters[ref] for ref in refs)
+
+    def __bool__(self) -> bool:
+        return bool(self.counters)
+
+    def fresh(self, at: Instant) -> bool:
+        """True when every counter is, and there is one."""
+        return bool(self.counters) and all(one.meter.fresh(at) for one in self.counters)
+
+    @property
+    def meters(self) -> list[Meter]:
+        return [one.meter for one in self.counters]
+
+    @property
+    def total(self) -> int:
+        """Counted since the first baseline of each."""
+        return sum(one.meter.earlier.total + one.meter.total for one in self.counters)
+
+    def pph_900(self, at: Instant) -> float | None:
+        """Over a quarter of an hour; None unless all are fresh and have a rate."""
+        return together(one.long.per_hour for one in self.counters) if self.fresh(at) else None
+
+    @property
+    def span_s(self) -> float:
+        """How much of the long window was seen by all of them."""
+        return min((one.long.span_s for one in self.counters), default=0.0)
+
+    def draw(self, at: Instant) -> Flow | None:
+        """All of it at `at`; None of a role without counters."""
+        if not self.counters:
+            return None
+        counted, fresh = NOTHING, self.fresh(at)
+        for one in self.counters:
+            counted = counted.plus(one.meter.overall)
+        return Flow(
+            total=counted.total,
+            lo=counted.lo,
+            hi=counted.hi,
+            pph_60=together(one.short.per_hour for one in self.counters) if fresh else None,
+            pph_900=together(one.long.per_hour for one in self.counters) if fresh else None,
+            fresh=fresh,
+            pph_10=together(one.display.per_hour for one in self.counters) if fresh else None,
+        )
+
+
+def together(rates: Iterable[float | None]) -> float | None:
+    """All of them together; None when one is not known."""
+    total = 0.0
+    for rate in rates:
+        if rate is None:
+            return None
+        total += rate
+    return total
+
+
+def ratio(amount: float | None, of: float | None, least: float = 0.0) -> float | None:
+    """One over the other; None where one is not known, or the other is not above `least`."""
+    return None if amount is None or of is None or of <= least else amount / of

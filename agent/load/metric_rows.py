@@ -1,0 +1,72 @@
+"""The table of metrics: every figure that is sent, defined once.
+
+What each means in words stands in config/texts/metrics.toml; docs/metrics.md is made of both.
+
+Columns: name in the model, field in payloads, unit, decimals, window in seconds, rule, source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.load.metrics import Metric
+
+_PPH, _N, _ONE = "parcels/h", "parcels", "1"
+
+FLOW = (
+    Metric("total", "total", _N, None, None, "always", "counters"),
+    Metric("lo", "lo", _N, None, None, "always", "counters"),
+    Metric("hi", "hi", _N, None, None, "always", "counters"),
+    Metric("pph_10", "pph_10", _PPH, 1, 10, "all fresh", "counters"),
+    Metric("pph_60", "pph", _PPH, 1, 60, "all fresh", "counters"),
+    Metric("pph_900", "pph_900", _PPH, 1, 900, "all fresh", "counters"),
+)
+"""Of each role: `in_` induct, `out_` discharge, `recirc_`, `reject_`, `manual_`; at the docks `unload_`, `load_`."""
+
+LINE = (
+    Metric("wip", "wip", _N, None, None, "at least", "counters"),
+    Metric("wip_lo", "wip_lo", _N, None, None, "at least", "counters"),
+    Metric("wip_hi", "wip_hi", _N, None, None, "always", "counters"),
+    Metric("wip_drift", "wip_drift", _N, None, None, "always", "counters", rare=True),
+    Metric("takt_s", "takt_s", "s", 3, 60, "all fresh", "counters"),
+    Metric("tempo", "tempo", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("ramp_pph_min", "ramp_pph_min", "parcels/h per min", 1, 600, "settled", "counters"),
+    Metric("recirc_rate", "recirc_rate", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("reject_rate", "reject_rate", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("manual_rate", "manual_rate", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("transit_min", "transit_min", "min", 1, 900, "at least", "counters"),
+    Metric("smoothness", "smoothness", _ONE, 3, 3600, "settled", "counters"),
+    Metric("capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
+    Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("load_ratio_out", "load_ratio_out", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("fill_ratio", "fill_ratio", _ONE, 4, None, "at least", "counters"),
+    Metric("load_index", "load_index", "0-200", 1, 900, "at least", "counters"),
+    Metric("headroom_pph", "headroom_pph", _PPH, 0, 900, "all fresh", "counters"),
+    Metric("headroom_parcels", "headroom_parcels", _N, 0, None, "at least", "counters"),
+    Metric("kwh_per_1000", "kwh_per_1000", "kWh", 3, 3600, "settled", "energy meter"),
+    Metric("starved_s", "starved_s", "s", 0, None, "always", "counters", rare=True),
+    Metric("blocked_s", "blocked_s", "s", 0, None, "always", "counters", rare=True),
+    Metric("idle_run_s", "idle_run_s", "s", 0, None, "always", "run input"),
+)
+
+SCAN = (
+    Metric("total", "scan_total", _N, None, None, "always", "scans"),
+    Metric("pph_60", "scan_pph", _PPH, 1, 60, "settled", "scans"),
+    Metric("pph_900", "scan_pph_900", _PPH, 1, 900, "settled", "scans"),
+    Metric("recirculated", "scan_recirc", _N, None, None, "always", "scans"),
+    Metric("duplicate", "scan_duplicate", "lines", None, None, "always", "scans"),
+    Metric("no_read", "scan_no_read", _N, None, None, "always", "scans"),
+    Metric("multi", "scan_multi", "lines", None, None, "always", "scans", rare=True),
+    Metric("bad", "scan_bad", "lines", None, None, "always", "scans", rare=True),
+    Metric("forgotten", "scan_forgotten", "codes", None, None, "always", "scans", rare=True),
+    Metric("peak_per_s", "scan_peak", "parcels/s", None, None, "always", "scans"),
+    Metric("chutes_used", "chutes_used", "chutes", None, None, "always", "scans"),
+    Metric("no_read_rate", "noread_rate", _ONE, 4, 900, "settled", "scans"),
+)
+
+GROUPS: Mapping[str, tuple[tuple[Metric, ...], str]] = {
+    "flow": (FLOW, "…_"),
+    "line": (LINE, ""),
+    "scan": (SCAN, ""),
+}
+"""Every group of metrics, with what stands before its fields."""

@@ -1,0 +1,49 @@
+"""The manual's page of metrics, made from the table of metrics and its texts, in English or Chinese.
+
+python -m agent.load.metrics_page      writes docs/metrics.md and docs/metrics.zh-CN.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from agent.load.metric_rows import GROUPS
+from agent.load.metrics import Metric
+from config.messages import LANGUAGES, Language, word
+
+PAGES: Mapping[Language, str] = {"en": "docs/metrics.md", "zh": "docs/metrics.zh-CN.md"}
+
+
+def page(lang: Language) -> str:
+    """The whole page, as Markdown."""
+    parts = [word(f"metrics_{name}", lang) for name in ("title", "intro", "rules")]
+    for name, (metrics, prefixes) in GROUPS.items():
+        parts += [word(f"metrics_of_{name}", lang), "\n".join(_table(name, metrics, prefixes, lang))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(name: str, metrics: Iterable[Metric], prefixes: str, lang: Language) -> Iterator[str]:
+    yield word("metrics_columns", lang)
+    yield "|---|---|---|---|---|---|"
+    for one in metrics:
+        means = word(meaning(name, one), lang)
+        window = "" if one.window_s is None else f"{one.window_s} s"
+        rule, source = (word(f"metric_{kind}_{said}".replace(" ", "_").replace("-", "_"), lang)
+                        for kind, said in (("rule", one.trust), ("from", one.source)))  # fmt: skip
+        yield f"| `{prefixes}{one.field}` | {one.unit} | {window} | {rule} | {source} | {means} |"
+
+
+def meaning(name: str, metric: Metric) -> str:
+    """The word of the catalogue that says what a metric of group `name` is."""
+    return f"metric_{name}_{metric.field}" if name == "flow" else f"metric_{metric.field}"
+
+
+def main() -> None:
+    """Write both pages below the current folder."""
+    for lang in LANGUAGES:
+        Path(PAGES[lang]).write_text(page(lang), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

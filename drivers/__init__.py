@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 Value = int | float | bool
 
@@ -90,6 +90,21 @@ class Heard:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What no ask asked for: a change that `device` reports by itself, or a foreign host's order to open doors of it.
+
+    A `report` has a value for each of its points. An `open` names the points meant and has no values: it says what
+    somebody wants, not what is.
+    """
+
+    device: str
+    kind: Literal["report", "open"]
+    points: tuple[str, ...]
+    values: tuple[Value | None, ...]
+    at_s: float
+
+
 class Listener(Protocol):
     """Understands what others say on one wire, in one device language. It is pure and has no word for sending.
 
@@ -102,7 +117,7 @@ class Listener(Protocol):
         """When `hear` must be called with no bytes if none come before; infinity when silence would tell nothing."""
         ...
 
-    def hear(self, octets: bytes, at_s: float) -> Sequence[Heard]:
+    def hear(self, octets: bytes, at_s: float) -> Sequence[Heard | Told]:
         """Take in what was read at `at_s`, nothing where the alarm rang; gives what that tells, oldest first."""
         ...
 

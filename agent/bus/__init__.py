@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent.bus.counts import BusCounts
-from drivers import Ask, Batch
+from drivers import Ask, Batch, Told
 
 if TYPE_CHECKING:
     from agent.bus.ear import Ears
@@ -46,7 +46,7 @@ class LinkChanged:
     at_s: float
 
 
-Outcome = Answered | Missed | LinkChanged
+Outcome = Answered | Missed | Told | LinkChanged
 
 
 class Owner(Protocol):

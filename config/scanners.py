@@ -31,20 +31,23 @@ _WIRES = ("tcp", "listen", "serial")
 _LINE_KEYS = ("carrier", "duplicate_s", "loop_s")
 _MARKS = {"terminator": (1, 8), "start": (0, 1), "separator": (0, 1), "joiner": (0, 1)}
 _TEXTS_MOST, _TEXT_MOST = 8, 32
+_CELLS_MOST = 200_000  # lanes times chutes, each counted by carrier in three banks: some 20 MB
 
 
 def scanner(name: str, table: Table, counters: Counters) -> Scanner:
     """The scanner of that table."""
     table.require("line")
+    lane = table.whole("lane", 0, 0, 99)
+    lanes = table.whole("lanes", None, 1, 99)
     made = Scanner(
         id=name,
         line=table.text("line", ""),
         wire=_wire(table),
         preset=table.choice("preset", "plain", _PRESETS),
         marks=_marks(table),
-        lane=table.whole("lane", 0, 0, 99),
-        lanes=table.whole("lanes", None, 1, 99),
-        chutes=table.whole("chutes", None, 0, 9999),
+        lane=lane,
+        lanes=lanes,
+        chutes=table.whole("chutes", None, 0, min(9999, _CELLS_MOST // (1 + max(lane, lanes or 0)))),
         carrier=table.choice("carrier", _CARRIERS[0], _CARRIERS) if "carrier" in table else None,
         duplicate_s=table.number("duplicate_s", 3.0, 0.1, DAY_S),
         loop_s=_loop_s(table),
@@ -53,6 +56,8 @@ def scanner(name: str, table: Table, counters: Counters) -> Scanner:
     )
     if made.loop_s and made.loop_s[0] < made.duplicate_s and table.faultless("duplicate_s"):
         table.fault("loop_s", "E2333", duplicate=f"{made.duplicate_s:g}")
+    if made.silent_no_read and "lane" in (made.marks.fields or ()):
+        table.fault("silent_no_read", "E2340")
     table.end()
     return made
 

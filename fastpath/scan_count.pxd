@@ -125,7 +125,8 @@ cdef inline void clean(const Counts* counts, Bank bank) noexcept nogil:
     memset(bank.notes, 0, sizeof(Notes))
 
 
-cdef inline void add_up(const Counts* counts, Bank bank, uint64_t* totals, uint64_t* by_class) noexcept nogil:
+cdef inline void add_up(const Counts* counts, Bank bank, uint64_t* totals, uint64_t* by_class,
+                        uint64_t* by_chute) noexcept nogil:
     cdef const uint32_t* cell = bank.cells
     cdef unsigned lane, chute, k
     for k in range(counts.lanes * COLUMNS):
@@ -135,6 +136,7 @@ cdef inline void add_up(const Counts* counts, Bank bank, uint64_t* totals, uint6
             for chute in range(counts.chutes + 1):
                 for k in range(counts.classes):
                     by_class[lane * counts.classes + k] += cell[chute * counts.classes + k]
+                    by_chute[chute] += cell[chute * counts.classes + k]
         cell += (counts.chutes + 1) * counts.classes
 
 

@@ -14,13 +14,14 @@ cdef class ScanCounter:
     cdef Counts counts
     cdef uint64_t* total
     cdef uint64_t* carrier_total
+    cdef uint64_t* chute_total
     cdef int held       # the bank whose snapshot Python may still look at
     cdef bint feeding   # without the GIL
     cdef list banks, views
     cdef object memory
     cdef readonly tuple classes
     cdef readonly int tick_ms
-    cdef readonly object totals, carrier_totals
+    cdef readonly object totals, carrier_totals, chute_totals
     cdef _set_windows(self, duplicate_ms, loop_ms)
     cdef _set_carriers(self, tuple rules, str s10, str numeric)
     cdef _take_memory(self, unsigned bits, bytes key)

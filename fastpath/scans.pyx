@@ -193,7 +193,7 @@ cdef class ScanCounter:
     cdef _take_memory(self, unsigned bits, bytes key):
         cdef Counts* counts = &self.counts
         cdef array.array before = _zeros("Q", counts.lanes + 1)
-        cdef array.array cells, rows, peaks, notes, totals, by_class
+        cdef array.array cells, rows, peaks, notes, totals, by_class, by_chute
         counts.seen.buckets = <scan_bucket*>scan_pages(<size_t>64 << bits)
         if counts.seen.buckets == NULL:
             raise MemoryError
@@ -210,10 +210,13 @@ cdef class ScanCounter:
         counts.bank = counts.banks[0]
         counts.active, counts.ready, counts.spare, self.held = 0, -1, 1, 2
         totals, by_class = _zeros("Q", counts.lanes * COLUMNS), _zeros("Q", counts.lanes * counts.classes)
+        by_chute = _zeros("Q", counts.chutes + 1)
         self.total = <uint64_t*>totals.data.as_ulonglongs
         self.carrier_total = <uint64_t*>by_class.data.as_ulonglongs
+        self.chute_total = <uint64_t*>by_chute.data.as_ulonglongs
         self.totals = _view(totals, counts.lanes, COLUMNS)
         self.carrier_totals = _view(by_class, counts.lanes, counts.classes)
+        self.chute_totals = _view(by_chute, counts.chutes + 1)
         self.memory = before
         self.views = []
 
@@ -286,7 +289,7 @@ cdef class ScanCounter:
         clean(&self.counts, self.counts.banks[self.held])
         scan_put(&self.counts.spare, self.held)
         self.held = taken
-        add_up(&self.counts, self.counts.banks[taken], self.total, self.carrier_total)
+        add_up(&self.counts, self.counts.banks[taken], self.total, self.carrier_total, self.chute_total)
         cells, rows, peaks, notes = self.banks[taken]
         self.views = [_view(cells, self.counts.lanes, self.counts.chutes + 1, len(self.classes)),
                       _view(rows, self.counts.lanes, COLUMNS), _view(peaks, self.counts.lanes + 1)]

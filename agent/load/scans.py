@@ -14,7 +14,7 @@ from agent.load.flow import LONG_S, SHORT_S
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.rates import WindowRate
-from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter, Snapshot
+from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
 
 ENOUGH_READS = 200
 """A no-read rate of fewer passes says more of chance than of the scanner."""
@@ -63,16 +63,12 @@ class _Eye:
 
 
 class LineScans:
-    """Draws a line's scans from its counter, which another thread feeds. `chutes` is the highest that its scanners
-    tell, 0 where they tell none; `eyes` are (lane, photo-eye) of silent scanners.
-    """
+    """Draws a line's scans from its counter, which another thread feeds; `eyes` are (lane, photo-eye) of silent
+    scanners."""
 
-    def __init__(
-        self, line: str, counter: ScanCounter, chutes: int, eyes: Sequence[tuple[int, Meter]], started_s: float
-    ) -> None:
+    def __init__(self, line: str, counter: ScanCounter, eyes: Sequence[tuple[int, Meter]], started_s: float) -> None:
         self.counter = counter
         self._line = line
-        self._chutes = chutes
         self._eyes = [_Eye(lane, meter) for lane, meter in eyes]
         self._short, self._long = WindowRate(SHORT_S), WindowRate(LONG_S)
         self._unread, self._passed = WindowRate(LONG_S), WindowRate(LONG_S)
@@ -80,7 +76,7 @@ class LineScans:
             rate.advance(started_s, 0)
         self._at_s = started_s
         self._forgotten = self._peak = 0
-        self._used: set[int] = set()
+        self._of_chutes = counter.chute_totals.tolist()
 
     def advance(self, at: Instant) -> ScanLoad:
         """The scans counted in the seconds that had ended when they were last taken, which is now."""
@@ -110,10 +106,9 @@ class LineScans:
             pph_900=self._long.per_hour,
             no_read_rate=self._no_read_rate(),
             peak_per_s=self._peak,
-            chutes_used=len(self._used) if self._chutes else None,
+            chutes_used=self._chutes_used(),
         )
         self._peak = 0
-        self._used.clear()
         return load
 
     def finish(self) -> None:
@@ -129,8 +124,6 @@ class LineScans:
         self._at_s = snapshot.last_second + 1.0
         self._forgotten += snapshot.forgotten
         self._peak = max(self._peak, snapshot.peaks[-1])
-        if self._chutes:
-            self._used |= _chutes_used(snapshot, self._chutes + 1, len(self.counter.classes))
 
     def _streams(self, counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
         for name, count in counts.items():
@@ -139,23 +132,18 @@ class LineScans:
         for name, each in zip(self.counter.classes, zip(*lanes, strict=True), strict=True):
             yield f"{self._line}.carrier.{name}", sum(each)
 
+    def _chutes_used(self) -> int | None:
+        """How many chutes got new parcels since this was asked before; chute 0 is none."""
+        before, self._of_chutes = self._of_chutes, self.counter.chute_totals.tolist()
+        grown = [now > then for now, then in zip(self._of_chutes, before, strict=True)]
+        return sum(grown[1:]) if len(grown) > 1 else None
+
     def _no_read_rate(self) -> float | None:
         passed, unread = self._passed.per_hour, self._unread.per_hour
         if passed is None or unread is None:
             return None
         looks = passed + max(0.0, unread)
         return max(0.0, unread) / looks if looks * self._passed.span_s / 3600 >= ENOUGH_READS else None
-
-
-def _chutes_used(snapshot: Snapshot, chutes: int, classes: int) -> set[int]:
-    """The chutes that got new parcels, on the lanes where anything did; chute 0 is none."""
-    cells, used = snapshot.cells.cast("B").cast("I"), set[int]()
-    for lane, row in enumerate(_rows(snapshot.rows.cast("B").cast("Q").tolist(), len(COLUMN_NAMES))):
-        if row[0]:
-            start = lane * chutes * classes
-            parcels = _rows(cells[start : start + chutes * classes].tolist(), classes)
-            used |= {chute for chute, each in enumerate(parcels) if any(each)}
-    return used - {0}
 
 
 def _rows(flat: list[int], width: int) -> list[list[int]]:

@@ -11,7 +11,7 @@ from agent.bus.serial_port import SerialPort
 from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial, set_up
 from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
-from agent.scans.inlet import NEVER, Inlet, Ready, SocketStream
+from agent.scans.inlet import NEVER, Attended, Inlet, Ready, SocketStream
 from config.settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
 
 _CONNECT_S = 5.0
@@ -20,13 +20,8 @@ _LONGEST_RETRY_S = 1.0  # a stick plugged in again, or an address given back, is
 _WAITING = "no scanner has connected yet"
 
 
-class Approach(Protocol):
-    """What makes an inlet's connections. `attend` at `alarm_s` at the latest; `close` ends all of it."""
-
-    @property
-    def alarm_s(self) -> float: ...
-
-    def attend(self, now_s: float) -> None: ...
+class Approach(Attended, Protocol):
+    """What makes an inlet's connections; `close` ends all of it."""
 
     def close(self) -> None: ...
 

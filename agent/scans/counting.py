@@ -31,7 +31,7 @@ def counter(line: Line, scanners: Sequence[Scanner]) -> ScanCounter:
     longest_s = max(one.duplicate_s, *(one.loop_s or (0.0,)))
     return ScanCounter(
         lanes=1 + max(_highest(each, framing(each)) for each in scanners),
-        chutes=chutes(scanners),
+        chutes=_chutes(scanners),
         key=secrets.token_bytes(32),
         carriers=CARRIERS,
         s10=S10_CARRIER,
@@ -42,7 +42,7 @@ def counter(line: Line, scanners: Sequence[Scanner]) -> ScanCounter:
     )
 
 
-def chutes(scanners: Sequence[Scanner]) -> int:
+def _chutes(scanners: Sequence[Scanner]) -> int:
     """The highest chute that these scanners tell; 0 where they tell none."""
     telling = [one.chutes for one in scanners if "chute" in framing(one).fields]
     return max((CHUTES if highest is None else highest for highest in telling), default=0)

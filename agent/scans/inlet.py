@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from fastpath.scans import ScanCounter, Source
 NEVER = float("inf")
 CHUNK_BYTES = 16_384
 _CHUNKS = 4  # of one connection before the others have their turn
+_LAST_CHUNKS = 400  # of one that we end: what a socket's buffer holds at most, 6 MB (tcp_rmem of tcp(7))
 _BURST_S = 1.0
 
 
@@ -23,6 +25,15 @@ class Ready(Protocol):
     """Whoever has to do something when a descriptor is ready."""
 
     def ready(self, now_s: float) -> None: ...
+
+
+class Attended(Protocol):
+    """Whoever has something to do at a moment: `attend` at `alarm_s` at the latest."""
+
+    @property
+    def alarm_s(self) -> float: ...
+
+    def attend(self, now_s: float) -> None: ...
 
 
 class Stream(Protocol):
@@ -119,7 +130,7 @@ class Inlet:
 
     def begin(self, stream: Stream, reason: str, now_s: float) -> None:
         """A connection is open; one that was open before has been given up by the scanner."""
-        self.close()
+        self.end(now_s)
         self._stream = stream
         self._allowance, self._filled_s = self._limit * _BURST_S, now_s
         self._watch.opened(stream, self)
@@ -135,7 +146,7 @@ class Inlet:
             self._read(now_s)
         except LinkError as fault:
             self._lost += 1
-            self.close()
+            self._close()
             self.fail(str(fault), now_s)
 
     def attend(self, now_s: float) -> None:
@@ -144,8 +155,16 @@ class Inlet:
             self.alarm_s = NEVER
             self._watch.opened(self._stream, self)
 
-    def close(self) -> None:
-        """Let the connection go; a line it had begun will not end."""
+    def end(self, now_s: float) -> None:
+        """Let the connection go, but first count what has arrived: who sent it believes that it was read."""
+        with suppress(LinkError):
+            for _ in range(_LAST_CHUNKS):
+                if self._stream is None or not self._count(self._stream, int(1000 * now_s)):
+                    break
+        self._close()
+
+    def _close(self) -> None:
+        """A line that the connection had begun will not end."""
         stream, self._stream = self._stream, None
         if stream is None:
             return
@@ -158,16 +177,21 @@ class Inlet:
     def _read(self, now_s: float) -> None:
         assert self._stream is not None, "nobody watches a closed stream"
         self._allowance = min(self._allowance + (now_s - self._filled_s) * self._limit, self._limit * _BURST_S)
-        self._filled_s, now_ms = now_s, int(1000 * now_s)
+        self._filled_s = now_s
         for _ in range(_CHUNKS):
-            length = self._stream.read_into(self._buffer)
-            self._counter.feed_buffer(self._source, self._buffer, length, now_ms)
-            self._octets += length
+            length = self._count(self._stream, int(1000 * now_s))
             self._allowance -= length
             if length < CHUNK_BYTES or self._allowance <= 0:
                 break
         if self._allowance <= 0:
             self._hold_back(now_s)
+
+    def _count(self, stream: Stream, now_ms: int) -> int:
+        """Read a chunk at most and count it; how many bytes it had."""
+        length = stream.read_into(self._buffer)
+        self._counter.feed_buffer(self._source, self._buffer, length, now_ms)
+        self._octets += length
+        return length
 
     def _hold_back(self, now_s: float) -> None:
         """Watch no longer until a quarter of the burst may be read again."""

@@ -11,7 +11,7 @@ from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from agent.scans.approach import Approach, approach
-from agent.scans.inlet import CHUNK_BYTES, Inlet, InletState, Ready
+from agent.scans.inlet import CHUNK_BYTES, Attended, Inlet, InletState, Ready
 from config.settings import Scanner
 from fastpath.scans import ScanCounter, Source
 
@@ -55,8 +55,10 @@ class ScanReaders(OwnerThread):
             while True:
                 self._round(waiter, watch)
         finally:
-            for open_one in (*self._ways, *self._inlets.values()):
-                open_one.close()
+            for way in self._ways:
+                way.close()
+            for inlet in self._inlets.values():
+                inlet.end(boot_seconds())
             watch.close()
 
     def _tell_link(self, change: LinkChanged | None) -> None:
@@ -64,7 +66,7 @@ class ScanReaders(OwnerThread):
 
     def _round(self, waiter: Waiter, watch: Watch[Ready]) -> None:
         now_s = waiter.alive()
-        attended = (*self._ways, *self._inlets.values())
+        attended: tuple[Attended, ...] = (*self._ways, *self._inlets.values())
         for one in attended:
             one.attend(now_s)
         alarm_s = min(one.alarm_s for one in attended)

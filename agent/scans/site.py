@@ -9,7 +9,7 @@ from agent import log
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.scans import LineScans, ScanLoad
-from agent.scans.counting import chutes, counter, source
+from agent.scans.counting import counter, source
 from agent.scans.readers import ScanReaders
 from config.settings import CounterRef, Line, Scanner, Settings
 
@@ -62,4 +62,4 @@ class SiteScans:
 def _line(line: Line, scanners: list[Scanner], meters: Mapping[CounterRef, Meter], now_s: float) -> LineScans:
     eyes = dict.fromkeys((one.lane, one.silent_no_read) for one in scanners)  # one eye may serve several scanners
     seeing = [(lane, meters[ref]) for lane, ref in eyes if ref is not None]
-    return LineScans(line.id, counter(line, scanners), chutes(scanners), seeing, now_s)
+    return LineScans(line.id, counter(line, scanners), seeing, now_s)

@@ -41,7 +41,7 @@ terminator = "\\u0003\\r\\n"
 start = ""
 separator = ","
 joiner = ";"
-fields = ["lane", "code", "skip", "chute"]
+fields = ["code", "skip", "chute"]
 no_read = ["NoRead", "?"]
 heartbeat = []
 multi = ["MULTI"]
@@ -55,7 +55,7 @@ max_bytes_per_s = 5000
     serial = 'baud = 19200\nparity = "even"\nstop_bits = 2\n' + "loop_s = [60.0, 100.5]\n"
     dial, listen, line = settings_of(DIAL + overrides + LISTEN + "loop_s = [60, 100.5]\n" + SERIAL + serial).scanners
     assert dial.marks == ScanMarks(
-        b"\x03\r\n", b"", b",", b";", ("lane", "code", "skip", "chute"), ("NoRead", "?"), (), ("MULTI",), True
+        b"\x03\r\n", b"", b",", b";", ("code", "skip", "chute"), ("NoRead", "?"), (), ("MULTI",), True
     )
     assert (dial.lanes, dial.chutes, dial.loop_s, dial.max_bytes_per_s) == (4, 99, (60.0, 100.5), 5000)
     assert dial.silent_no_read == CounterRef("eye-1", "rejected")
@@ -88,6 +88,12 @@ REFUSED = [
     (DIAL + 'silent_no_read = "plc-a.speed"\n', "E2307", '"plc-a.speed"'),
     (DIAL + 'silent_no_read = "plc-a.spead"\n', "E2304", '"plc-a.spead"'),
     (DIAL + "max_bytes_per_s = 10\n", "E2210", "10"),
+    (DIAL + "lanes = 99\nchutes = 2001\n", "E2210", "2001"),
+    (
+        DIAL + 'separator = ","\nfields = ["lane", "code"]\nsilent_no_read = "eye-1.rejected"\n',
+        "E2340",
+        '"eye-1.rejected"',
+    ),
     ('[scanner.x]\nline = "north"\n', "E2221", "scanner.x"),
 ]
 
@@ -104,7 +110,9 @@ def test_what_cannot_be_a_scanner_is_one_fault_where_it_stands(text: str, code: 
 def test_the_example_of_a_scanner_can_be_used_as_it_stands() -> None:
     example = (Path(config.__file__).parent / "example.toml").read_text("utf-8")
     block = example[example.index("# [scanner.tunnel-1]") :].replace("\n# ", "\n").removeprefix("# ")
-    used = "".join(line for line in block.splitlines(keepends=True) if not line.startswith(("listen", "serial")))
+    used = "".join(
+        line for line in block.splitlines(keepends=True) if not line.startswith(("listen", "serial", "silent"))
+    )
     report = config.check_text("example.toml", (example + used).encode())
     assert report.settings is not None, [fault.render("en") for fault in report.faults]
     assert report.settings.scanners[0].carrier == "sf"

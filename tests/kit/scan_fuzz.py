@@ -157,9 +157,10 @@ class Pair:
             for name, count in zip(self.counter.classes, row, strict=True)
             if count
         }
-        seen = (rows, self.cells, self.peaks, self.octets, self.clock_steps, totals)
-        model = self.model
-        true = (+model.rows, +model.cells, model.peaks(), model.octets, model.clock_steps, by_class)
+        model, chutes = self.model, self.counter.chute_totals.tolist()
+        by_chute = [sum(n for (_, at, _), n in model.cells.items() if at == chute) for chute in range(len(chutes))]
+        seen = (rows, self.cells, self.peaks, self.octets, self.clock_steps, totals, chutes)
+        true = (+model.rows, +model.cells, model.peaks(), model.octets, model.clock_steps, by_class, by_chute)
         return "" if seen == true else f"counted {seen}\n   true {true}"
 
 

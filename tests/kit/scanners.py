@@ -12,7 +12,7 @@ from uplink_rig import eventually
 from agent import clock
 from agent.bus import LinkChanged
 from agent.load.scans import LineScans, ScanLoad
-from agent.scans.counting import chutes, counter, source
+from agent.scans.counting import counter, source
 from agent.scans.readers import ScanReaders
 from config.settings import Line, ScanMarks, Scanner, ScannerDial, ScannerListen, ScannerSerial
 
@@ -64,7 +64,7 @@ class Counted:
 
     def __init__(self, *scanners: Scanner) -> None:
         self._counter = counter(LINE, scanners)
-        self.scans = LineScans(LINE.id, self._counter, chutes(scanners), (), clock.boot_seconds())
+        self.scans = LineScans(LINE.id, self._counter, (), clock.boot_seconds())
         self.readers = ScanReaders([(one, self._counter, source(one)) for one in scanners])
         self.changes: list[LinkChanged] = []
 

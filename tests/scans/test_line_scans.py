@@ -12,7 +12,7 @@ from agent.load.counter import CounterRule
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.scans import LineScans, ScanLoad
-from agent.scans.counting import chutes, counter, source
+from agent.scans.counting import counter, source
 from agent.uplink.scan_fields import scan_fields
 from config.settings import ScanMarks, Scanner
 
@@ -31,7 +31,7 @@ class Fed:
     def __init__(self, scanner: Scanner = FULL, eye: Meter | None = None) -> None:
         self._counter, self._source = counter(LINE, [scanner]), source(scanner)
         eyes = [] if eye is None else [(scanner.lane, eye)]
-        self.scans = LineScans("north", self._counter, chutes([scanner]), eyes, 0.0)
+        self.scans = LineScans("north", self._counter, eyes, 0.0)
 
     def hear(self, second: float, octets: bytes) -> None:
         self._counter.feed(self._source, octets, int(1000 * second))

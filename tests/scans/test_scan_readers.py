@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from broker import free_port
 from ptys import Adapter
-from scanners import a_scanner_that_listens, code, connect, counted, dialled, lines, listening, serial
+from scanners import Counted, a_scanner_that_listens, code, connect, counted, dialled, lines, listening, serial
 from site_text import SITE
 from uplink_rig import eventually
 
 from agent.__main__ import main
 from agent.scans import UnsoundScannerError
 from agent.scans.counting import source
+from agent.scans.inlet import CHUNK_BYTES
 from config.settings import ScanMarks
 
 
@@ -63,6 +64,23 @@ def test_a_scanner_connects_to_us_and_its_new_connection_takes_the_place_of_a_de
         with connect(port) as third:
             third.sendall(lines(5, 6))
             assert line.counts(new=6, cut=1)
+
+
+def test_what_a_scanner_sent_before_it_connected_anew_is_counted_and_so_is_what_has_come_when_we_end() -> None:
+    port = free_port()
+    line = Counted(listening(port, max_bytes_per_s=1024))
+    line.readers.start()
+    try:
+        with connect(port) as first:
+            first.sendall(lines(0, 2000))
+            assert eventually(lambda: line.readers.states()["tunnel-1"].slowed == 1)
+            with connect(port) as second:
+                second.sendall(lines(2000, 4000))
+                assert line.counts(new=2000 + CHUNK_BYTES // 17)
+    finally:
+        line.readers.stop()
+    line.scans.finish()
+    assert line.counted() == {"new": 4000}
 
 
 def test_a_port_of_ours_that_another_program_has_is_told_and_used_when_it_is_free() -> None:

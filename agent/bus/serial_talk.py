@@ -210,6 +210,7 @@ class Conversation:
             if not self._port.wait(until_s):
                 continue
             heard += self._port.read()
+            self._free_s = self._port.now() + self._wire.gap_s
             del heard[_KEPT_BYTES:]
             if _answers(ask, heard):
                 break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from fault_matrix import Figure
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,13 +34,15 @@ def test_a_unit_that_misses_now_and_then_is_asked_each_time() -> None:
             health.missed(1, cycle, TIMEOUT_S)
 
 
-def test_the_pauses_between_probes_double_up_to_a_minute() -> None:
+@pytest.mark.fault("B1")
+def test_the_pauses_between_probes_double_up_to_a_minute(figure: Figure) -> None:
     asked = probes(BusHealth(), 1, 1.0, 600)
     pauses = [
         later - earlier for earlier, later in zip(asked[MISSES_TO_OPEN - 1 :], asked[MISSES_TO_OPEN:], strict=False)
     ]
     assert pauses == sorted(pauses)
     assert len(asked) < 20
+    figure(first_pause_s=pauses[0], longest_pause_s=pauses[-1])
     assert LONGEST_HOLD_S <= pauses[-1] <= LONGEST_HOLD_S + 2
 
 
@@ -79,6 +83,7 @@ def test_a_new_link_gives_every_unit_its_chance() -> None:
     assert health.may_ask(1, 100.1)
 
 
+@pytest.mark.fault("B1")
 @given(dead=st.integers(1, 30), period_s=st.sampled_from([0.1, 0.5, 1.0, 2.0]))
 def test_all_silent_units_together_take_a_tenth_of_the_wire_at_most(dead: int, period_s: float) -> None:
     health = BusHealth()

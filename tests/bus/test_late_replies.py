@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
+from fault_matrix import Figure
 from slaves import unit_device
 from virtual_line import VirtualLine
 
@@ -45,6 +46,7 @@ class Course:
             line.pause(line.now() + period_s)
 
 
+@pytest.mark.fault("B4")
 @pytest.mark.parametrize("timeouts", [1.15, 1.4, 1.9, 2.1, 2.7, 3.2, 3.9, 4.4, 5.5, 7.7, 9.1, 12.3, 25.0])
 @pytest.mark.parametrize("period_s", [0.0, 0.3])
 def test_a_unit_that_always_answers_late_never_gives_a_value(timeouts: float, period_s: float) -> None:
@@ -86,6 +88,7 @@ MOODS: dict[str, Moods] = {
 }
 
 
+@pytest.mark.fault("B4")
 @pytest.mark.parametrize("mood", MOODS)
 @pytest.mark.parametrize("period_s", [0.03, 0.3, 1.0])
 def test_whatever_the_mood_of_a_unit_its_values_answer_the_last_ask(mood: str, period_s: float) -> None:
@@ -94,6 +97,45 @@ def test_whatever_the_mood_of_a_unit_its_values_answer_the_last_ask(mood: str, p
     assert course.wrong == 0
     assert course.prompt == TRIALS
     assert course.right - course.prompt > 0
+
+
+@pytest.mark.fault("B4")
+def test_of_thousands_of_late_replies_not_one_becomes_the_value_of_another_request(
+    figure: Figure, thorough: bool
+) -> None:
+    late = wrong = values = 0
+    chance = random.Random(20261125)
+    while late < (100_000 if thorough else 5_000):
+        for mood in MOODS.values():
+            course = Course(partial(mood, chance), chance.choice((0.03, 0.1, 0.3, 1.0)), TRIALS)
+            late += course.tally.late
+            wrong += course.wrong
+            values += course.right
+    assert wrong == 0
+    figure(late=late, values=values, wrong_values=wrong)
+
+
+@pytest.mark.fault("B4")
+@pytest.mark.parametrize("baud", [9600, 19200, 115200])
+def test_strict_units_that_ignore_early_requests_lose_none_also_beside_one_that_answers_late(
+    baud: int, figure: Figure
+) -> None:
+    chance = random.Random(baud)
+    wire = Wire(10 / baud, 0.00175 if baud > 19200 else 35 / baud)
+    line = VirtualLine(lambda unit: chance.expovariate(2 / TIMEOUT_S) if unit == 1 else wire.gap_s, wire, strict=True)
+    line.reply = lambda octets: ((0.0, octets[at : at + 1]) for at in range(len(octets)))
+    talk = Conversation(wire, TIMEOUT_S, tally := Tally())
+    talk.begin(line)
+    questions = [asks(unit_device("plc", "line", unit, 1.0), "rtu")[0] for unit in range(1, 6)]
+    wrong = 0
+    for question in 1000 * questions:
+        line.pause(talk.free_s(question.unit))
+        with suppress(SilenceError, DoubtError):
+            wrong += talk.ask(question).values[0] != line.received[question.unit]
+    assert min(line.received[unit] for unit in range(2, 6)) >= 1000
+    assert (line.early, wrong) == (0, 0)
+    assert tally.late > 0
+    figure(requests=tally.asked, lost=line.early, late=tally.late, wrong_values=wrong)
 
 
 @pytest.mark.parametrize(("method", "careless"), [("until_s", lambda *_: 0.0), ("answered", lambda *_: True)])

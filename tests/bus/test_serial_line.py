@@ -9,11 +9,12 @@ import resource
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fault_matrix import Figure
 from ptys import Adapter, Serving
 from slaves import RtuUnits, answers, outcomes_until, rtu, silent, unit_device
 
@@ -62,6 +63,13 @@ def plc(unit: int = 1, period_s: float = PERIOD_S) -> Device:
     return unit_device(f"plc-{unit}", "line", unit, period_s)
 
 
+def cpu_of(owner: SerialOwner) -> float:
+    """Processor seconds of the owner's thread."""
+    thread = next(each for each in threading.enumerate() if each.name == owner.name)
+    assert thread.ident is not None
+    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+
+
 def reasons(outcomes: list[Outcome], device: str) -> Counter[str]:
     return Counter(each.reason for each in outcomes if isinstance(each, Missed) and each.device == device)
 
@@ -79,7 +87,8 @@ def test_each_unit_is_read_at_its_period_and_every_value_is_its_last(adapter: Ad
     assert owner.counts()["line"].answered >= 60
 
 
-def test_a_silent_unit_is_missed_once_a_period_and_the_others_keep_theirs(adapter: Adapter) -> None:
+@pytest.mark.fault("B1")
+def test_a_silent_unit_is_missed_once_a_period_and_the_others_keep_theirs(adapter: Adapter, figure: Figure) -> None:
     units = RtuUnits({1, 2})
     with served(adapter, units), owner_of(line(adapter), plc(1), plc(2), plc(7)) as owner:
         outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 60)
@@ -87,11 +96,13 @@ def test_a_silent_unit_is_missed_once_a_period_and_the_others_keep_theirs(adapte
     missed = reasons(outcomes, "plc-7")
     assert set(missed) == {"timeout"}
     assert 3 <= counts.timeout <= 6 < missed["timeout"]
+    figure(due=missed["timeout"], asked=counts.timeout)
     for unit in (1, 2):
         times = [each.batch.at_s for each in answers(outcomes, f"plc-{unit}")]
         assert len(times) > 25
 
 
+@pytest.mark.fault("B1")
 def test_a_unit_that_comes_back_is_read_again(adapter: Adapter) -> None:
     units = RtuUnits({1, 2})
     units.behave[2] = silent
@@ -102,19 +113,22 @@ def test_a_unit_that_comes_back_is_read_again(adapter: Adapter) -> None:
     assert all(units.is_fresh(2, each) for each in answers(outcomes, "plc-2"))
 
 
-def test_replies_later_than_the_timeout_never_become_values(adapter: Adapter) -> None:
+@pytest.mark.fault("B4")
+def test_replies_later_than_the_timeout_never_become_values(adapter: Adapter, figure: Figure) -> None:
     chance = random.Random(4)
     units = RtuUnits({1, 2})
     units.behave[1] = lambda reply: [(chance.uniform(0.02, 0.1) if chance.random() < 0.3 else 0.0, reply)]
     with served(adapter, units), owner_of(line(adapter, 0.02), plc(1, 0.02), plc(2, 0.02)) as owner:
         outcomes = outcomes_until(owner, lambda seen: len(answers(seen, "plc-2")) > 70, 30)
         counts = owner.counts()["line"]
-    for unit in (1, 2):
-        assert all(units.is_fresh(unit, each) for each in answers(outcomes, f"plc-{unit}"))
+    wrong = units.wrong_values(outcomes)
+    assert wrong == 0
     assert answers(outcomes, "plc-1")
     assert counts.late > 0
+    figure(late=counts.late, values=len(answers(outcomes)), wrong_values=wrong)
 
 
+@pytest.mark.fault("B5")
 @pytest.mark.parametrize(
     ("reason", "wrong"),
     [
@@ -125,29 +139,37 @@ def test_replies_later_than_the_timeout_never_become_values(adapter: Adapter) ->
         ("crc", lambda reply: reply[:-1] + bytes((reply[-1] ^ 1,))),
     ],
 )
-def test_a_reply_that_answers_something_else_is_refused_and_counted(adapter: Adapter, reason: str, wrong) -> None:  # type: ignore[no-untyped-def]
+def test_a_reply_that_answers_something_else_is_refused_and_counted(
+    adapter: Adapter, figure: Figure, reason: str, wrong: Callable[[bytes], bytes]
+) -> None:
     units = RtuUnits({1, 2})
     units.behave[1] = lambda reply: [(0.0, wrong(reply))]
     with served(adapter, units), owner_of(line(adapter), plc(1), plc(2)) as owner:
         outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")[reason] >= 3)
         counts = owner.counts()["line"]
-    assert answers(outcomes, "plc-1") == []
+    taken = len(answers(outcomes, "plc-1"))
+    assert taken == 0
     assert answers(outcomes, "plc-2")
-    assert (counts.crc if reason == "crc" else counts.foreign) >= 3
+    refused = counts.crc if reason == "crc" else counts.foreign
+    assert refused >= 3
+    figure(refused=refused, taken=taken)
 
 
-def test_an_exception_is_told_by_its_number_and_is_no_silence(adapter: Adapter) -> None:
+@pytest.mark.fault("B6")
+def test_an_exception_is_told_by_its_number_and_is_no_silence(adapter: Adapter, figure: Figure) -> None:
     units = RtuUnits(range(1, 12))
     for code in units.units:
         units.behave[code] = lambda reply: [(0.0, rtu(reply[0], reply[1] | 0x80, reply[0]))]
     with served(adapter, units), owner_of(line(adapter), *(plc(code) for code in units.units)) as owner:
         outcomes = outcomes_until(owner, lambda seen: sum(reasons(seen, "plc-11").values()) >= 4)
         assert owner.counts()["line"].exception >= 44
+    figure(codes=len(units.units))
     for code in units.units:
         assert set(reasons(outcomes, f"plc-{code}")) == {f"exception_{code}"}
 
 
-def test_flipped_bits_cost_readings_and_no_truth(adapter: Adapter) -> None:
+@pytest.mark.fault("B2")
+def test_flipped_bits_cost_readings_and_no_truth(adapter: Adapter, figure: Figure) -> None:
     chance = random.Random(2)
 
     def flip(reply: bytes) -> list[tuple[float, bytes]]:
@@ -161,11 +183,15 @@ def test_flipped_bits_cost_readings_and_no_truth(adapter: Adapter) -> None:
     units.behave[1] = flip
     with served(adapter, units), owner_of(line(adapter, 0.03), plc(1, 0.005)) as owner:
         outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 40, 30)
-        assert owner.counts()["line"].crc > 0
-    assert all(units.is_fresh(1, each) for each in answers(outcomes))
+        counts = owner.counts()["line"]
+    assert counts.crc > 0
+    wrong = units.wrong_values(outcomes)
+    assert wrong == 0
+    figure(requests=counts.asked, values=len(answers(outcomes)), wrong_values=wrong)
 
 
-def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut(adapter: Adapter) -> None:
+@pytest.mark.fault("B3")
+def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut(adapter: Adapter, figure: Figure) -> None:
     cuts = iter(list(range(1, 9)) * 100)
 
     def pieces(reply: bytes) -> list[tuple[float, bytes]]:
@@ -176,11 +202,14 @@ def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut(adapter: Adapter)
     units.behave[1] = pieces
     with served(adapter, units), owner_of(line(adapter, 0.3), plc(1)) as owner:
         outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 16)
-    assert all(units.is_fresh(1, each) for each in answers(outcomes))
+    wrong = units.wrong_values(outcomes)
+    assert wrong == 0
     assert not [each for each in outcomes if isinstance(each, Missed)]
+    figure(values=len(answers(outcomes)), wrong_values=wrong)
 
 
-def test_a_reply_cut_short_anywhere_is_no_value_and_harms_no_other(adapter: Adapter) -> None:
+@pytest.mark.fault("B3")
+def test_a_reply_cut_short_anywhere_is_no_value_and_harms_no_other(adapter: Adapter, figure: Figure) -> None:
     lengths = iter(list(range(9)) * 1000)
     units = RtuUnits({1, 2})
     units.behave[1] = lambda reply: [(0.0, reply[: next(lengths)])]
@@ -188,8 +217,10 @@ def test_a_reply_cut_short_anywhere_is_no_value_and_harms_no_other(adapter: Adap
         outcomes = outcomes_until(
             owner, lambda seen: sum(reasons(seen, "plc-1").values()) > 12 and len(answers(seen)) > 12
         )
-    assert answers(outcomes, "plc-1") == []
-    assert all(units.is_fresh(2, each) for each in answers(outcomes, "plc-2"))
+    taken = len(answers(outcomes, "plc-1"))
+    assert taken == 0
+    assert units.wrong_values(outcomes) == 0
+    figure(cut_short=sum(reasons(outcomes, "plc-1").values()), taken=taken)
 
 
 def test_bytes_behind_and_before_a_reply_are_counted_and_the_reply_is_read(adapter: Adapter) -> None:
@@ -205,7 +236,8 @@ def test_bytes_behind_and_before_a_reply_are_counted_and_the_reply_is_read(adapt
     assert all(units.is_fresh(unit, each) for unit in (1, 2) for each in answers(outcomes, f"plc-{unit}"))
 
 
-def test_an_adapter_that_hears_itself_is_noticed_at_the_first_poll(adapter: Adapter) -> None:
+@pytest.mark.fault("B8")
+def test_an_adapter_that_hears_itself_is_noticed_at_the_first_poll(adapter: Adapter, figure: Figure) -> None:
     units = RtuUnits({1})
 
     def echoing(octets: bytes) -> list[tuple[float, bytes]]:
@@ -215,14 +247,19 @@ def test_an_adapter_that_hears_itself_is_noticed_at_the_first_poll(adapter: Adap
     try:
         with owner_of(line(adapter), plc(1)) as owner:
             outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 5)
-            assert owner.counts()["line"].echo >= 5
+            counts = owner.counts()["line"]
     finally:
         serving.close()
+    assert counts.echo == counts.asked == counts.answered >= 5
+    figure(polls_until_noticed=counts.asked - counts.echo + 1)
     assert not [each for each in outcomes if isinstance(each, Missed)]
     assert all(units.is_fresh(1, each) for each in answers(outcomes))
 
 
-def test_a_babbling_line_is_said_once_costs_little_and_is_used_again_when_it_ends(adapter: Adapter) -> None:
+@pytest.mark.fault("B7")
+def test_a_babbling_line_is_said_once_costs_little_and_is_used_again_when_it_ends(
+    adapter: Adapter, figure: Figure
+) -> None:
     units = RtuUnits({1})
     babbling = threading.Event()
     babbling.set()
@@ -240,8 +277,13 @@ def test_a_babbling_line_is_said_once_costs_little_and_is_used_again_when_it_end
         outcomes_until(owner, lambda seen: len(answers(seen)) > 3)
         babbler.start()
         before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began_s, cpu_s = boot_seconds(), cpu_of(owner)
         outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")["garbage"] > 25)
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 2048
+        share = (cpu_of(owner) - cpu_s) / (boot_seconds() - began_s)
+        grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
+        assert grown_kb < 2048
+        assert share < 0.25  # a busy machine makes it less, not more
+        figure(cpu_share=share, memory_kb=grown_kb)
         assert [each.up for each in outcomes if isinstance(each, LinkChanged)] == [False]
         babbling.clear()
         babbler.join()
@@ -250,19 +292,40 @@ def test_a_babbling_line_is_said_once_costs_little_and_is_used_again_when_it_end
     assert all(units.is_fresh(1, each) for each in answers(outcomes))
 
 
-def test_a_pulled_adapter_is_found_again_under_its_name_on_another_tty(adapter: Adapter) -> None:
+@pytest.mark.fault("B9")
+def test_a_pulled_adapter_is_found_again_under_its_name_on_another_tty(adapter: Adapter, figure: Figure) -> None:
     units = RtuUnits({1})
     with owner_of(line(adapter), plc(1)) as owner:
         for _ in range(3):
             with served(adapter, units):
                 back_s = boot_seconds()
                 outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
-                assert answers(outcomes)[0].batch.at_s - back_s < 2
+                recovery_s = answers(outcomes)[0].batch.at_s - back_s
+                assert recovery_s < 2
             adapter.unplug()
             outcomes = outcomes_until(owner, lambda seen: reasons(seen, "plc-1")["link_down"] > 5)
             assert [each.up for each in outcomes if isinstance(each, LinkChanged)] == [False]
             adapter.plug()
         assert owner.counts()["line"].reconnects == 3
+    figure(recovery_s=recovery_s)
+
+
+@pytest.mark.fault("B9")
+def test_a_pulled_adapter_costs_another_line_no_reading(adapter: Adapter, tmp_path: Path, figure: Figure) -> None:
+    other = Adapter(tmp_path / "other-adapter")
+    units, bus = RtuUnits({1}), SerialBus("other", str(other.link), 115200, "none", 1, 0.5)
+    try:
+        with served(other, units), owner_of(bus, plc(1)) as unharmed, owner_of(line(adapter), plc(2)) as pulled:
+            for _ in range(3):
+                adapter.unplug()
+                outcomes_until(pulled, lambda seen: reasons(seen, "plc-2")["link_down"] > 3)
+                adapter.plug()
+            outcomes = outcomes_until(unharmed, lambda seen: len(answers(seen)) > 10)
+    finally:
+        other.close()
+    missed = sum(isinstance(each, Missed) for each in outcomes)
+    assert missed == 0
+    figure(pulled=3, readings_missed=missed)
 
 
 def test_a_missing_port_is_said_once_and_waited_for_without_a_busy_loop(adapter: Adapter) -> None:
@@ -282,6 +345,7 @@ def test_a_port_whose_links_lead_in_a_circle_is_a_link_that_is_down(tmp_path: Pa
     assert [each.reason for each in outcomes if isinstance(each, LinkChanged)] == ["too many levels of symbolic links"]
 
 
+@pytest.mark.fault("B10")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only flock can be seen by root")
 def test_a_port_taken_by_another_program_is_named_as_such_once_and_used_when_free(adapter: Adapter) -> None:
     units = RtuUnits({1})

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from fault_matrix import Figure
 from slaves import TcpUnits, answers, mbap, outcomes_until, tcp_count, unit_device
 from tcp_proxy import FaultProxy
 
@@ -99,12 +100,14 @@ def test_a_mute_a_refusing_and_an_unreachable_device_hold_up_nobody() -> None:
     assert reasons(outcomes, "refusing-1")["link_down"] > 20
 
 
-def test_a_mute_unit_is_missed_each_period_while_it_is_asked_less_and_less() -> None:
+@pytest.mark.fault("B1")
+def test_a_mute_unit_is_missed_each_period_while_it_is_asked_less_and_less(figure: Figure) -> None:
     with TcpUnits({1}) as gateway, owner_of([bus("gw", gateway.port, 0.03)], plc("gw", 1), plc("gw", 7)) as owner:
         outcomes = outcomes_until(owner, lambda seen: reasons(seen, "gw-7")["timeout"] >= 30)
         counts = owner.counts()["gw"]
         asked = sum(request[6] == 7 for request in gateway.requests)
     assert asked == counts.timeout < 10
+    figure(due=reasons(outcomes, "gw-7")["timeout"], asked=asked)
     assert len(answers(outcomes, "gw-1")) >= 25
     assert gateway.connections == 1
 
@@ -130,7 +133,8 @@ def test_the_same_unit_number_on_two_buses_is_two_units() -> None:
     assert len(answers(outcomes, "b-1")) >= 9
 
 
-def test_a_late_reply_is_known_by_its_number_and_the_connection_stays_in_step() -> None:
+@pytest.mark.fault("B4")
+def test_a_late_reply_is_known_by_its_number_and_the_connection_stays_in_step(figure: Figure) -> None:
     late = iter([0.06, 0.0, 0.0, 0.11, 0.0] * 100)
     with TcpUnits({1}) as server:
         server.behave[1] = lambda _, reply: [(next(late), reply)]
@@ -138,12 +142,15 @@ def test_a_late_reply_is_known_by_its_number_and_the_connection_stays_in_step() 
             outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 20)
             counts = owner.counts()["b"]
         assert server.connections == 1
-        assert all(server.is_fresh(1, each) for each in answers(outcomes))
+        wrong = server.wrong_values(outcomes)
+    assert wrong == 0
     assert counts.late > 0
     assert counts.timeout > 0
+    figure(late=counts.late, values=len(answers(outcomes)), wrong_values=wrong)
     assert reasons(outcomes, "b-1")["timeout"] > 0
 
 
+@pytest.mark.fault("B5", "B16")
 @pytest.mark.parametrize(
     ("reason", "wrong"),
     [
@@ -154,16 +161,19 @@ def test_a_late_reply_is_known_by_its_number_and_the_connection_stays_in_step() 
         ("timeout", lambda request, reply: b"\x77\x77" + reply[2:]),
     ],
 )
-def test_a_frame_that_answers_something_else_is_stepped_over_and_counted(reason: str, wrong) -> None:  # type: ignore[no-untyped-def]
+def test_a_frame_that_answers_something_else_is_stepped_over_and_counted(reason: str, wrong, figure: Figure) -> None:  # type: ignore[no-untyped-def]
     with TcpUnits({1, 2}) as gateway:
         gateway.behave[1] = lambda request, reply: [(0.0, wrong(request, reply))]
         with owner_of([bus("gw", gateway.port, 0.03)], plc("gw", 1), plc("gw", 2)) as owner:
             outcomes = outcomes_until(
                 owner, lambda seen: reasons(seen, "gw-1")[reason] >= 3 and len(answers(seen, "gw-2")) > 3
             )
-            assert owner.counts()["gw"].foreign >= 3
+            foreign = owner.counts()["gw"].foreign
+        assert foreign >= 3
         assert gateway.connections == 1
-    assert answers(outcomes, "gw-1") == []
+    taken = len(answers(outcomes, "gw-1"))
+    assert taken == 0
+    figure(refused=foreign, connections=gateway.connections, taken=taken)
 
 
 def test_a_spoilt_reply_is_asked_for_once_more_in_the_same_period() -> None:
@@ -186,6 +196,7 @@ def test_a_device_that_speaks_something_else_is_said_and_left() -> None:
     assert "the device does not speak Modbus TCP" in [each.reason for each in outcomes if isinstance(each, LinkChanged)]
 
 
+@pytest.mark.fault("B6")
 def test_an_exception_is_told_by_its_number() -> None:
     with TcpUnits(range(1, 12)) as server:
         for code in server.units:
@@ -197,6 +208,7 @@ def test_an_exception_is_told_by_its_number() -> None:
         assert set(reasons(outcomes, f"b-{code}")) == {f"exception_{code}"}
 
 
+@pytest.mark.fault("B3")
 def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut() -> None:
     with TcpUnits({1}) as server:
 
@@ -211,17 +223,21 @@ def test_a_reply_in_pieces_is_put_together_wherever_it_was_cut() -> None:
     assert not reasons(outcomes, "b-1")
 
 
-def test_a_connection_reset_by_the_network_is_made_anew() -> None:
+@pytest.mark.fault("B16")
+def test_a_connection_reset_by_the_network_is_made_anew(figure: Figure) -> None:
     with TcpUnits({1}) as server, FaultProxy(server.port) as proxy, owner_of([bus("b", proxy.port)], plc("b")) as owner:
         for _ in range(3):
             outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
             proxy.reset()
             reset_s = boot_seconds()
             outcomes = outcomes_until(owner, lambda seen: changes(seen) == [False, True] and bool(answers(seen)))
-            assert answers(outcomes)[-1].batch.at_s - reset_s < 5
+            recovery_s = answers(outcomes)[-1].batch.at_s - reset_s
+            assert recovery_s < 5
         assert owner.counts()["b"].reconnects == 3
+    figure(recovery_s=recovery_s)
 
 
+@pytest.mark.fault("B3", "B16")
 def test_a_reply_cut_off_by_a_closed_connection_is_no_value() -> None:
     with TcpUnits({1}) as server, FaultProxy(server.port) as proxy:
         proxy.cut_after = 2 * 13 + 7
@@ -232,7 +248,8 @@ def test_a_reply_cut_off_by_a_closed_connection_is_no_value() -> None:
     assert set(reasons(outcomes, "b-1")) == {"link_down"}
 
 
-def test_a_half_open_connection_is_noticed_and_left_and_the_device_read_when_it_is_back() -> None:
+@pytest.mark.fault("B16")
+def test_a_half_open_connection_is_noticed_and_left_and_the_device_read_when_it_is_back(figure: Figure) -> None:
     with TcpUnits({1}) as server, FaultProxy(server.port) as proxy:
         with owner_of([bus("b", proxy.port, 0.05)], plc("b")) as owner:
             outcomes_until(owner, lambda seen: len(answers(seen)) > 2)
@@ -241,7 +258,9 @@ def test_a_half_open_connection_is_noticed_and_left_and_the_device_read_when_it_
             proxy.black_hole = False
             back_s = boot_seconds()
             outcomes = outcomes_until(owner, lambda seen: bool(answers(seen)))
-        assert answers(outcomes)[0].batch.at_s - back_s < 5
+        recovery_s = answers(outcomes)[0].batch.at_s - back_s
+        assert recovery_s < 5
+        figure(recovery_s=recovery_s)
         assert all(server.is_fresh(1, each) for each in answers(outcomes))
 
 
@@ -305,6 +324,7 @@ def test_a_look_up_that_dies_of_anything_is_a_link_that_is_down(monkeypatch: pyt
     assert said == ["no address for the name plc.example"]
 
 
+@pytest.mark.fault("B16")
 def test_the_wait_before_the_next_try_grows_to_half_a_minute_with_jitter() -> None:
     patience = Patience()
     waits = [patience.next_s() for _ in range(20)]

@@ -38,6 +38,7 @@ def seen_at(one: ScanCounter, *times_ms: int, code: bytes = b"SF1234567890123") 
     return settled(one)
 
 
+@pytest.mark.fault("B18")
 def test_the_same_code_within_the_window_is_one_parcel_and_both_reads_are_kept() -> None:
     assert seen_at(counter(duplicate_ms=3000), 1000, 1100) == {"new": 1, "duplicate": 1}
 
@@ -236,6 +237,7 @@ def test_what_no_scanner_says_is_counted_by_reason(octets: bytes, counted: dict[
         assert set(counted) <= {*BAD_NAMES, "new"}
 
 
+@pytest.mark.fault("B17")
 def test_memory_stays_flat_under_every_flood() -> None:
     rng = random.Random(5)
     one = counter(lanes=100, chutes=999)

@@ -55,6 +55,10 @@ def answers(outcomes: Iterable[Outcome], device: str | None = None) -> list[Answ
     return [each for each in outcomes if isinstance(each, Answered) and device in (None, each.device)]
 
 
+def _unit(answer: Answered) -> int:
+    return int(answer.device.rpartition("-")[2])
+
+
 def rtu(unit: int, *body: int) -> bytes:
     """A frame with its checksum."""
     frame = bytes((unit, *body))
@@ -109,6 +113,10 @@ class RtuUnits:
     def is_fresh(self, unit: int, answer: Answered) -> bool:
         """Whether the value answers the last request the unit had got when the answer was complete."""
         return answer.batch.values[0] == sum(at <= answer.batch.at_s for at in self.received[unit])
+
+    def wrong_values(self, outcomes: Iterable[Outcome]) -> int:
+        """How many answers of devices named `…-unit` are not fresh."""
+        return sum(not self.is_fresh(_unit(each), each) for each in answers(outcomes))
 
 
 def silent(_: bytes) -> Sent:
@@ -230,6 +238,10 @@ class TcpUnits:
     def is_fresh(self, unit: int, answer: Answered) -> bool:
         """As `RtuUnits.is_fresh`."""
         return answer.batch.values[0] == sum(at <= answer.batch.at_s for at in self.received[unit])
+
+    def wrong_values(self, outcomes: Iterable[Outcome]) -> int:
+        """As `RtuUnits.wrong_values`."""
+        return sum(not self.is_fresh(_unit(each), each) for each in answers(outcomes))
 
 
 def registers(*values: int) -> list[SimData]:

@@ -194,6 +194,7 @@ class WatchedCountingPath(CountingPath):
     period_s = 1.0
 
 
+@pytest.mark.fault("B11", "B12", "B13")
 @pytest.mark.parametrize("machine", [CountingPath, WatchedCountingPath])
 def test_no_history_makes_a_total_untrue(machine: type[CountingPath]) -> None:
     run_state_machine_as_test(

@@ -41,6 +41,7 @@ def test_an_ordinary_counter_is_exact() -> None:
     assert known(meter) == (1, 25, 25, 25)
 
 
+@pytest.mark.fault("B11")
 @pytest.mark.parametrize("modulus", [10**4, 2**16, 10**6, 10**8, 2**32, 2**64])
 def test_a_wrap_counts_exactly(modulus: int) -> None:
     meter = Meter(CounterRule(modulus, 20.0), 1)
@@ -62,6 +63,7 @@ def test_garbage_is_no_witness_of_a_reset() -> None:
     assert known(meter) == (1, 10, 10, 10)
 
 
+@pytest.mark.fault("B12")
 def test_a_fall_is_a_doubt_until_the_next_sample_confirms_the_reset() -> None:
     meter = Meter(U32, 1)
     assert feed(meter, (0, 5000), (1, 5010), (2, 3)) == ["baseline", "doubt"]
@@ -95,6 +97,7 @@ def test_a_torn_read_after_an_hour_of_silence_is_not_taken_either() -> None:
     assert (meter.lo, meter.total) == (541, 541)
 
 
+@pytest.mark.fault("B14")
 @pytest.mark.parametrize("raw", [3_000_000_000, 1_000_000, 2**32, 2**40, -(2**40)])
 def test_garbage_changes_nothing_that_is_known(raw: int) -> None:
     meter = Meter(U32, 1)
@@ -106,6 +109,7 @@ def test_garbage_changes_nothing_that_is_known(raw: int) -> None:
     assert known(meter) == (1, 30, 30, 30)
 
 
+@pytest.mark.fault("B14")
 def test_three_agreeing_contradictions_are_another_counter() -> None:
     meter = Meter(U32, 1)
     events = feed(meter, (0, 900_000), (1, 900_010), (2, 5_000_000), (3, 5_000_004), (4, 5_000_009), (5, 5_000_010))
@@ -133,6 +137,7 @@ def test_contradictions_that_do_not_agree_replace_nothing() -> None:
     assert known(meter) == (1, 0, 0, 0)
 
 
+@pytest.mark.fault("B13")
 def test_a_silence_longer_than_a_turn_is_said_once_and_widens_the_interval() -> None:
     meter = Meter(U16, 1)
     assert feed(meter, (0, 100), (10_000, 600), (10_000.2, 601), (10_001, 610)) == ["baseline", "doubt", "gap"]

@@ -110,6 +110,7 @@ def test_a_serial_scanner_survives_that_its_adapter_is_pulled_and_comes_back_as_
     adapter.close()
 
 
+@pytest.mark.fault("B17")
 def test_a_line_without_end_is_one_bad_line_takes_no_memory_and_what_follows_is_counted() -> None:
     with a_scanner_that_listens() as door, counted(dialled(door.getsockname()[1], max_bytes_per_s=10**8)) as line:
         scanner, _ = door.accept()
@@ -129,6 +130,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.fault("B17")
 def test_garbage_is_counted_by_reason_and_ends_nothing() -> None:
     garbage = b"\0\xff\r\n" + b"x\r\n" + "包裹SF1234567890123\r\n".encode("gbk") + b"\r\n" * 20
     with a_scanner_that_listens() as door, counted(dialled(door.getsockname()[1])) as line:

@@ -63,6 +63,12 @@ def plan(device: Device, price: Price, learned: Learned = NOTHING) -> tuple[Run,
     )
 
 
+def parts(device: Device) -> tuple[Run, ...]:
+    """What of `device` is never parted: each snapshot, and each point that is in none; by area and address."""
+    areas = {area: tuple(point for point in device.points if point.area == area) for area in FUNCTIONS}
+    return tuple(atom.points for points in areas.values() for atom in _atoms(points))
+
+
 def spread(points: Sequence[Point]) -> tuple[int, int]:
     """First address and number of registers (or bits) of the read of these points."""
     atom = _Atom.of(points)

@@ -77,7 +77,7 @@ class Ask(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Overheard:
     """What was heard about a device on a wire where another master asks.
 
     `brought` is the answer to ask number `ask` of `device`, or the reason why that ask brought nothing (`timeout`,
@@ -117,7 +117,7 @@ class Listener(Protocol):
         """When `hear` must be called with no bytes if none come before; infinity when silence would tell nothing."""
         ...
 
-    def hear(self, octets: bytes, at_s: float) -> Sequence[Heard | Told]:
+    def hear(self, octets: bytes, at_s: float) -> Sequence[Overheard | Told]:
         """Take in what was read at `at_s`, nothing where the alarm rang; gives what that tells, oldest first."""
         ...
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from config.settings import Area, Device
-from drivers import Batch, Heard
+from drivers import Batch, Overheard
 from drivers.modbus_dialogue import GARBLED_BYTES, Frame
 from drivers.modbus_doubt import Doubt
 from drivers.modbus_shapes import address, quantity
@@ -42,7 +42,7 @@ class ModbusListener:
         """When `hear` must be called without bytes if none come before."""
         return self._tap.alarm_s
 
-    def hear(self, octets: bytes, at_s: float) -> list[Heard]:
+    def hear(self, octets: bytes, at_s: float) -> list[Overheard]:
         """Take in what was read at `at_s`."""
         return [heard for frame in self._tap.hear(octets, at_s) for heard in self._told(frame)]
 
@@ -50,7 +50,7 @@ class ModbusListener:
         """By the names of the health topic; `asked` are the other master's questions, `writes` those that write."""
         return self._counts
 
-    def _told(self, frame: Frame) -> Iterator[Heard]:
+    def _told(self, frame: Frame) -> Iterator[Overheard]:
         self._count(frame)
         match frame.verdict:
             case "reply":
@@ -65,7 +65,7 @@ class ModbusListener:
             case _:
                 return
 
-    def _answered(self, frame: Frame) -> Iterator[Heard]:
+    def _answered(self, frame: Frame) -> Iterator[Overheard]:
         request, unit = frame.request, _unit(frame)
         assert request is not None
         if not self._doubts[unit].believes(frame):
@@ -74,12 +74,12 @@ class ModbusListener:
             return
         reply = bytearray(frame.octets)
         for number, decode in self._parts_of(request):
-            yield Heard(self._names[unit], number, Batch(decode(reply), frame.at_s), frame.at_s)
+            yield Overheard(self._names[unit], number, Batch(decode(reply), frame.at_s), frame.at_s)
 
-    def _missed(self, request: Frame | None, reason: str, at_s: float) -> Iterator[Heard]:
+    def _missed(self, request: Frame | None, reason: str, at_s: float) -> Iterator[Overheard]:
         assert request is not None
         for number, _ in self._parts_of(request):
-            yield Heard(self._names[_unit(request)], number, reason, at_s)
+            yield Overheard(self._names[_unit(request)], number, reason, at_s)
 
     def _parts_of(self, request: Frame) -> tuple[Part, ...]:
         """What of the unit's device lies whole within that read."""

@@ -11,7 +11,7 @@ import pytest
 from modbus_oracle import device, framed, point
 
 from config.settings import Device
-from drivers import Batch, Heard
+from drivers import Batch, Overheard
 from drivers.modbus_listener import ModbusListener
 from drivers.wire import Wire
 
@@ -33,16 +33,16 @@ class Line:
         self.listener = ModbusListener(devices or (COUNTS,), WIRE)
         self.now_s = 100.0
 
-    def say(self, pdu: bytes, unit: int = 1, after_s: float = 0.02) -> list[Heard]:
+    def say(self, pdu: bytes, unit: int = 1, after_s: float = 0.02) -> list[Overheard]:
         octets = framed("rtu", unit, pdu)
         self.now_s += after_s + len(octets) * WIRE.char_s
         return list(self.listener.hear(octets, self.now_s))
 
-    def ask(self, request: bytes, reply: bytes, unit: int = 1) -> list[Heard]:
+    def ask(self, request: bytes, reply: bytes, unit: int = 1) -> list[Overheard]:
         return [*self.say(request, unit), *self.say(reply, unit)]
 
 
-def values(heard: Sequence[Heard]) -> dict[int, object]:
+def values(heard: Sequence[Overheard]) -> dict[int, object]:
     return {one.ask: one.brought.values if isinstance(one.brought, Batch) else one.brought for one in heard}
 
 
@@ -155,14 +155,14 @@ class SlowUnit:
         self._ready: deque[tuple[float, int]] = deque()
         self._busy_s = 0.0
 
-    def asked(self, address: int) -> list[Heard]:
+    def asked(self, address: int) -> list[Overheard]:
         heard = self._line.say(bytes((3, *divmod(address, 256), 0, 4)), after_s=0.0)
         slow = self._chance.uniform(0.4, 1.2) if self._chance.random() < 0.03 else 0.03
         self._busy_s = max(self._busy_s, self._line.now_s) + slow
         self._ready.append((self._busy_s, address))
         return heard
 
-    def answers(self, until_s: float) -> list[Heard] | None:
+    def answers(self, until_s: float) -> list[Overheard] | None:
         """What its next reply tells, None and the time gone by when none comes until then."""
         if not self._ready or self._ready[0][0] > until_s:
             self._line.now_s = max(self._line.now_s, until_s)
@@ -177,7 +177,7 @@ def test_no_reply_of_a_unit_that_is_late_at_times_becomes_a_wrong_value() -> Non
     chance = random.Random(7)
     line = Line(device(point("in", "holding", 100, "u32")))
     unit = SlowUnit(line, chance)
-    heard = list[Heard]()
+    heard = list[Overheard]()
     for turn in range(9000):
         heard += unit.asked((100, 300, 500)[turn % 3])
         heard += unit.answers(line.now_s + 0.5) or []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import strategies as st
 from modbus_oracle import framed
@@ -44,7 +45,9 @@ def _read(draw: Draw) -> tuple[bytes, bytes]:
 @st.composite
 def _write_one(draw: Draw) -> tuple[bytes, bytes]:
     function = draw(st.sampled_from((5, 6, 22)))
-    value = draw(st.sampled_from((b"\x00\x00", b"\xff\x00"))) if function == 5 else draw(_words(1 if function == 6 else 2))
+    value = (
+        draw(st.sampled_from((b"\x00\x00", b"\xff\x00"))) if function == 5 else draw(_words(1 if function == 6 else 2))
+    )
     pdu = bytes((function,)) + draw(_words(1)) + value
     return pdu, pdu
 
@@ -108,4 +111,4 @@ def pieces(draw: Draw, octets: bytes) -> list[bytes]:
     """The bytes, cut anyhow."""
     cuts = sorted(draw(st.sets(st.integers(0, len(octets)), max_size=40)))
     ends = [0, *cuts, len(octets)]
-    return [octets[a:b] for a, b in zip(ends, ends[1:], strict=False) if b > a]
+    return [octets[a:b] for a, b in pairwise(ends) if b > a]

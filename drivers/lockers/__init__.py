@@ -25,8 +25,8 @@ class Said:
 
     `query` asks boards for their status, `status` answers it, `report` is a change that a board tells unasked, `open`
     moves locks and comes from a foreign host only, `other` is anything else of the language. `board` None: all
-    boards, or the frame does not tell. `channels` are the doors meant, none: all of the board.
-    `points` and `values` belong to `status` and `report`.
+    boards, or the frame does not tell. `channels` are the doors meant, none: all of the board. A `status` or a `report`
+    has `points` and their `values`; the points of a query are the kinds it asks for, none: all that the board has.
     """
 
     kind: Kind
@@ -36,14 +36,21 @@ class Said:
     points: tuple[str, ...] = ()
     values: Bits = ()
 
+    def wants(self, points: tuple[str, ...]) -> bool:
+        """Whether a query asks for these points of an ask."""
+        if self.channels:
+            return points == tuple(f"door.{channel}" for channel in self.channels)
+        return not self.points or points[0].partition(".")[0] in self.points
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
     """One board language as facts and pure functions.
 
     `channels` is the most a board has, `baud` what boards are delivered with (always 8N1), `addresses` the numbers a
-    board may have, `unsolicited` whether boards report changes unasked. `source` is where the frames were read: none
-    is the maker's own paper, so `trust` is experimental for all.
+    board may have, `unsolicited` whether boards report changes unasked. `numbered_through`: channels are numbered
+    through all boards, and a board is named by its first. `orders_echoed`: the answer to an order is the order itself.
+    `source` is where the frames were read: none is the maker's own paper, so `trust` is experimental for all.
 
     A door is True where the board says what its language documents as closed, an item True where one is present;
     None where the board says that it does not know. What is the other way round on a site is put right later.
@@ -61,18 +68,20 @@ class Language:
     allows: Guard
     describe: Callable[[bytes], Said | None]
     lengths: Callable[[bytes | bytearray], tuple[int, ...]]
+    numbered_through: bool = False
+    orders_echoed: bool = False
     trust: Trust = "experimental"
 
     def asks(self, board: int, channels: int, items: bool = True) -> tuple[Ask, ...]:
         """The status queries of one board: points `door.1` to `door.N` and, where it has them, `item.1` to `item.N`.
 
-        `channels` is how many the board has; `items` False where none of its item sensors is fitted. ValueError when
-        there is no such board.
+        `channels` is the highest in use; `items` False where no item sensor is fitted. ValueError when there is no such
+        board.
         """
         if board not in self.addresses:
             raise ValueError(f"{self.name}: no board {board}")
         if not 1 <= channels <= self.channels:
-            raise ValueError(f"{self.name}: no board with {channels} channels")
+            raise ValueError(f"{self.name}: no channel {channels}")
         return self.made(board, channels, items and self.has_item)
 
     def report(self, buffer: bytearray) -> Said | None:

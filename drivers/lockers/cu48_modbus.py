@@ -86,4 +86,5 @@ LANGUAGE = Language(
     allows=allows,
     describe=describe,
     lengths=_lengths,
+    orders_echoed=True,
 )

@@ -1,7 +1,7 @@
-"""The 24-channel board of the 8A/80 family: `80 AA … 33 BCC`, BCC the exclusive or of all before it.
+"""The boards of the 8A/80 family: `80 AA … 33 BCC`, BCC the exclusive or of all before it; here those of 24 channels.
 
-A status carries the highest channels first, three bytes for 24 channels and four for 32; 1 is a closed contact. What a
-closed contact means depends on the lock: with feedback on closing (上锁短路) a closed door, with feedback on opening
+A status carries the highest channels first, a bit each; 1 is a closed contact. What a closed contact means depends on
+the lock: with feedback on closing (上锁短路) a closed door, with feedback on opening
 (开锁短路) an open one.
 """
 
@@ -16,7 +16,7 @@ from drivers.lockers import Language, Said
 _TELL, _MOVE, _MOVE_SEVERAL = 0x80, 0x8A, 0x90
 _STATUS, _CLOSED, _OPEN = 0x33, 0x11, 0x00
 _QUERY_BYTES = 5
-_MOST = 32
+_MOST = 32  # in the family
 
 
 def query(board: int, channel: int = 0) -> bytes:
@@ -33,12 +33,6 @@ def allows(frame: bytes) -> bool:
         and frame[2] <= _MOST
         and frame == query(frame[1], frame[2])
     )
-
-
-def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
-    length = 7 if channels <= 24 else 8
-    read = partial(_read, bytes((_TELL, board)), length, channels)
-    return (BoardAsk(board, points(channels, "door"), query(board), length, read),)
 
 
 def _read(head: bytes, length: int, channels: int, buffer: bytearray) -> tuple[int, Bits] | None:
@@ -80,20 +74,36 @@ def _told(frame: bytes) -> Said | None:
     return None
 
 
+def _lengths(buffer: bytes | bytearray) -> tuple[int, ...]:
+    return _LENGTHS if buffer[:1] in (b"\x80", b"\x8a", b"\x90") else ()
+
+
+def family(name: str, boards: str, most: int) -> Language:
+    """The language of boards with `most` channels: they differ in the length of their status."""
+    length = _QUERY_BYTES - 1 + most // 8
+
+    def asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
+        read = partial(_read, bytes((_TELL, board)), length, channels)
+        return (BoardAsk(board, points(channels, "door"), query(board), length, read),)
+
+    return Language(
+        name=name,
+        boards=boards,
+        source="community write-up csdn u012909822/147892413 and C# code with both kinds of feedback",
+        channels=most,
+        has_item=False,
+        unsolicited=False,
+        baud=9600,
+        addresses=_ADDRESSES,
+        made=asks,
+        allows=allows,
+        describe=describe,
+        lengths=_lengths,
+        orders_echoed=True,
+    )
+
+
 _LENGTHS = (5, 6, 7, 8)
 _ADDRESSES = range(1, 33)
 
-LANGUAGE = Language(
-    name="lock24_8a80",
-    boards="24-channel RS-485 lock board, 8A/80 (485锁控板24路通讯协议2021)",
-    source="community write-up csdn u012909822/147892413 and C# code with both kinds of feedback",
-    channels=_MOST,
-    has_item=False,
-    unsolicited=False,
-    baud=9600,
-    addresses=_ADDRESSES,
-    made=_asks,
-    allows=allows,
-    describe=describe,
-    lengths=lambda buffer: _LENGTHS if buffer[:1] in (b"\x80", b"\x8a", b"\x90") else (),
-)
+LANGUAGE = family("lock24_8a80", "24-channel RS-485 lock board, 8A/80 (485锁控板24路通讯协议2021)", 24)

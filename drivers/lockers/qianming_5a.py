@@ -74,7 +74,7 @@ def describe(frame: bytes) -> Said | None:
         return None
     function, box = frame[1], int.from_bytes(frame[2:4])
     if function in _KINDS and len(frame) == _QUERY_BYTES:
-        return Said("query", f"read {_KINDS[function]}s", box)
+        return Said("query", f"read {_KINDS[function]}s", box, points=(_KINDS[function],))
     if function & ~_ANSWER in _KINDS and function & _ANSWER and len(frame) > _BITS_AT:
         kind, boxes = _KINDS[function & ~_ANSWER], int.from_bytes(frame[4:6]) - box + 1
         if not 1 <= boxes <= _MOST or len(frame) != _length(boxes):
@@ -112,4 +112,5 @@ LANGUAGE = Language(
     allows=allows,
     describe=describe,
     lengths=_lengths,
+    numbered_through=True,
 )

@@ -37,7 +37,7 @@ def _framed(text: bytes) -> bytes:
 
 
 def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
-    length = len(_TELL) + 2 * channels + len(str(board)) + len(b"*FFFF\r\n")
+    length = len(_TELL) + 2 * _MOST + len(str(board)) + len(b"*FFFF\r\n")
     return (BoardAsk(board, points(channels, "door"), query(board), length, partial(_read, board, channels)),)
 
 
@@ -52,12 +52,12 @@ def _read(board: int, channels: int, buffer: bytearray) -> tuple[int, Bits | Dev
     words = text[len(_FAIL if fails else _TELL) :].split(b",")
     if fails:
         return length, _refusal(board, words, text)
-    if len(words) == channels + 1:
+    if len(words) == _MOST + 1:
         if words.pop(0) != b"%d" % board:
             raise FrameError("unit", text)
-    elif len(words) != channels:
+    elif len(words) != _MOST:
         raise FrameError("count", text)
-    return length, _doors(words, text)
+    return length, _doors(words, text)[:channels]
 
 
 def _doors(words: list[bytes], text: bytes) -> Bits:

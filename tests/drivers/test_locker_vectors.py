@@ -164,7 +164,7 @@ def test_cu48b_hooks_and_infrared_stand_lowest_lock_first() -> None:
 def test_the_8a80_status_has_its_highest_channels_first() -> None:
     seen = heard("lock24_8a80", 1, 24, "80 01 80 02 01 33 31")
     assert true(seen) == {"door.1", "door.10", "door.24"}
-    assert true(heard("lock24_8a80", 1, 32, "80 01 80 00 02 01 33 31")) == {"door.1", "door.10", "door.32"}
+    assert true(heard("lock32_8a80", 1, 32, "80 01 80 00 02 01 33 31")) == {"door.1", "door.10", "door.32"}
 
 
 def test_the_8a80_status_of_one_channel_is_understood_when_a_host_asks_for_it() -> None:

@@ -38,6 +38,8 @@ class Uplink(Protocol):
 
     def status(self) -> UplinkStatus: ...
 
+    def take_answers(self) -> Sequence[Json]: ...
+
 
 class Scans(Protocol):
     """The scanners of a site: each line's scans, and each scanner's connection."""
@@ -103,13 +105,13 @@ class Reporter:
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)
         else:
-            self._commit(self._device_states(now))
+            self._commit([*self._device_states(now), *self._answers(now)])
 
     def report(self, now: Instant) -> None:
         """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
         self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
         self._scans = self._site.scans.advance(now) if self._site.scans else {}
-        messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now)]
+        messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now), *self._answers(now)]
         self._reported_s, self._reported, self._scans_reported = now.boot_s, self._loads, self._scans
         self._commit(messages)
         self._notify.status(self._sentence())
@@ -152,6 +154,11 @@ class Reporter:
         news = [device for device, seen in known.items() if self._told.get(device) != seen.told]
         self._told |= {device: known[device].told for device in news}
         return [reports.device_state(self._head(now), device, known[device]) for device in news]
+
+    def _answers(self, now: Instant) -> list[Message]:
+        """What the uplink has to say on commands that are its own."""
+        assert self._uplink is not None
+        return [reports.acknowledgement(self._head(now), answer) for answer in self._uplink.take_answers()]
 
     def _about_itself(self, now: Instant) -> list[Message]:
         """The site's state and the agent's health, when they are due."""

@@ -72,6 +72,8 @@ class Bureau:
     password_file: Path | None
     password_credential: str | None
     report_s: float
+    receipts: bool = False
+    """The bureau gives receipts: the spool frees only what they name."""
 
 
 @dataclass(frozen=True, slots=True)

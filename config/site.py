@@ -54,6 +54,7 @@ def bureau(table: Table) -> Bureau:
         password_file=table.path("password_file", None),
         password_credential=table.text("password_credential", None, _CREDENTIAL),
         report_s=table.number("report_s", 10.0, 1, 3600),
+        receipts=table.flag("receipts", False),
     )
     if "password_file" in table and "password_credential" in table:
         table.fault("password_credential", "E2215", first="password_file", second="password_credential")

@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
@@ -22,7 +23,7 @@ CONNECT_TIMEOUT_S = 10.0
 USER_TIMEOUT_MS = 10_000
 """The kernel gives a connection up when the peer has not acknowledged a byte for so long (tcp(7), TCP_USER_TIMEOUT)."""
 LARGEST_PACKET_BYTES = 64 << 10
-"""We subscribe to nothing: a broker has no reason to send more than a few bytes."""
+"""Commands are small: a broker has no reason to send more."""
 
 _PROTOCOL = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _RECEIVE_MAXIMUM = 65_535  # MQTT 5.0, 3.2.2.3.3: when the server names none
@@ -73,7 +74,23 @@ class Ended:
     code: int | None = None
 
 
-Event = Accepted | Acknowledged | Ended
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The broker's answer to our subscription; `refused` are the topics of it that we may not hear."""
+
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message on a topic that we subscribed to; `retained` when the broker had kept it."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+Event = Accepted | Acknowledged | Subscribed | Heard | Ended
 
 
 class Connection:
@@ -82,6 +99,7 @@ class Connection:
     def __init__(self, address: Address, version: Version, login: Login | None, tls: ssl.SSLContext | None) -> None:
         self.events: deque[Event] = deque()
         self._is_over = False
+        self._topics: tuple[str, ...] = ()
         self._address = address
         self._version = version
         self._poll = select.poll()
@@ -105,6 +123,8 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         return client
 
     def open(self, wake: int) -> None:
@@ -161,6 +181,11 @@ class Connection:
         sent = self._client.publish(topic, payload, qos=1, retain=retain)
         return sent.mid if sent.rc == mqtt.MQTT_ERR_SUCCESS else None
 
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Hear these from now on, at QoS 1; `Subscribed` tells which we may not."""
+        self._topics = tuple(topics)
+        self._client.subscribe([(topic, 1) for topic in topics])
+
     def goodbye(self) -> None:
         """Send DISCONNECT: the broker then keeps the will to itself."""
         self._client.disconnect()
@@ -189,6 +214,19 @@ class Connection:
         self, _client: mqtt.Client, _user: object, packet: int, code: ReasonCode, _properties: object
     ) -> None:
         self.events.append(Acknowledged(packet, code.value))
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _user: object, _packet: int, codes: list[ReasonCode], _properties: object
+    ) -> None:
+        answers = zip(self._topics, codes, strict=False)
+        self.events.append(Subscribed(tuple(topic for topic, code in answers if code.is_failure)))
+
+    def _on_message(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # no topic of ours
+        self.events.append(Heard(topic, bytes(message.payload), bool(message.retain)))
 
     def _on_disconnect(
         self, _client: mqtt.Client, _user: object, flags: mqtt.DisconnectFlags, code: ReasonCode, _properties: object

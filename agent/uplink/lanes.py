@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.uplink.bucket import TokenBucket
 from agent.uplink.contract import Message, as_history
 from agent.uplink.positions import Positions
+from agent.uplink.resend import Resends
+from agent.uplink.search import UnreadableError, received_upto
 
 _CHUNK_MESSAGES = 64
 _CHUNK_BYTES = 64 << 10
@@ -35,36 +39,12 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A message due to be sent, as it is to be sent."""
+    """A message due to be sent, as it is to be sent; `again` when the bureau asked for it."""
 
     position: int
     message: Message
     backlog: bool
-
-
-class TokenBucket:
-    """Lets `rate_per_s` things pass, in bursts of at most a tenth of a second's worth."""
-
-    __slots__ = ("_at_s", "_burst", "_rate_per_s", "_tokens")
-
-    def __init__(self, rate_per_s: float) -> None:
-        self._rate_per_s = rate_per_s
-        self._burst = max(1.0, rate_per_s / 10)
-        self._tokens = self._burst
-        self._at_s = 0.0
-
-    def ready_in_s(self, now_s: float) -> float:
-        """Seconds until the next may pass; 0 when it may now."""
-        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
-        self._at_s = now_s
-        return max(0.0, (1.0 - self._tokens) / self._rate_per_s)
-
-    def take(self) -> None:
-        self._tokens -= 1.0
-
-    def rest(self, pause_s: float) -> None:
-        """Let nothing pass for so long."""
-        self._tokens = 1.0 - pause_s * self._rate_per_s
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -76,10 +56,15 @@ class _Cursor:
 
 
 class Lanes:
-    """The two lanes over one spool. Made once; `reconnected` begins a connection."""
+    """The two lanes over one spool. Made once; `reconnected` begins a connection.
 
-    def __init__(self, spool: Store, backlog_per_s: float) -> None:
+    The spool forgets what a broker acknowledged; `by_receipt` what the bureau has receipted, and nothing before.
+    """
+
+    def __init__(self, spool: Store, backlog_per_s: float, *, epoch: str = "", by_receipt: bool = False) -> None:
         self._spool = spool
+        self._by_receipt = by_receipt
+        self.resends = Resends(spool, epoch)
         self._done = Positions()
         self._bucket = TokenBucket(backlog_per_s)
         self._begin(spool.next_position)
@@ -119,7 +104,12 @@ class Lanes:
         return None
 
     def next_backlog(self, held: Container[str], in_flight: Container[int]) -> Record | None:
-        """The next message of the backlog, marked as history; the caller asks `backlog_in_s` first."""
+        """The next message of the backlog, marked as history; the caller asks `backlog_in_s` first.
+
+        What the bureau asked for goes before.
+        """
+        if (again := self._again()) is not None:
+            return again
         while (found := self._pull(self._backlog, self._backlog_end)) is not None:
             if found[0] in in_flight or self._done.next_absent(found[0]) != found[0]:
                 continue
@@ -130,7 +120,7 @@ class Lanes:
 
     def backlog_in_s(self, now_s: float) -> float | None:
         """Seconds until the backlog may send its next message; None when it has nothing."""
-        if self._backlog.position >= self._backlog_end and not self._backlog.ahead:
+        if self._backlog.position >= self._backlog_end and not self._backlog.ahead and not self.resends:
             return None
         return self._bucket.ready_in_s(now_s)
 
@@ -152,12 +142,31 @@ class Lanes:
         self._spool.write_off(position)
         self.settle(position)
 
+    def received(self, watermarks: Mapping[str, int]) -> None:
+        """The bureau has, by epoch, everything up to these numbers."""
+        if not self._by_receipt:
+            return
+        with suppress(UnreadableError):  # the next receipt says it again
+            self._spool.acknowledge(received_upto(self._spool, self._spool.acked, watermarks))
+            self._done.forget_below(self._spool.acked)
+
     def _settle(self, start: int, end: int) -> None:
         self._done.add(start, end)
         acked = self._spool.acked
-        if (watermark := self._done.next_absent(acked)) > acked:
+        if not self._by_receipt and (watermark := self._done.next_absent(acked)) > acked:
             self._spool.acknowledge(watermark)
         self._done.forget_below(self._spool.acked)
+
+    def _again(self) -> Record | None:
+        try:
+            found = self.resends.next()
+        except UnreadableError:
+            self._bucket.rest(_REREAD_S)
+            return None
+        if found is None:
+            return None
+        self._bucket.take()
+        return Record(found[0], as_history(found[1]), backlog=True, again=True)
 
     def _pull(self, lane: _Cursor, end: int) -> tuple[int, bytes] | None:
         if not lane.ahead:

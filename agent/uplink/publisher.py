@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent import clock, log
 from agent.uplink import contract, credentials, tls
 from agent.uplink.backoff import Backoff
-from agent.uplink.connection import Accepted, Acknowledged, Address, Connection, Ended, RefusedError
-from agent.uplink.contract import Identity
+from agent.uplink.connection import (
+    Accepted,
+    Acknowledged,
+    Address,
+    Connection,
+    Ended,
+    Heard,
+    RefusedError,
+    Subscribed,
+)
+from agent.uplink.contract import Identity, Json
 from agent.uplink.credentials import CredentialError, Login
 from agent.uplink.dialect import Dialect, Version
+from agent.uplink.inbox import FLOOD, Command, Inbox
 from agent.uplink.lanes import Lanes, Store
 from agent.uplink.session import Documents, Memory, Pace, Session
 from agent.uplink.status import UplinkStatus
@@ -29,6 +40,7 @@ _UNSUPPORTED_VERSION = 0x84
 _TAKEN_OVER = 0x8E
 _FORGIVEN_S = 600.0
 _CONNECTS_AN_EPOCH = 65_536
+_KEPT_COMMANDS = 64
 
 
 class Publisher:
@@ -53,7 +65,10 @@ class Publisher:
         self._identity = identity
         self._retained = retained
         self._login = login
-        self._lanes = Lanes(spool, pace.backlog_per_s)
+        self._lanes = Lanes(spool, pace.backlog_per_s, epoch=identity.epoch, by_receipt=bureau.receipts)
+        self._inbox = Inbox(identity.topic)
+        self._commands: deque[Command] = deque(maxlen=_KEPT_COMMANDS)
+        self._deaf: tuple[str, ...] = ()
         self._pace = pace
         self._memory = Memory()
         self._dialect = Dialect()
@@ -95,6 +110,15 @@ class Publisher:
         self._raise_bug()
         status = self._status
         return status if status.connected else replace(status, backlog=self._lanes.unacknowledged)
+
+    def take_commands(self) -> Sequence[Command]:
+        """What the bureau commanded since the last call, oldest first; receipts and resends are not among it."""
+        return [self._commands.popleft() for _ in range(len(self._commands))]
+
+    def take_answers(self) -> Sequence[Json]:
+        """What is to be said on `cmd/ack` about messages that the bureau asked for again."""
+        answers = self._lanes.resends.answers
+        return [answers.popleft() for _ in range(len(answers))]
 
     @property
     def progress_s(self) -> float:
@@ -171,10 +195,10 @@ class Publisher:
             else:
                 connection.turn(min(left_s, _STEP_S))
         greeting = connection.events.popleft()
-        if isinstance(greeting, Acknowledged):
-            connection.cut("an answer to no question")
-            return Ended("an answer to no question")
-        return greeting
+        if isinstance(greeting, Accepted | Ended):
+            return greeting
+        connection.cut("an answer to no question")
+        return Ended("an answer to no question")
 
     def _live(self, connection: Connection, accepted: Accepted, version: Version, sid: int) -> str:
         """A connection from its CONNACK to its end; the reason of the end."""
@@ -182,6 +206,8 @@ class Publisher:
         topic = self._identity.topic
         session = Session(connection, accepted, topic, self._lanes, self._retained, self._memory, self._pace)
         session.open(contract.birth(self._identity, sid, began), began.boot_s)
+        connection.subscribe(self._inbox.topics)
+        self._inbox.begin()
         self._up(version, sid, began.boot_s)
         ended = self._converse(connection, session, version, sid)
         lasted_s = self._tick() - began.boot_s
@@ -194,7 +220,7 @@ class Publisher:
     def _converse(self, connection: Connection, session: Session, version: Version, sid: int) -> Ended:
         while True:
             now_s = self._tick()
-            if (ended := _hear(connection, session, now_s)) is not None:
+            if (ended := self._hear(connection, session, now_s)) is not None:
                 return ended
             stopping = self._stopping.is_set()
             farewell_s = self._stop_at_s - FAREWELL_S
@@ -213,12 +239,45 @@ class Publisher:
             session.say_status(contract.death(sid, "shutdown"), self._tick())
         while len(session.window) and (left_s := self._stop_at_s - _MARGIN_S - self._tick()) > 0:
             connection.turn(left_s)
-            if (ended := _hear(connection, session, self._tick())) is not None:
+            if (ended := self._hear(connection, session, self._tick())) is not None:
                 return ended
         if not len(session.window):
             connection.goodbye()
         connection.cut("stopped")
         return Ended("stopped")
+
+    def _hear(self, connection: Connection, session: Session, now_s: float) -> Ended | None:
+        while connection.events:
+            event = connection.events.popleft()
+            match event:
+                case Ended():
+                    return event
+                case Acknowledged():
+                    session.acknowledged(event, now_s)
+                case Subscribed(refused):
+                    self._subscribed(refused)
+                case Heard():
+                    self._obey(event, now_s)
+        if self._inbox.excess > FLOOD:
+            connection.cut("the broker floods us with commands")
+        return None
+
+    def _subscribed(self, refused: tuple[str, ...]) -> None:
+        if refused and refused != self._deaf:
+            log.warn("commands_denied", topics=",".join(refused))
+        self._deaf = refused
+
+    def _obey(self, heard: Heard, now_s: float) -> None:
+        """Receipts and resends are the uplink's own; the rest is for the beat."""
+        command = self._inbox.read(heard, now_s)
+        if command is None:
+            return
+        if command.name == "receipt":
+            self._lanes.received(_watermarks(command.fields))
+        elif command.name == "resend":
+            self._lanes.resends.ask(command.fields)
+        else:
+            self._commands.append(command)
 
     # --- what is shown ---
 
@@ -256,14 +315,13 @@ class Publisher:
             no_subscribers=memory.no_subscribers,
             duplicate_identity=self._taken_over,
             reconnects=max(0, self._accepted - 1),
+            deaf=self._deaf,
+            commands_dropped=self._inbox.dropped,
         )
 
 
-def _hear(connection: Connection, session: Session, now_s: float) -> Ended | None:
-    while connection.events:
-        event = connection.events.popleft()
-        if isinstance(event, Ended):
-            return event
-        if isinstance(event, Acknowledged):
-            session.acknowledged(event, now_s)
-    return None
+def _watermarks(fields: Json) -> Mapping[str, int]:
+    """By epoch the number that a receipt names; what is none is left out."""
+    epochs = fields.get("epochs")
+    named = epochs.items() if isinstance(epochs, dict) else ()
+    return {epoch: seq for epoch, seq in named if type(seq) is int and seq > 0}

@@ -166,6 +166,11 @@ def device_state(head: Head, device: str, presence: Presence) -> Message:
     return Message(f"dev/{device}/state", compact({**fields, "online": bool(presence.online)}), retain=True)
 
 
+def acknowledgement(head: Head, answer: Json) -> Message:
+    """What became of a command."""
+    return Message("cmd/ack", compact({**head.fields(), **answer}))
+
+
 def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int] | None) -> Message:
     """What the numbers are about; retained, at each start. `previous` is the epoch before this one and its last seq."""
     site = settings.site

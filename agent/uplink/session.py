@@ -138,6 +138,9 @@ class Session:
     def _send(self, message: Message, record: Record | None, now_s: float) -> None:
         position = record.position if record else None
         if self._is_too_large(message):
+            if record is not None and record.again:
+                self._lanes.resends.too_large()
+                return
             self._set_aside(
                 message.tail if position is None else position, "larger than the broker takes", message.tail
             )

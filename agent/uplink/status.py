@@ -14,6 +14,7 @@ class UplinkStatus:
     `live`, `in_flight` and `backlog` count spool messages: yet unsent, unacknowledged on the wire, and older ones.
     `set_aside` counts messages that were given up since the start; the spool's books count them as corrupt, for good.
     `denied` are topics the broker refuses; `no_subscribers` means that it takes messages that nobody listens to.
+    `deaf` are commands that it does not let us hear, `commands_dropped` came faster than anybody steers a site.
     """
 
     connected: bool
@@ -29,3 +30,5 @@ class UplinkStatus:
     no_subscribers: bool
     duplicate_identity: bool
     reconnects: int
+    deaf: tuple[str, ...] = ()
+    commands_dropped: int = 0

@@ -54,10 +54,11 @@ class Rig:
         pace: Pace = EAGER,
         retained: Sequence[Message] = (),
         identity: Identity = IDENTITY,
+        receipts: bool = False,
     ) -> None:
         self.spool = Spool.open(directory / "spool", 16 << 20)
         self.seq = 0
-        bureau = Bureau(host, port, tls, login.username if login else None, None, None, 10.0)
+        bureau = Bureau(host, port, tls, login.username if login else None, None, None, 10.0, receipts)
         self.publisher = Publisher(
             bureau,
             identity,

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.clock import boot_seconds
-from agent.uplink.connection import Accepted, Acknowledged, Address, Connection, Ended, Event, RefusedError
+from agent.uplink.connection import (
+    Accepted,
+    Acknowledged,
+    Address,
+    Connection,
+    Ended,
+    Event,
+    Heard,
+    RefusedError,
+    Subscribed,
+)
 from agent.uplink.dialect import Version
 
 CONNACK = {"5": b"\x20\x03\x00\x00\x00", "3.1.1": b"\x20\x02\x00\x00"}
@@ -43,14 +53,16 @@ class Impostor:
         self._listener.close()
         os.close(self._wake)
 
-    def hear(self, version: Version, speech: bytes, *, hang_up: bool = True) -> list[Event]:
-        """Everything that a connection makes of `speech`."""
+    def hear(self, version: Version, speech: bytes, *, hang_up: bool = True, topics: Sequence[str] = ()) -> list[Event]:
+        """Everything that a connection which subscribes to `topics` makes of `speech`."""
         address = Address("127.0.0.1", self._listener.getsockname()[1], "site", "status", b"gone")
         connection = Connection(address, version, None, None)
         connection.open(self._wake)
         client, _ = self._listener.accept()
         with client:
             client.recv(65536)
+            if topics:
+                connection.subscribe(topics)
             client.sendall(speech)
             if hang_up:
                 client.shutdown(socket.SHUT_WR)
@@ -106,3 +118,14 @@ def test_a_place_where_no_broker_is_has_a_reason(host: str, port: int) -> None:
     with pytest.raises(RefusedError) as caught:
         connection.open(-1)
     assert caught.value.reason
+
+
+def test_a_topic_that_we_may_not_hear_is_named(impostor: Impostor) -> None:
+    suback = b"\x90\x05\x00\x01\x00\x01\x87"
+    events = impostor.hear("5", CONNACK["5"] + suback, topics=("cmd/mode", "cmd/plan"))
+    assert events[1] == Subscribed(("cmd/plan",))
+
+
+def test_a_message_comes_with_its_topic_and_whether_it_was_kept(impostor: Impostor) -> None:
+    events = impostor.hear("3.1.1", CONNACK["3.1.1"] + b"\x31\x05\x00\x01ahi\x30\x05\x00\x01\xffhi")
+    assert events[1:-1] == [Heard("a", b"hi", True)]

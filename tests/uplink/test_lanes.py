@@ -7,8 +7,9 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.uplink.bucket import TokenBucket
 from agent.uplink.contract import Message
-from agent.uplink.lanes import Lanes, TokenBucket
+from agent.uplink.lanes import Lanes
 from agent.uplink.positions import Positions
 from agent.uplink.window import Sent, Window
 

@@ -1,0 +1,100 @@
+"""Commands from the bureau: few, small and unambiguous ones are heard; floods and strange bytes change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import paho.mqtt.publish as mqtt_publish
+import pytest
+from broker import Broker
+from hypothesis import given
+from hypothesis import strategies as st
+from uplink_rig import IDENTITY, Rig, eventually
+
+from agent.uplink.connection import Heard
+from agent.uplink.inbox import BURST, FLOOD, MAX_BYTES, Command, Inbox, parsed
+
+MODE = IDENTITY.topic("cmd/mode")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as running:
+        yield running
+
+
+@given(st.binary(max_size=60))
+def test_whatever_bytes_are_commanded_they_are_an_object_or_a_fault(payload: bytes) -> None:
+    try:
+        fields = parsed(payload)
+    except ValueError as fault:
+        assert str(fault)
+    else:
+        assert isinstance(fields, dict)
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"{" + b" " * MAX_BYTES + b"}", "larger than"),
+        (b"[" * 4000, "without end"),
+        (b"[]", "no object"),
+        (b"{", "no JSON"),
+        (b"\xff\xfe\xfd", "no UTF-8"),
+        (b'{"seq":NaN}', "no number"),
+        (b'{"seq":-Infinity}', "no number"),
+        (b'{"mode":"peak","mode":"normal"}', "twice"),
+    ],
+)
+def test_what_two_readers_could_take_two_ways_is_refused(payload: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parsed(payload)
+
+
+def test_a_burst_is_heard_and_then_one_a_second() -> None:
+    inbox = Inbox(IDENTITY.topic)
+    command = Heard(MODE, b'{"mode":"peak"}', False)
+    heard = [inbox.read(command, now_s) for now_s in [100.0] * (BURST + 5) + [101.1, 101.2]]
+    assert sum(one is not None for one in heard) == BURST + 1
+    assert (inbox.dropped, inbox.strange) == (6, 0)
+
+
+def test_a_command_that_cannot_be_read_is_handed_on_with_its_fault() -> None:
+    command = Inbox(IDENTITY.topic).read(Heard(MODE, b"peak", True), 100.0)
+    assert command == Command("mode", {}, True, "no JSON: Expecting value at 0")
+
+
+def test_only_our_own_commands_are_heard_and_a_command_taken_back_is_none() -> None:
+    inbox = Inbox(IDENTITY.topic)
+    for topic in (IDENTITY.topic("cmd/reboot"), IDENTITY.topic("cmd/ack"), "hubpulse/v1/44/4401/other/cmd/mode", ""):
+        assert inbox.read(Heard(topic, b"{}", False), 100.0) is None
+    assert inbox.read(Heard(MODE, b"", True), 100.0) is None
+    assert inbox.strange == 4
+
+
+def test_a_retained_command_is_heard_at_every_connection(broker: Broker, tmp_path: Path) -> None:
+    payload = json.dumps({"mode": "peak", "seq": 4})
+    mqtt_publish.single(MODE, payload, qos=1, retain=True, port=broker.port)
+    with Rig(tmp_path, broker.port) as rig:
+        heard: list[Command] = []
+        assert eventually(lambda: bool(heard.extend(rig.publisher.take_commands()) or heard))
+        broker.kill()
+        broker.start()
+        mqtt_publish.single(MODE, payload, qos=1, retain=True, port=broker.port)
+        assert eventually(lambda: bool(heard.extend(rig.publisher.take_commands()) or heard[1:]))
+    assert heard[0] == Command("mode", {"mode": "peak", "seq": 4}, True)
+
+
+def test_a_broker_that_floods_commands_is_left_and_messages_are_delivered_all_the_same(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with Rig(tmp_path, broker.port) as rig:
+        assert rig.connected()
+        mqtt_publish.multiple([(MODE, b"{}", 0, False)] * (FLOOD + BURST + 100), port=broker.port)
+        assert eventually(lambda: rig.publisher.status().reconnects >= 1)
+        rig.commit(20)
+        assert rig.drained()
+        assert rig.publisher.status().commands_dropped > FLOOD
+        assert len(rig.publisher.take_commands()) <= 64

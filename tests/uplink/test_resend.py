@@ -1,0 +1,216 @@
+"""What the bureau asks for again comes again or is said to be gone; receipts free what they name, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import Broker
+from hypothesis import given
+from hypothesis import strategies as st
+from uplink_rig import EPOCH, IDENTITY, Rig, eventually
+
+from agent.bureau import databases
+from agent.bureau.consumer import Worker, filters
+from agent.bureau.feedback import Desk
+from agent.bureau.reception import BrokerAddress
+from agent.uplink.contract import Message
+from agent.uplink.lanes import Lanes
+from agent.uplink.resend import LOST, MOST, NOT_KEPT, QUEUED, Resends
+from agent.uplink.search import UnreadableError, epoch_number, first_at_or_after, received_upto
+
+SITE = f"44/4401/{IDENTITY.site}"
+
+
+class Shelf:
+    """A spool in memory; positions that hold nothing are lost, `kept_from` and below are overwritten."""
+
+    def __init__(self, identities: list[tuple[str, int] | None], kept_from: int = 0) -> None:
+        self.records = {
+            position: message(*one).encode() for position, one in enumerate(identities) if one and position >= kept_from
+        }
+        self.next_position = len(identities)
+        self.acked = kept_from
+        self.refuses = False
+
+    def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        found = sorted(one for one in self.records.items() if one[0] >= start)
+        return [] if self.refuses else found[:max_messages]
+
+    def next_held(self, position: int) -> int:
+        return min([one for one in self.records if one >= position], default=self.next_position)
+
+    def acknowledge(self, upto: int) -> None:
+        self.acked = max(self.acked, upto)
+
+    def write_off(self, position: int) -> None: ...
+
+
+def message(epoch: str, seq: int) -> Message:
+    return Message("line/a/telemetry", json.dumps({"epoch": epoch, "seq": seq}).encode())
+
+
+def shelf(lengths: list[int], lost: set[int], kept_from: int = 0) -> Shelf:
+    every = [(f"{number}-abcdef", seq) for number, length in enumerate(lengths, 1) for seq in range(1, length + 1)]
+    return Shelf([None if place in lost else one for place, one in enumerate(every)], min(kept_from, len(every)))
+
+
+shelves = st.builds(
+    shelf,
+    st.lists(st.integers(0, 8), min_size=1, max_size=4),
+    st.sets(st.integers(0, 30), max_size=6),
+    st.integers(0, 12),
+)
+
+
+def identity(record: bytes) -> tuple[str, int]:
+    fields = json.loads(Message.decode(record).payload)
+    return fields["epoch"], fields["seq"]
+
+
+@given(shelves, st.integers(1, 5), st.integers(1, 10))
+def test_a_message_is_found_by_its_identity_as_by_looking_at_each(held: Shelf, number: int, seq: int) -> None:
+    behind = [
+        position
+        for position, record in sorted(held.records.items())
+        if (epoch_number(identity(record)[0]), identity(record)[1]) >= (number, seq)
+    ]
+    found = first_at_or_after(held, number, seq)
+    assert (found[0] if found else None) == (behind[0] if behind else None)
+
+
+@given(shelves, st.dictionaries(st.sampled_from(["1-abcdef", "2-abcdef", "3-abcdef", "2-123456"]), st.integers(0, 9)))
+def test_a_receipt_frees_only_what_it_names(held: Shelf, watermarks: dict[str, int]) -> None:
+    upto = received_upto(held, held.acked, watermarks)
+    kept = {position: identity(record) for position, record in held.records.items() if position >= held.acked}
+    assert all(seq <= watermarks.get(epoch, 0) for position, (epoch, seq) in kept.items() if position < upto)
+    first = kept.get(held.next_held(upto))
+    assert first is None or first[1] > watermarks.get(first[0], 0)
+
+
+@given(shelves, st.integers(1, 4), st.integers(1, 9), st.integers(0, 9))
+def test_of_what_is_asked_for_each_message_comes_again_or_is_gone_and_none_is_both(
+    held: Shelf, number: int, first: int, more: int
+) -> None:
+    running = "4-abcdef"
+    resends = Resends(held, running)
+    epoch = f"{number}-abcdef"
+    resends.ask({"epoch": epoch, "from": first, "to": first + more})
+    sent = []
+    while (found := resends.next()) is not None:
+        sent.append(identity(found[1].encode()))
+    (answer,) = resends.answers
+    gone = [seq for start, end, _ in answer["gone"] for seq in range(start, end + 1)]  # type: ignore[attr-defined]
+    kept = [identity(record) for record in held.records.values()]
+    there = [one for one in kept if one[0] == epoch and first <= one[1] <= first + more]
+    assert sent == there
+    assert answer["sent"] == len(sent)
+    missing = set(range(first, first + more + 1)) - {seq for _, seq in there}
+    later = any(
+        epoch_number(e) > number or (e == epoch and s > first + more) for e, s in map(identity, held.records.values())
+    )
+    if epoch != running or later:
+        assert set(gone) == missing
+    assert set(gone) <= missing
+    assert len(gone) == len(set(gone))
+
+
+def test_while_the_disk_refuses_nothing_is_said_to_be_gone() -> None:
+    held = shelf([5, 5], set())
+    resends = Resends(held, "2-abcdef")
+    resends.ask({"epoch": "1-abcdef", "from": 2, "to": 3})
+    held.refuses = True
+    with pytest.raises(UnreadableError):
+        resends.next()
+    assert not resends.answers
+    held.refuses = False
+    assert [resends.next() is not None for _ in range(3)] == [True, True, False]
+    assert resends.answers[0]["gone"] == []
+
+
+def test_a_receipt_while_the_disk_refuses_frees_nothing() -> None:
+    held = shelf([5], set())
+    lanes = Lanes(held, 1e6, epoch="1-abcdef", by_receipt=True)
+    held.refuses = True
+    lanes.received({"1-abcdef": 5})
+    assert held.acked == 0
+    held.refuses = False
+    lanes.received({"1-abcdef": 4})
+    assert held.acked == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "epoch"),
+        ({"epoch": "1-abcdef", "from": 0, "to": 1}, "no range"),
+        ({"epoch": "1-abcdef", "from": 2, "to": 1}, "no range"),
+        ({"epoch": "1-abcdef", "from": True, "to": 1}, "no range"),
+        ({"epoch": "1-abcdef", "from": 1, "to": MOST + 1}, "more than"),
+        ({"epoch": "9-abcdef", "from": 1, "to": 1}, "not begun"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_with_a_reason(fields: dict[str, object], said: str) -> None:
+    resends = Resends(shelf([3], set()), "1-abcdef")
+    resends.ask(fields)
+    assert said in str(resends.answers[0]["refused"])
+    assert not resends
+
+
+def test_requests_are_bounded() -> None:
+    resends = Resends(shelf([3], set()), "1-abcdef")
+    for seq in range(1, QUEUED + 2):
+        resends.ask({"epoch": "1-abcdef", "from": seq, "to": seq})
+    assert [str(one["refused"]) for one in resends.answers] == ["too many requests wait; ask again later"]
+
+
+def test_reasons_tell_what_was_overwritten_from_what_the_card_lost() -> None:
+    resends = Resends(shelf([9], {6}, kept_from=3), "2-abcdef")
+    resends.ask({"epoch": "1-abcdef", "from": 1, "to": 9})
+    while resends.next():
+        pass
+    assert resends.answers[0]["gone"] == [[1, 3, NOT_KEPT], [7, 7, LOST]]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as running:
+        yield running
+
+
+def test_a_broker_that_forgets_what_it_acknowledged_costs_the_bureau_nothing(tmp_path: Path, broker: Broker) -> None:
+    """mosquitto as it is by default keeps nothing on disk: killed, all that nobody had fetched is gone."""
+    open_store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")
+    open_store().close()
+    address = BrokerAddress("127.0.0.1", broker.port, "bureau")
+
+    def worker() -> Worker:
+        return Worker(address, filters("+/+/+", None), open_store, lambda s, p: Desk(s, p, receipt_s=0.05, grace_s=0.2))
+
+    with Rig(tmp_path, broker.port, receipts=True) as rig:
+        first = worker()
+        first.start()
+        assert eventually(lambda: first.progress.connected)
+        rig.commit(100)
+        assert rig.drained()  # by receipt: the bureau has them
+        first.stop()
+        rig.commit(200)
+        assert eventually(lambda: rig.publisher.status().live + rig.publisher.status().in_flight == 0)
+        assert eventually(lambda: rig.publisher.status().backlog == 0)
+        assert rig.spool.acked == 100  # the broker has acknowledged them, the bureau has not
+        broker.kill()
+        broker.start()
+        second = worker()
+        second.start()
+        assert eventually(lambda: second.progress.connected and rig.publisher.status().connected)
+        rig.commit(1)
+        assert rig.drained()
+        second.stop()
+    store = open_store()
+    assert store.totals()[SITE]["eye.di0"].total == 301
+    assert store.messages() == {SITE: 301}
+    assert store.settle() == []
+    assert store.watermarks() == {SITE: {EPOCH: 301}}
+    store.close()

@@ -15,6 +15,7 @@ from agent.baselines import Baselines, Epoch
 from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
 from agent.bus.plans import DevicePlan
+from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
 from agent.capacity import budgets, overfull
 from agent.control.desk import Desk
@@ -28,7 +29,7 @@ from agent.systemd import Notify
 from agent.uplink.contract import Identity
 from agent.uplink.publisher import Publisher
 from agent.uplink.spool import Spool
-from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
+from config.settings import CounterRef, Device, Settings, TcpBus
 from drivers import Ask
 from drivers.budget import FULL
 from drivers.plan import Cut
@@ -115,7 +116,7 @@ def _open_door(path: Path | None, desk: Desk) -> ControlServer | None:
 def device_plan(settings: Settings, device: Device, cuts: Iterable[Cut] = ()) -> DevicePlan:
     """What `device` is asked, parted at `cuts`."""
     bus = settings.bus(device.bus)
-    return DevicePlan(device, "rtu" if isinstance(bus, SerialBus) else "tcp", price(bus), cuts)
+    return DevicePlan(device, bus.framing, price(bus), cuts)
 
 
 def make_scans(settings: Settings, meters: Mapping[CounterRef, Meter]) -> SiteScans | None:
@@ -131,15 +132,10 @@ def make_scans(settings: Settings, meters: Mapping[CounterRef, Meter]) -> SiteSc
 
 
 def make_owners(settings: Settings, asking: Sequence[Asking]) -> tuple[Owner, ...]:
-    """One owner for each serial line and one for all TCP buses, where there are any."""
-    tcp = [bus for bus in settings.buses if isinstance(bus, TcpBus)]
+    """One owner for each line, also behind a converter, and one for all Modbus TCP buses, where there are any."""
+    tcp = [bus for bus in settings.buses if isinstance(bus, TcpBus) and bus.framing == "tcp"]
     owners: list[Owner] = [TcpOwner(tcp, _on({bus.id for bus in tcp}, asking))] if tcp else []
-    for bus in settings.buses:
-        if isinstance(bus, SerialBus):
-            # Three megabytes that a site without serial lines need not carry.
-            from agent.bus.serial_line import SerialOwner
-
-            owners.append(SerialOwner(bus, _on({bus.id}, asking)))
+    owners += [SerialOwner(bus, _on({bus.id}, asking)) for bus in settings.buses if bus not in tcp]
     return tuple(owners)
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from typing import get_args
 
+from config.hosts import is_address
 from config.lines import Counters
 from config.profiles import BAUDS, PARITIES
 from config.settings import (
@@ -21,7 +22,7 @@ from config.settings import (
     ScanPreset,
 )
 from config.table import Table
-from config.wiring import address, is_address, refuse_serial_keys, serial_port
+from config.wiring import address, refuse_serial_keys, serial_port
 
 DAY_S = 86_400
 _PRESETS: tuple[ScanPreset, ...] = get_args(ScanPreset)

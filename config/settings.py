@@ -10,6 +10,8 @@ from config.load_settings import LoadSettings
 
 Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
+Framing = Literal["tcp", "rtu", "ascii"]
+LineFraming = Literal["rtu", "ascii"]
 Area = Literal["coil", "discrete", "holding", "input"]
 WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 Kind = Literal["counter", "gauge", "bit"]
@@ -54,7 +56,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Certificate files of the uplink. `ca_file` is the bureau's own CA; a client pair makes it mutual."""
+    """Certificate files of a connection. `ca_file` is the other side's own CA; a client pair makes it mutual."""
 
     ca_file: Path
     cert_file: Path | None
@@ -85,11 +87,20 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True)
+class Rs485:
+    """The kernel turns the transceiver of a two-wire line with RTS, so many milliseconds before and after sending."""
+
+    before_ms: int = 0
+    after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SerialBus:
-    """An RS-485 or RS-232 line spoken in Modbus RTU, `port` as the operator wrote it (by-path or by-id).
+    """An RS-485 or RS-232 line spoken in Modbus RTU or ASCII, `port` as the operator wrote it (by-path or by-id).
 
     `turnaround_s` is what its devices take to begin an answer, `adapter_latency_s` how long the adapter holds back
-    what it received: both are for the budget of the line and change nothing on it.
+    what it received: both are for the budget of the line and change nothing on it. Without `rs485` nothing turns the
+    transceiver, or the adapter does it by itself.
     """
 
     id: str
@@ -100,16 +111,32 @@ class SerialBus:
     timeout_s: float
     turnaround_s: float = 0.02
     adapter_latency_s: float = 0.001
+    data_bits: Literal[7, 8] = 8
+    framing: LineFraming = "rtu"
+    rs485: Rs485 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusTls:
+    """Modbus/TCP Security: `files` verify the device and prove us to it; its certificate is for `server_name`."""
+
+    files: Tls
+    server_name: str
 
 
 @dataclass(frozen=True, slots=True)
 class TcpBus:
-    """One Modbus TCP connection: a device of its own, or a gateway with several units behind it."""
+    """One TCP connection: a device of its own, or a gateway with several units behind it.
+
+    With the framing rtu or ascii it leads to a serial line: a converter passes its bytes on as they are.
+    """
 
     id: str
     host: str
     port: int
     timeout_s: float
+    framing: Framing = "tcp"
+    tls: BusTls | None = None
 
 
 Bus = SerialBus | TcpBus

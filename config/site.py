@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from config.hosts import is_host, is_loopback
 from config.regions import PROVINCES
 from config.settings import Bureau, Level, Site, Spool, Tls
 from config.table import ID, Table
-from config.wiring import is_host, is_loopback
 
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _PROVINCE, _CITY = re.compile("|".join(PROVINCES)), re.compile("[0-9]{4}")

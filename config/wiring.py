@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 
-from config import reading
+from config import framing, reading
 from config.document import Node
+from config.hosts import is_host
 from config.points import point
-from config.profiles import BAUDS, PARITIES, Library, Profile, refuse_overlaps
+from config.profiles import BAUDS, Library, Profile, refuse_overlaps
 from config.settings import REGISTERS, Bus, Device, Point, SerialBus, TcpBus
 from config.table import Table
 
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?"
-)
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+_PORT, _TLS_PORT = 502, 802  # MODBUS Messaging on TCP/IP V1.0b, 4.3.1; MODBUS/TCP Security, 6
 _UNSTABLE_PORT = re.compile(r"/dev/tty(?:USB|ACM)[0-9]+")
 
 
@@ -38,28 +36,6 @@ def bus(name: str, table: Table) -> Bus:
     made = _tcp_bus(name, table) if "tcp" in table and "serial" not in table else _serial_bus(name, table)
     table.end()
     return made
-
-
-def is_host(host: str) -> bool:
-    """Whether `host` is written like a host name or an address; nobody resolves it."""
-    return is_address(host) or (_HOST_NAME.fullmatch(host) is not None and not re.fullmatch(r"[0-9.]+", host))
-
-
-def is_address(host: str) -> bool:
-    """Whether `host` is an IP address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
 
 
 def serial_port(table: Table) -> str:
@@ -85,7 +61,7 @@ def address(table: Table, key: str, default_port: int) -> tuple[str, int]:
 
 def refuse_serial_keys(table: Table) -> None:
     """What is said of a serial line may not stand where there is none."""
-    for key in ("baud", "parity", "stop_bits", "turnaround_s", "adapter_latency_s"):
+    for key in (*framing.LINE_KEYS, *framing.RS485_KEYS):
         if key in table:
             table.refuse(key, "E2216")
 
@@ -94,22 +70,36 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
     port = serial_port(table)
     if "tcp" in table:
         table.text("tcp", "")
+    if "tls" in table:
+        table.refuse("tls", "E2234")
+    spoken = framing.line_framing(table)
+    characters = framing.characters(table, spoken)
     return SerialBus(
         id=name,
         port=port,
         baud=table.choice("baud", 9600, BAUDS),
-        parity=table.choice("parity", "none", PARITIES),
-        stop_bits=2 if table.choice("stop_bits", 1, (1, 2)) == 2 else 1,
+        parity=characters.parity,
+        stop_bits=characters.stop_bits,
         timeout_s=table.number("timeout_s", 0.5, 0.01, 30),
         turnaround_s=table.number("turnaround_s", 0.02, 0, 5),
         adapter_latency_s=table.number("adapter_latency_s", 0.001, 0, 0.1),
+        data_bits=characters.data_bits,
+        framing=spoken,
+        rs485=framing.rs485(table),
     )
 
 
 def _tcp_bus(name: str, table: Table) -> TcpBus:
-    host, port = address(table, "tcp", 502)
+    host, port = address(table, "tcp", _TLS_PORT if "tls" in table else _PORT)
     refuse_serial_keys(table)
-    return TcpBus(id=name, host=host, port=port, timeout_s=table.number("timeout_s", 1.0, 0.01, 30))
+    return TcpBus(
+        id=name,
+        host=host,
+        port=port,
+        timeout_s=table.number("timeout_s", 1.0, 0.01, 30),
+        framing=framing.tcp_framing(table),
+        tls=framing.tls(table, host),
+    )
 
 
 def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> Unit:
@@ -142,7 +132,7 @@ def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> 
 def _unit(table: Table, bus_of: Bus | None, profile: Profile | None) -> int:
     if "profile" not in table:
         table.require("unit")
-    lowest, highest = (1, 247) if isinstance(bus_of, SerialBus) else (0, 255)
+    lowest, highest = (1, 247) if bus_of and bus_of.framing != "tcp" else (0, 255)
     return table.whole("unit", profile.default_unit if profile else 1, lowest, highest)
 
 
@@ -174,7 +164,7 @@ def _overridden(own: Table, known: Node) -> Table:
 
 def _fit(made: Device, table: Table, bus_of: Bus | None, profile: Profile | None) -> None:
     """Note what a device cannot do: speak on that bus, read so long a value, count without wrapping unseen."""
-    transport = "tcp" if isinstance(bus_of, TcpBus) else "rtu"
+    transport = "tcp" if bus_of and bus_of.framing == "tcp" else "rtu"
     if bus_of and profile and profile.transports and transport not in profile.transports:
         table.fault("bus", "E2318", profile=profile.name, transports=", ".join(profile.transports), bus=bus_of.id)
     for one in made.points:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from config.settings import Device
+from config.settings import Device, Framing
 from drivers import Batch
-from drivers.modbus_frames import Framing, Read, RtuFrames, TcpFrames
+from drivers.modbus_ascii import AsciiFrames
+from drivers.modbus_frames import Frames, Read, RtuFrames, TcpFrames
 from drivers.plan import NOTHING, Learned, Run, plan, spread
 from drivers.registers import Decode, bit_decoder, register_decoder
 from drivers.wire import NO_HOLES, Price
+
+_FRAMES: Mapping[Framing, Callable[[Read], Frames]] = MappingProxyType(
+    {"tcp": TcpFrames, "rtu": RtuFrames, "ascii": AsciiFrames}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,7 @@ class ReadAsk:
     """One read of one unit, an `Ask` of the driver contract. It can ask nothing but what its `Read` says."""
 
     read: Read
-    frames: TcpFrames | RtuFrames
+    frames: Frames
     points: tuple[str, ...]
     decode: Decode
 
@@ -37,9 +44,10 @@ class ReadAsk:
     def answer(self, buffer: bytearray, turn: int, at_s: float) -> Batch | None:
         """Take the reply off the front of `buffer`; None and FrameError consume nothing, DeviceError its reply."""
         frames = self.frames
-        if not frames.arrived(buffer, turn):
+        reply = frames.arrived(buffer, turn)
+        if reply is None:
             return None
-        values = self.decode(buffer)
+        values = self.decode(reply)
         del buffer[: frames.reply_length]
         return Batch(values, at_s)
 
@@ -56,6 +64,6 @@ def read_ask(unit: int, points: Run, framing: Framing) -> ReadAsk:
     """The read of these points."""
     first, quantity = spread(points)
     read = Read(unit, points[0].area, first, quantity)
-    frames = TcpFrames(read) if framing == "tcp" else RtuFrames(read)
+    frames = _FRAMES[framing](read)
     decoder = bit_decoder if points[0].type == "bit" else register_decoder
     return ReadAsk(read, frames, tuple(point.name for point in points), decoder(points, first, frames.data_at))

@@ -1,4 +1,4 @@
-"""Modbus read requests and the strict check of their replies, framed for TCP (MBAP) and for RTU.
+"""Modbus read requests and the strict check of their replies, framed for TCP (MBAP), for RTU and for ASCII.
 
 Sources: MODBUS Application Protocol V1.1b3, MODBUS Messaging on TCP/IP V1.0b, MODBUS over Serial Line V1.02.
 """
@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct
 from types import MappingProxyType
-from typing import Literal
+from typing import Protocol
 
 from config.settings import Area
-from drivers import DeviceError, FrameError, Guard
+from drivers import DeviceError, FrameError
 from fastpath.checksum import crc16_modbus
-
-Framing = Literal["rtu", "tcp"]
 
 MOST_REGISTERS = 125
 MOST_BITS = 2000
@@ -53,7 +51,7 @@ class Read:
     def __post_init__(self) -> None:
         if self.area not in FUNCTIONS:
             raise ValueError(f"no such area: {self.area!r}")
-        if not (0 <= self.unit <= 255 and _readable(self.function, self.address, self.quantity)):
+        if not (0 <= self.unit <= 255 and readable(self.function, self.address, self.quantity)):
             raise ValueError(f"no such read: {self}")
 
     @property
@@ -68,6 +66,25 @@ class Read:
     def pdu(self) -> bytes:
         """The request without its framing."""
         return bytes((self.function, *divmod(self.address, 256), *divmod(self.quantity, 256)))
+
+
+class Frames(Protocol):
+    """One read in one framing. `data_at` is where the values begin in what `arrived` gives."""
+
+    data_at: int
+    reply_length: int
+
+    def request(self, turn: int) -> bytes:
+        """The frame to send."""
+        ...
+
+    def arrived(self, buffer: bytearray, turn: int) -> bytearray | None:
+        """The reply at the front of `buffer`, once it is whole, as bytes to decode; None while bytes are missing.
+
+        Nothing of a good reply is consumed. Raises FrameError as soon as the bytes rule a reply out, DeviceError
+        (its reply consumed) for a refusal.
+        """
+        ...
 
 
 class TcpFrames:
@@ -88,19 +105,16 @@ class TcpFrames:
         """The frame to send."""
         return _transaction(turn) + self._request
 
-    def arrived(self, buffer: bytearray, turn: int) -> bool:
-        """Whether the whole good reply stands at the front of `buffer`; False while bytes are missing.
-
-        Raises FrameError as soon as the bytes rule a reply out, DeviceError (its reply consumed) for a refusal.
-        """
+    def arrived(self, buffer: bytearray, turn: int) -> bytearray | None:
+        """As `Frames.arrived`; the reply carries the number of its request."""
         transaction = _transaction(turn)
         good = transaction + self._good
         if buffer.startswith(good):
-            return len(buffer) >= self.reply_length
-        _check_head(buffer, (good, transaction + self._refusal), self._FIELDS)
+            return buffer if len(buffer) >= self.reply_length else None
+        check_head(buffer, (good, transaction + self._refusal), self._FIELDS)
         if len(buffer) >= 9:
-            raise _refusal(buffer, 9, buffer[8])
-        return False
+            raise refusal(buffer, 9, buffer[8])
+        return None
 
 
 class RtuFrames:
@@ -121,48 +135,42 @@ class RtuFrames:
         """The frame to send."""
         return self._request
 
-    def arrived(self, buffer: bytearray, turn: int) -> bool:
-        """As `TcpFrames.arrived`, with the checksum; and the echo of our own request is no answer to it."""
+    def arrived(self, buffer: bytearray, turn: int) -> bytearray | None:
+        """As `Frames.arrived`, with the checksum; and the echo of our own request is no answer to it."""
         if not buffer.startswith(self._good):
-            _check_head(buffer, (self._good, self._refusal), self._FIELDS)
+            check_head(buffer, (self._good, self._refusal), self._FIELDS)
             if len(buffer) >= 5:
                 _check_crc(buffer[:5])
-                raise _refusal(buffer, 5, buffer[2])
-            return False
+                raise refusal(buffer, 5, buffer[2])
+            return None
         if len(buffer) < self.reply_length:
-            return False
+            return None
         frame = buffer[: self.reply_length]
         _check_crc(frame)
         # A two-wire adapter may echo. Read 17 to 24 bits from 0x03nn, and the echo is a flawless reply.
         if frame == self._request:
             raise FrameError("garbage", frame)
-        return True
+        return frame
 
 
-def read_guard(framing: Framing) -> Guard:
-    """Whether a frame is exactly one well-formed Modbus read: what a link asks of every frame before it leaves."""
-    return _GUARDS[framing]
-
-
-def _is_tcp_read(frame: bytes) -> bool:
+def is_tcp_read(frame: bytes) -> bool:
+    """Whether `frame` is exactly one well-formed read over Modbus TCP."""
     if len(frame) != 12:
         return False
     _, protocol, length, _, function, address, quantity = _TCP_REQUEST.unpack(frame)
-    return protocol == 0 and length == 6 and _readable(function, address, quantity)
+    return protocol == 0 and length == 6 and readable(function, address, quantity)
 
 
-def _is_rtu_read(frame: bytes) -> bool:
-    """Reads of unit 0 are none: a broadcast is never answered."""
+def is_rtu_read(frame: bytes) -> bool:
+    """Whether `frame` is exactly one well-formed RTU read; of unit 0 there is none: a broadcast is never answered."""
     if len(frame) != 8:
         return False
     unit, function, address, quantity, _ = _RTU_REQUEST.unpack(frame)
-    return unit != 0 and _readable(function, address, quantity) and crc16_modbus(frame) == 0
+    return unit != 0 and readable(function, address, quantity) and crc16_modbus(frame) == 0
 
 
-_GUARDS: Mapping[Framing, Guard] = MappingProxyType({"tcp": _is_tcp_read, "rtu": _is_rtu_read})
-
-
-def _readable(function: int, address: int, quantity: int) -> bool:
+def readable(function: int, address: int, quantity: int) -> bool:
+    """Whether the protocol knows such a read (MODBUS Application Protocol V1.1b3, 6.1 to 6.4)."""
     most = MOST_BITS if function <= 2 else MOST_REGISTERS
     return 1 <= function <= 4 and 1 <= quantity <= most and 0 <= address <= 0x10000 - quantity
 
@@ -177,18 +185,18 @@ def _check_crc(frame: bytearray) -> None:
         raise FrameError("crc", frame)
 
 
-def _check_head(buffer: bytearray, heads: tuple[bytes, bytes], fields: tuple[str, ...]) -> None:
+def check_head(buffer: bytes | bytearray, heads: tuple[bytes, bytes], fields: tuple[str, ...]) -> None:
     """Raise FrameError, by the first wrong field, unless `buffer` is on the way to one of the heads or past it."""
     if not any(head.startswith(buffer[: len(head)]) for head in heads):
         raise FrameError(fields[max(_agreed(buffer, head) for head in heads)], buffer)
 
 
-def _agreed(buffer: bytearray, head: bytes) -> int:
+def _agreed(buffer: bytes | bytearray, head: bytes) -> int:
     """How many bytes of `buffer` follow `head` before the first that does not."""
     return next(at for at, (seen, expected) in enumerate(zip(buffer, head, strict=False)) if seen != expected)
 
 
-def _refusal(buffer: bytearray, length: int, code: int) -> DeviceError:
+def refusal(buffer: bytearray, length: int, code: int) -> DeviceError:
     """Consume an exception reply of `length` bytes and tell what it says."""
     del buffer[:length]
     return DeviceError(code, EXCEPTIONS.get(code, "UNKNOWN"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from config.settings import Point
+from config.settings import Framing, Point
 from drivers.modbus import ReadAsk, read_ask
-from drivers.modbus_frames import FUNCTIONS, Framing, Read
+from drivers.modbus_frames import FUNCTIONS, Read
 
 
 def raw_ask(read: Read, framing: Framing) -> ReadAsk:

@@ -46,7 +46,15 @@ class LinkChanged:
     at_s: float
 
 
-Outcome = Answered | Missed | Told | LinkChanged
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The wire of `bus` was opened anew without having been told as lost: whoever answers now may be another."""
+
+    bus: str
+    at_s: float
+
+
+Outcome = Answered | Missed | Told | LinkChanged | Reopened
 
 
 class Owner(Protocol):

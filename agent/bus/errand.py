@@ -6,10 +6,10 @@ import threading
 from collections import deque
 from itertools import count
 
-from agent.bus import Answered, LinkChanged, Missed, Outcome
+from agent.bus import Answered, Missed, Outcome
 from agent.bus.schedule import Slot
 from agent.clock import boot_seconds
-from drivers import Ask, Told
+from drivers import Ask
 from drivers.wire import Price
 
 MOST_WAITING = 16
@@ -100,7 +100,7 @@ class Errands:
         One that nobody answered is paid for: errands pause until it took no more than their share.
         """
         errand = self._running
-        if errand is None or isinstance(outcome, LinkChanged | Told) or outcome.device != errand.slot.device:
+        if errand is None or not isinstance(outcome, Answered | Missed) or outcome.device != errand.slot.device:
             return False
         if isinstance(outcome, Missed) and not outcome.reason.startswith("exception"):
             now_s = boot_seconds()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from config.settings import Device
+from config.settings import Device, Framing
 from drivers import Ask
 from drivers.modbus import read_ask
-from drivers.modbus_frames import Framing
 from drivers.plan import NOTHING, Cut, Learned, Run, holes, plan, refused
 from drivers.wire import Price
 

@@ -1,53 +1,59 @@
-"""The owner of one serial line: opens it, asks in order of deadline, reopens it when the adapter was pulled."""
+"""The owner of one line, here or behind a converter: opens it, asks in order of deadline, reopens it when lost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.bus import Answered, Missed
+from agent.bus import Answered, Missed, Reopened
 from agent.bus.counts import BusCounts, Tally
 from agent.bus.ear import Ears, OverheardPort
 from agent.bus.errand import Errand
 from agent.bus.health import BusHealth
+from agent.bus.line_port import LinePort, patience_with, way_to
 from agent.bus.link import LinkError, LinkState
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import DeadlineSchedule, Slot, slots_of
-from agent.bus.serial_port import SerialPort
 from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import Device, SerialBus
+from config.settings import Device, SerialBus, TcpBus
 from drivers import Ask, DeviceError, FrameError, Guard
-from drivers.modbus_frames import read_guard
+from drivers.modbus_guard import read_guard
 from drivers.wire import Wire, price
 
-_FIRST_RETRY_S = 0.1
-_LONGEST_RETRY_S = 1.0  # a stick plugged in again is read within two seconds
 _BABBLE_REST_S = 1.0
-_READS = read_guard("rtu")
+_SILENCES = 3
 
 
 class SerialOwner(OwnerThread):
     """The only thread that touches the line of `bus`; `devices` are the units on it and what each is asked.
 
-    Nothing leaves that `guard` does not let pass.
+    Nothing leaves that `guard` does not let pass: Modbus reads in the framing of the bus, unless another is given.
     """
 
-    def __init__(self, bus: SerialBus, devices: Sequence[tuple[Device, Sequence[Ask]]], guard: Guard = _READS) -> None:
+    def __init__(
+        self,
+        bus: SerialBus | TcpBus,
+        devices: Sequence[tuple[Device, Sequence[Ask]]],
+        guard: Guard | None = None,
+    ) -> None:
         self._slots = slots_of(devices)
         super().__init__(f"serial {bus.id}", len(self._slots))
         self._devices = {device.id: device for device, _ in devices}
         self._bus = bus
-        self._guard = guard
+        self._units = {slot.unit for slot in self._slots}
+        self._way = way_to(bus, guard or read_guard(bus.framing))
+        self._patience = patience_with(bus)
         self._tally = Tally()
         self._health = BusHealth()
         self._talk = Conversation(Wire.of(bus), bus.timeout_s, self._tally)
         self._state = LinkState(bus.id)
         self._ears = Ears()
-        self._port: SerialPort | None = None
+        self._port: LinePort | None = None
         self._retry_s = 0.0
-        self._retry_wait_s = _FIRST_RETRY_S
         self._rest_until_s = 0.0
+        self._silences = 0
+        self._silent_units: set[int] = set()
 
     def counts(self) -> Mapping[str, BusCounts]:
         """What went over the line since the owner was made."""
@@ -73,7 +79,8 @@ class SerialOwner(OwnerThread):
             device, asks = self._replanned.popleft()
             schedule.replan(self._devices[device], asks, now_s)
         if self._port is None and now_s >= self._retry_s:
-            self._open(waiter, schedule, now_s)
+            self._open(waiter, schedule)
+            now_s = waiter.alive()
         slot = None if self._errands.pressing(now_s) else schedule.take(now_s)
         errand = self._errand(schedule, now_s) if slot is None else None
         try:
@@ -107,28 +114,36 @@ class SerialOwner(OwnerThread):
         else:
             self._ask(slot, now_s)
 
-    def _open(self, waiter: Waiter, schedule: DeadlineSchedule, now_s: float) -> None:
-        """Try to open the port; a failure doubles the wait before the next try."""
+    def _open(self, waiter: Waiter, schedule: DeadlineSchedule) -> None:
+        """Try to open the line; a failure doubles the wait before the next try."""
         try:
-            port = SerialPort.open(self._bus, waiter, self._guard)
+            port = self._way(waiter)
         except LinkError as fault:
+            now_s = boot_seconds()
             self._tell(self._state.changed(False, str(fault), now_s))
-            self._retry_s = now_s + self._retry_wait_s
-            self._retry_wait_s = min(2 * self._retry_wait_s, _LONGEST_RETRY_S)
+            self._retry_s = now_s + self._patience.next_s()
             return
-        self._port = port
-        self._retry_wait_s = _FIRST_RETRY_S
+        self._port, now_s = port, boot_seconds()
         self._talk.begin(OverheardPort(port, self._ears))
-        self._health.fresh_start()
+        self._forget_silences()
+        if not self._state.up:
+            self._health.fresh_start()
         schedule.all_due(now_s)
-        self._tell(self._state.changed(True, "open", now_s))
+        self._tell(self._state.changed(True, "open", now_s) or Reopened(self._bus.id, now_s))
 
     def _lost(self, reason: str) -> None:
         self._close()
         now_s = boot_seconds()
         self._tally.reconnects += 1
-        self._retry_s = now_s + _FIRST_RETRY_S
+        self._retry_s = now_s + self._patience.next_s()
         self._tell(self._state.changed(False, reason, now_s))
+
+    def _connect_anew(self) -> None:
+        """A converter that was started anew knows nothing of the connection we believe in; that is no news yet."""
+        if isinstance(self._bus, SerialBus) or self._silences < _SILENCES or not self._silent_units >= self._units:
+            return
+        self._close()
+        self._tally.reconnects += 1
 
     def _close(self) -> None:
         port, self._port = self._port, None
@@ -165,6 +180,7 @@ class SerialOwner(OwnerThread):
         else:
             self._missed(slot, "timeout")
         schedule.done(slot, boot_seconds())
+        self._connect_anew()
 
     def _ask(self, slot: Slot, now_s: float) -> None:
         try:
@@ -174,21 +190,38 @@ class SerialOwner(OwnerThread):
             self._faulted(str(noise))
             return
         except SilenceError as silence:
-            if not slot.errand:
-                self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
+            self._silent(slot, silence.reason, now_s)
             self._missed(slot, silence.reason)
         except DoubtError:
-            self._health.answered(slot.unit)
+            self._heard(slot)
             self._missed(slot, "late")
         except FrameError as fault:
             self._missed(slot, fault.reason)
         except DeviceError as refusal:
-            self._health.answered(slot.unit)
+            self._heard(slot)
             self._missed(slot, f"exception_{refusal.code}")
         else:
-            self._health.answered(slot.unit)
+            self._heard(slot)
             self._tell(Answered(slot.device, slot.index, batch))
         self._tell(self._state.changed(True, "open", now_s))
+
+    def _silent(self, slot: Slot, reason: str, now_s: float) -> None:
+        """Somebody who asks for a unit that is not there shall not cost the others their connection."""
+        if slot.errand:
+            return
+        self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
+        if reason == "timeout":
+            self._silences += 1
+            self._silent_units.add(slot.unit)
+
+    def _heard(self, slot: Slot) -> None:
+        self._health.answered(slot.unit)
+        self._patience.reset()
+        self._forget_silences()
+
+    def _forget_silences(self) -> None:
+        self._silences = 0
+        self._silent_units.clear()
 
     def _missed(self, slot: Slot, reason: str) -> None:
         self._tell(Missed(slot.device, slot.index, reason, boot_seconds()))

@@ -10,16 +10,18 @@ from contextlib import suppress
 from typing import Final, Literal, Protocol, Self
 
 import serial
+from serial.rs485 import RS485Settings
 
 from agent.bus.guard import check_outgoing, nothing
 from agent.bus.link import LinkError
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import Parity
+from config.settings import Parity, Rs485, SerialBus
 from drivers import Guard
 
 _PARITY: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _STOP_BITS: Final = {1: serial.STOPBITS_ONE, 2: serial.STOPBITS_TWO}
+_DATA_BITS: Final = {7: serial.SEVENBITS, 8: serial.EIGHTBITS}
 _CHUNK_BYTES = 4096
 _CC = 6  # where the control characters stand in what tcgetattr gives
 _REASONS: Final = {
@@ -129,10 +131,12 @@ class SerialPort:
 
 def _opened(bus: LineSettings) -> serial.Serial:
     """The port, locked twice: flock for programs like ours, TIOCEXCL for those that know no locks."""
+    pseudo = _is_pseudo(bus.port)
     device = serial.Serial(
         bus.port,
         bus.baud,
-        parity=_PARITY["none" if _is_pseudo(bus.port) else bus.parity],
+        bytesize=_DATA_BITS[bus.data_bits if isinstance(bus, SerialBus) and not pseudo else 8],
+        parity=_PARITY["none" if pseudo else bus.parity],
         stopbits=_STOP_BITS[bus.stop_bits],
         timeout=0,
         exclusive=True,
@@ -141,6 +145,8 @@ def _opened(bus: LineSettings) -> serial.Serial:
         fcntl.ioctl(device.fileno(), termios.TIOCEXCL)
         with suppress(ValueError):  # an FTDI adapter else holds bytes back for 16 ms; others cannot and need not
             device.set_low_latency_mode(True)
+        if isinstance(bus, SerialBus) and bus.rs485 is not None:
+            _turn_by_kernel(device, bus.rs485)
         _tell_empty_from_gone(device.fileno())
     except BaseException:
         device.close()
@@ -149,8 +155,18 @@ def _opened(bus: LineSettings) -> serial.Serial:
 
 
 def _is_pseudo(port: str) -> bool:
-    """A pseudo-terminal has no parity, and refuses it (EINVAL) whenever that is the only setting left to change."""
+    """A pseudo-terminal has eight bits and no parity: it refuses others (EINVAL) when nothing else is to be changed."""
     return os.path.realpath(port).startswith("/dev/pts/")  # pathlib raises where links lead in a circle
+
+
+def _turn_by_kernel(device: serial.Serial, rs485: Rs485) -> None:
+    """RTS is raised to send, by the kernel (ioctl_tty(2), TIOCSRS485); only some drivers of UARTs can."""
+    # pyserial cuts fractions of a millisecond off, also those that are none.
+    before_s, after_s = (rs485.before_ms + 0.5) / 1000, (rs485.after_ms + 0.5) / 1000
+    try:
+        device.rs485_mode = RS485Settings(delay_before_tx=before_s, delay_before_rx=after_s)
+    except ValueError as fault:
+        raise LinkError("the adapter cannot be turned by the kernel; remove rs485 if it does so by itself") from fault
 
 
 def _tell_empty_from_gone(fd: int) -> None:

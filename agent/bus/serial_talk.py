@@ -1,4 +1,4 @@
-"""The conversation on a Modbus RTU line: gap, ask, known wire time, answer; after a silence quiet and drain."""
+"""The conversation on a line without numbered frames: gap, ask, known wire time, answer; after a silence quiet."""
 
 from __future__ import annotations
 
@@ -155,14 +155,14 @@ class Conversation:
                     return None
                 if fault.reason != "unit":
                     raise
-                self._skip_foreign(ask.unit, buffer)
+                self._skip_foreign(ask, buffer)
         return None
 
-    def _skip_foreign(self, unit: int, buffer: bytearray) -> None:
+    def _skip_foreign(self, ask: Ask, buffer: bytearray) -> None:
         """Drop what another unit said, or noise: our answer may stand behind it, or is still to come."""
-        at = buffer.find(unit, 1)
-        foreign = buffer[: at if at > 0 else len(buffer)]
-        del buffer[: len(foreign)]
+        at = next((at for at in range(1, len(buffer)) if not _is_foreign(ask, buffer[at:])), len(buffer))
+        foreign = buffer[:at]
+        del buffer[:at]
         self._others_spoke = True
         self._refused(foreign, "unit")
 
@@ -248,6 +248,17 @@ class Conversation:
                 self._quarantine.late(unit, self._port.now())
                 return True
         return False
+
+
+def _is_foreign(ask: Ask, octets: bytearray) -> bool:
+    """Whether no answer to `ask` begins here."""
+    try:
+        ask.answer(octets, 0, 0.0)
+    except DeviceError:
+        return False
+    except FrameError as fault:
+        return fault.reason == "unit"
+    return False
 
 
 def _answers(ask: Ask, octets: bytes | bytearray) -> bool:

@@ -58,20 +58,21 @@ class Resolver:
 
 
 class Patience:
-    """The wait before the next try to connect: doubling, with jitter, so that a site does not knock in step."""
+    """The wait before the next try: doubling, with jitter, so that a site does not knock in step."""
 
-    def __init__(self) -> None:
-        self._wait_s = _FIRST_WAIT_S
+    def __init__(self, first_s: float = _FIRST_WAIT_S, longest_s: float = _LONGEST_WAIT_S) -> None:
+        self._first_s, self._longest_s = first_s, longest_s
+        self._wait_s = first_s
 
     def next_s(self) -> float:
         """How long to wait now."""
         wait_s = self._wait_s * random.uniform(0.5, 1.0)  # noqa: S311  no secret
-        self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+        self._wait_s = min(2 * self._wait_s, self._longest_s)
         return wait_s
 
     def reset(self) -> None:
         """The device answered."""
-        self._wait_s = _FIRST_WAIT_S
+        self._wait_s = self._first_s
 
 
 def dial(address: Address, port: int) -> socket.socket:

@@ -6,15 +6,16 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from agent.bus import Missed
+from agent.bus import Missed, Reopened
 from agent.bus.counts import Tally
 from agent.bus.ear import Ears
 from agent.bus.link import LinkError, LinkState
 from agent.bus.schedule import Slot
 from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial
-from agent.bus.tcp_talk import NobodyAnswersError, TcpTalk, Tell
+from agent.bus.tcp_talk import Channel, NobodyAnswersError, TcpTalk, Tell
+from agent.bus.tcp_tls import SecureSocket
 from agent.bus.tcp_watch import Watch
-from config.settings import TcpBus
+from config.settings import BusTls, TcpBus
 
 _CONNECT_S = 3.0
 _CHUNK_BYTES = 4096
@@ -23,7 +24,7 @@ _NEVER = float("inf")
 Waiting = tuple["Watch[TcpLink]", Callable[[], None]]
 """Where a link's socket is watched, and what ends the poller's wait from another thread."""
 
-State = Literal["waiting", "resolving", "connecting", "up"]
+State = Literal["waiting", "resolving", "connecting", "securing", "up"]
 
 
 class TcpLink:
@@ -44,8 +45,9 @@ class TcpLink:
         self._talk = TcpTalk(bus.timeout_s, frozenset(slot.unit for slot in slots), heard, tell)
         self._state: State = "waiting"
         self._hope_until_s = _NEVER
-        self._sock: socket.socket | None = None
+        self._sock: Channel | None = None
         self._until_s = 0.0
+        self._untold = False
 
     @property
     def alarm_s(self) -> float:
@@ -88,17 +90,21 @@ class TcpLink:
                 self._talk.give_up(now_s)
             elif self._state == "connecting":
                 raise LinkError("no answer to the connection request")
+            elif self._state == "securing":
+                raise LinkError("no answer to the TLS handshake")
             else:
                 self._dial(now_s)
         except LinkError as fault:
             self._lost(fault, now_s)
 
     def ready(self, now_s: float) -> None:
-        """The socket is connected, has bytes, or is lost."""
+        """The socket is connected, goes on with its handshake, has bytes, or is lost."""
         try:
             if self._state == "up":
                 self._receive(now_s)
-            elif self._sock is not None:
+            elif isinstance(self._sock, SecureSocket):
+                self._shake(self._sock, now_s)
+            elif isinstance(self._sock, socket.socket):
                 self._connected(self._sock, now_s)
         except LinkError as fault:
             self._lost(fault, now_s)
@@ -123,6 +129,7 @@ class TcpLink:
             raise LinkError((fault.strerror or "connection lost").lower()) from fault
         if not octets:
             raise LinkError("the device closed the connection")
+        self._say_opened(now_s)
         self._talk.hear(octets, now_s)
 
     def _dial(self, now_s: float) -> None:
@@ -136,11 +143,46 @@ class TcpLink:
 
     def _connected(self, sock: socket.socket, now_s: float) -> None:
         check_connected(sock)
+        if self._bus.tls is not None:
+            self._secure(sock, self._bus.tls, now_s)
+            return
         self._watch.reading(sock)
-        self._state = "up"
+        self._begin(sock, now_s)
+
+    def _secure(self, sock: socket.socket, tls: BusTls, now_s: float) -> None:
+        """Begin the handshake on a connected socket."""
+        self._watch.forget(sock)
+        self._sock = None
+        try:
+            secured = SecureSocket(sock, tls)
+        except LinkError:
+            sock.close()
+            raise
+        self._sock, self._state, self._until_s = secured, "securing", now_s + _CONNECT_S
+        self._watch.opened(secured, self)
+        self._shake(secured, now_s)
+
+    def _shake(self, secured: SecureSocket, now_s: float) -> None:
+        """A device that refuses our certificate says so only after the handshake: the link is up when it answers."""
+        wanted = secured.shake()
+        if wanted == "write":
+            self._watch.writing(secured)
+        else:
+            self._watch.reading(secured)
+        if wanted == "nothing":
+            self._begin(secured, now_s)
+
+    def _say_opened(self, now_s: float) -> None:
+        if self._untold:
+            self._untold = False
+            self._tell(self._said.changed(True, "connected", now_s) or Reopened(self._bus.id, now_s))
+
+    def _begin(self, sock: Channel, now_s: float) -> None:
+        self._state, self._untold = "up", True
         if not self._said.up:
             self._talk.health.fresh_start()
-        self._tell(self._said.changed(True, "connected", now_s))
+        if self._bus.tls is None:
+            self._say_opened(now_s)
         self._talk.begin(sock, now_s)
         for slot in self._slots:
             self._talk.ask(slot, now_s)

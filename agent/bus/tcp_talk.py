@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.counts import Tally
@@ -15,12 +15,21 @@ from agent.bus.link import LinkError
 from agent.bus.schedule import Slot
 from agent.bus.tcp_stream import ReplyStream
 from drivers import DeviceError, FrameError
-from drivers.modbus_frames import read_guard
+from drivers.modbus_guard import read_guard
 
 _SILENCES = 3
 _READS = read_guard("tcp")
 
 Tell = Callable[[Outcome | None], None]
+
+
+class Channel(Protocol):
+    """A connected socket that never blocks; `send` and `recv` raise OSError or LinkError when it is lost."""
+
+    def fileno(self) -> int: ...
+    def recv(self, most: int, /) -> bytes: ...
+    def send(self, octets: bytes, /) -> int: ...
+    def close(self) -> None: ...
 
 
 class NobodyAnswersError(LinkError):
@@ -40,7 +49,7 @@ class TcpTalk:
         self._units = units
         self._tally, self._ears = heard
         self._tell = tell
-        self._sock: socket.socket | None = None
+        self._sock: Channel | None = None
         self._stream = ReplyStream()
         self._line: deque[Slot] = deque()
         self._probes: deque[Slot] = deque()
@@ -51,7 +60,7 @@ class TcpTalk:
         self._silences = 0
         self._silent_units: set[int] = set()
 
-    def begin(self, sock: socket.socket, now_s: float) -> None:
+    def begin(self, sock: Channel, now_s: float) -> None:
         """Talk on this socket from now on; whoever waits in line is asked."""
         self._sock = sock
         self._stream = ReplyStream()

@@ -32,6 +32,10 @@ class Watch(Generic[Watched]):
         """Watch for bytes from now on."""
         self._epoll.modify(sock, select.EPOLLIN)
 
+    def writing(self, sock: Descriptor) -> None:
+        """Watch for room to send from now on."""
+        self._epoll.modify(sock, select.EPOLLOUT)
+
     def opened(self, wire: Descriptor, whose: Watched) -> None:
         """Watch what is open already for bytes, or for a connection."""
         self._watched[wire.fileno()] = whose

@@ -66,6 +66,16 @@ class Waiter:
                 return True
         return False
 
+    def writable(self, fd: int, until_s: float) -> bool:
+        """True when `fd` can be written, which a socket can that is connected or has failed to; else False then."""
+        while (left_s := until_s - self.alive()) > 0:
+            woken, writable, _ = select.select((self.fd,), (fd,), (), min(left_s, _LONGEST_S))
+            if woken:
+                self.woken()
+            if writable:
+                return True
+        return False
+
     def pause(self, until_s: float) -> None:
         """Sleep until then, deaf to all but being stopped; a wake-up stays for the next wait."""
         woken = False

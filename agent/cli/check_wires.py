@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.capacity import budgets, longest_reads, overfull, reads_of, worst
 from config import messages
 from config.messages import Language
-from config.settings import Device, SerialBus, Settings
+from config.settings import Bus, Device, SerialBus, Settings
 from drivers.budget import Budget, fixes
 from drivers.plan import Run, run_s, spread
 from drivers.wire import price
@@ -72,8 +72,7 @@ def _help_for(budget: Budget, most_registers: Mapping[str, int], lang: Language)
 def _plan_of(budget: Budget, lang: Language) -> str:
     """Every read of a bus: where, how long, how often, which points; and what silent devices cost."""
     bus = budget.bus
-    speed = f"{bus.baud} baud" if isinstance(bus, SerialBus) else "TCP"
-    rows = [messages.word("wire_plan", lang, bus=bus.id, speed=speed)]
+    rows = [messages.word("wire_plan", lang, bus=bus.id, speed=_speed(bus))]
     for device in budget.devices:
         rows.append(
             f"  {device.id}: {messages.word('each_period', lang, unit=device.unit, seconds=f'{device.period_s:g}')}"
@@ -83,6 +82,15 @@ def _plan_of(budget: Budget, lang: Language) -> str:
         share, outage = f"{budget.with_silent(count):.0%}", f"{budget.outage_s(count):.3g}"
         rows.append("  " + messages.word("wire_silent", lang, count=count, share=share, outage=outage))
     return "\n".join(rows)
+
+
+def _speed(bus: Bus) -> str:
+    """What kind of wire it is: 9600 baud, 9600 baud ASCII, TCP, RTU over TCP, TLS."""
+    if isinstance(bus, SerialBus):
+        return f"{bus.baud} baud" + (" ASCII" if bus.framing == "ascii" else "")
+    if bus.framing != "tcp":
+        return f"{bus.framing.upper()} over TCP"
+    return "TLS" if bus.tls else "TCP"
 
 
 def _as_json(budget: Budget, most_registers: Mapping[str, int]) -> dict[str, object]:

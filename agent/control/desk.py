@@ -14,7 +14,7 @@ from agent.control import ControlError
 from agent.control.requests import ProbeUnit, ReadOnce, Status
 from agent.intake import Presence
 from agent.release import VERSION
-from config.settings import Bus, SerialBus, Settings
+from config.settings import Bus, Settings
 from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
 
@@ -98,9 +98,9 @@ class Desk:
 
     def _run(self, bus: str, read: Read) -> Answered | Missed:
         known = self._known(bus)
-        if isinstance(known, SerialBus) and read.unit == 0:
+        if known.framing != "tcp" and read.unit == 0:
             raise ControlError("bad_request", "unit 0 of a serial line is everybody, and nobody answers")
-        errand = Errand(bus, raw_ask(read, "rtu" if isinstance(known, SerialBus) else "tcp"))
+        errand = Errand(bus, raw_ask(read, known.framing))
         if not self._owners[bus].run_errand(errand):
             raise ControlError("busy", "too many wait for this wire")
         outcome = errand.wait(WITHIN_S)

@@ -15,9 +15,9 @@ from agent.bus.guard import ForbiddenFrameError, any_of, check_outgoing, nothing
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
 from config.settings import SerialBus
-from drivers.modbus_frames import read_guard
+from drivers.modbus_guard import read_guard
 
-FRAMINGS = ("rtu", "tcp")
+FRAMINGS = ("rtu", "tcp", "ascii")
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from modbus_oracle import device, point
 
-from config.settings import Parity, SerialBus
-from drivers.wire import Wire
+from config.settings import Parity, SerialBus, TcpBus
+from drivers.modbus import asks
+from drivers.wire import Wire, price
 
 TURNAROUND_S = 0.020
 
@@ -41,3 +43,27 @@ def test_the_gap_is_three_and_a_half_characters_and_fixed_above_19200_baud() -> 
     assert wire(19200).gap_s == pytest.approx(3.5 * 11 / 19200)
     assert wire(38400).gap_s == 0.00175
     assert wire(115200).gap_s == 0.00175
+
+
+def test_an_ascii_character_of_seven_bits_has_ten_bits_on_the_wire() -> None:
+    for parity, stop_bits in (("even", 1), ("odd", 1), ("none", 2)):
+        bus = SerialBus("line", "/dev/x", 9600, parity, stop_bits, 0.5, data_bits=7, framing="ascii")  # type: ignore[arg-type]
+        assert Wire.of(bus).char_s == pytest.approx(10 / 9600)
+
+
+def test_ascii_costs_two_characters_a_byte_and_the_price_is_that_of_the_frames() -> None:
+    silences_s = 2 * 3.5 * 10 / 9600 + 0.02 + 0.001
+    bus = SerialBus("line", "/dev/x", 9600, "even", 1, 0.5, data_bits=7, framing="ascii")
+    for quantity in (1, 10, 125):
+        (ask,) = asks(device(*(point(f"w{n}", "holding", n, "u16") for n in range(quantity))), "ascii")
+        on_wire_s = Wire.of(bus).frame_s(len(ask.request(0)) + ask.reply_length)
+        assert price(bus).of(2 * quantity) == pytest.approx(on_wire_s + silences_s)
+    rtu = SerialBus("line", "/dev/x", 9600, "none", 1, 0.5)
+    assert price(bus).byte_s == 2 * price(rtu).byte_s
+
+
+def test_behind_a_converter_there_is_nothing_to_sleep_for_but_a_silence_to_hold() -> None:
+    wire = Wire.of(TcpBus("line", "10.0.0.9", 4001, 1.0, "rtu"))
+    assert wire.frame_s(255) == 0
+    assert wire.gap_s >= 3.5 * 10 / 9600
+    assert price(TcpBus("line", "10.0.0.9", 4001, 1.0, "ascii")).byte_s == 2 * price(TcpBus("x", "y", 1, 1.0)).byte_s

@@ -354,7 +354,7 @@ PARTS = (Site, Bureau, SerialBus, Device, Point, Line, Floor, Thresholds)
 
 
 def test_the_example_names_every_key_there_is() -> None:
-    keys = set(re.findall(r"(?m)^#? ?([a-z_]+) = ", EXAMPLE.read_text("utf-8"))) | {"ref"}
+    keys = set(re.findall(r"(?m)^#? ?([a-z0-9_]+) = ", EXAMPLE.read_text("utf-8"))) | {"ref"}
     written = {
         *(field.name for made in PARTS for field in dataclasses.fields(made)),
         "cert_file", "key_file", "ca_file", "directory", "max_mb", "serial", "tcp",

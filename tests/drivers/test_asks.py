@@ -12,7 +12,7 @@ from modbus_oracle import FUNCTIONS, WIDTHS, bit_image, device, image, point, re
 from config.settings import Device
 from drivers import Batch, DeviceError
 from drivers.modbus import asks
-from drivers.modbus_frames import read_guard
+from drivers.modbus_guard import read_guard
 
 REGISTER_TYPES = sorted(set(WIDTHS) - {"bit"})
 
@@ -44,6 +44,8 @@ def test_every_request_of_every_device_is_a_read(of: Device, turn: int) -> None:
     for ask in asks(of, "rtu"):
         assert ask.request(turn)[1] in {1, 2, 3, 4}
         assert read_guard("rtu")(ask.request(turn))
+    for ask in asks(of, "ascii"):
+        assert read_guard("ascii")(ask.request(turn))
 
 
 @given(devices())

@@ -12,9 +12,10 @@ from modbus_oracle import bit_image, crc, device, framed, image, point, refusal,
 
 from drivers import Batch, DeviceError, FrameError
 from drivers.modbus import ReadAsk, asks
-from drivers.modbus_frames import EXCEPTIONS, Read, read_guard
+from drivers.modbus_frames import EXCEPTIONS, Read
+from drivers.modbus_guard import read_guard
 
-FRAMINGS = ("tcp", "rtu")
+FRAMINGS = ("tcp", "rtu", "ascii")
 TURN = 0xABCD
 UNIT = 17
 
@@ -53,6 +54,18 @@ def outcome(ask: ReadAsk, octets: bytes) -> tuple[Any, bytes]:
     return result, bytes(buffer)
 
 
+def cased(framing: str, octets: bytes) -> bytes:
+    """Digits of either case mean the same."""
+    return octets.upper() if framing == "ascii" else octets
+
+
+def values_of(framing: str, octets: bytes) -> bytes:
+    """The bytes of values in a good reply."""
+    if framing == "ascii":
+        return bytes.fromhex(octets[7:-4].decode())
+    return octets[9:] if framing == "tcp" else octets[3:-2]
+
+
 def check_promise(ask: ReadAsk, framing: str, octets: bytes) -> None:
     result, left = outcome(ask, octets)
     if result is None:
@@ -62,15 +75,15 @@ def check_promise(ask: ReadAsk, framing: str, octets: bytes) -> None:
         assert result.reason in REASONS
     elif isinstance(result, DeviceError):
         eaten = octets[: len(octets) - len(left)]
-        assert eaten == refusal(framing, UNIT, ask.read.area, result.code, TURN)
+        assert cased(framing, eaten) == refusal(framing, UNIT, ask.read.area, result.code, TURN)
         assert octets == eaten + left
     else:
         assert isinstance(result, Batch)
         eaten = octets[: len(octets) - len(left)]
         assert octets == eaten + left
         assert len(eaten) == ask.reply_length
-        body = eaten[9:] if framing == "tcp" else eaten[3:-2]
-        assert eaten == reply(framing, UNIT, ask.read.area, body, TURN)
+        body = values_of(framing, eaten)
+        assert cased(framing, eaten) == reply(framing, UNIT, ask.read.area, body, TURN)
         assert len(result.values) == len(ask.points)
 
 
@@ -167,6 +180,14 @@ LIES = {
         "count": framed("rtu", UNIT, b"\x03\x26" + DATA[:38]),
         "crc": framed("rtu", UNIT, b"\x03\x28" + DATA)[:-1] + b"\x00",
     },
+    "ascii": {
+        "unit": framed("ascii", UNIT + 1, b"\x03\x28" + DATA),
+        "function": framed("ascii", UNIT, b"\x04\x28" + DATA),
+        "count": framed("ascii", UNIT, b"\x03\x26" + DATA[:38]),
+        "length": framed("ascii", UNIT, b"\x03\x28" + DATA[:38]),
+        "crc": framed("ascii", UNIT, b"\x03\x28" + DATA)[:-4] + b"00\r\n",
+        "garbage": framed("ascii", UNIT, b"\x03\x28" + DATA[:4])[:-2] + framed("ascii", UNIT, b"\x03\x28" + DATA),
+    },
     "tcp": {
         "transaction": framed("tcp", UNIT, b"\x03\x28" + DATA, TURN - 1),
         "protocol": b"\xab\xcd\x00\x01\x00\x2b\x11\x03\x28" + DATA,
@@ -228,6 +249,24 @@ def test_over_rtu_a_foreign_unit_is_known_by_the_first_byte_and_a_foreign_functi
         assert result.reason == reason
 
 
+def test_over_ascii_what_stands_before_the_colon_is_not_from_the_unit_asked() -> None:
+    ask = ask_of("counters", "ascii")
+    for octets, reason in ((b"\x00", "unit"), (b":12", "unit"), (b":1104", "function"), (b":110327", "count")):
+        result, _ = outcome(ask, octets)
+        assert isinstance(result, FrameError)
+        assert result.reason == reason
+    assert outcome(ask, b":1") == (None, b":1")
+
+
+@given(st.data())
+def test_an_ascii_reply_is_understood_in_digits_of_either_case(draw: Any) -> None:
+    ask = ask_of("counters", "ascii")
+    octets = good(ask, "ascii")
+    small = draw.draw(st.sets(st.integers(0, len(octets) - 1)))
+    mixed = bytes(one | 0x20 if at in small and one in b"ABCDEF" else one for at, one in enumerate(octets))
+    assert outcome(ask, mixed) == outcome(ask, octets)
+
+
 def test_noise_before_a_reply_is_refused_so_that_the_owner_drains() -> None:
     ask = ask_of("counters", "rtu")
     result, left = outcome(ask, b"\x00" + good(ask, "rtu"))
@@ -235,14 +274,15 @@ def test_noise_before_a_reply_is_refused_so_that_the_owner_drains() -> None:
     assert len(left) == ask.reply_length + 1
 
 
-def test_the_echo_of_our_own_request_is_no_answer_even_where_it_has_the_form_of_one() -> None:
-    (ask,) = asks(device(*(point(f"b{n}", "coil", 0x03E8 + n, "bit") for n in range(17))), "rtu")
+@pytest.mark.parametrize("framing", ["rtu", "ascii"])
+def test_the_echo_of_our_own_request_is_no_answer_even_where_it_has_the_form_of_one(framing: Any) -> None:
+    (ask,) = asks(device(*(point(f"b{n}", "coil", 0x03E8 + n, "bit") for n in range(17))), framing)
     echo = ask.request(1)
     assert len(echo) == ask.reply_length
     result, left = outcome(ask, echo)
     assert isinstance(result, FrameError)
     assert left == echo
-    buffer = bytearray(echo + reply("rtu", 1, "coil", bit_image([True] * 17)))
+    buffer = bytearray(echo + reply(framing, 1, "coil", bit_image([True] * 17)))
     del buffer[: len(echo)]
     assert ask.answer(buffer, 1, 1.0) == Batch((True,) * 17, 1.0)
 
@@ -287,6 +327,7 @@ def test_the_guard_of_the_link_lets_pass_the_four_reads_and_nothing_else() -> No
     bodies = {function: bytes((function, 0, 100, 0, 2)) for function in range(256)}
     assert {f for f in bodies if read_guard("tcp")(framed("tcp", 1, bodies[f]))} == {1, 2, 3, 4}
     assert {f for f in bodies if read_guard("rtu")(framed("rtu", 1, bodies[f]))} == {1, 2, 3, 4}
+    assert {f for f in bodies if read_guard("ascii")(framed("ascii", 1, bodies[f]))} == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(
@@ -299,16 +340,21 @@ def test_the_guard_of_the_link_lets_pass_the_four_reads_and_nothing_else() -> No
     ],
 )
 def test_no_write_passes_the_guard(body: bytes) -> None:
-    for framing in ("tcp", "rtu"):
+    for framing in FRAMINGS:
         assert not read_guard(framing)(framed(framing, 1, body))
 
 
 def test_the_guard_wants_exactly_one_whole_request() -> None:
     tcp, rtu = framed("tcp", 1, b"\x03\x00\x64\x00\x02"), framed("rtu", 1, b"\x03\x00\x64\x00\x02")
-    for frame, framing in ((tcp, "tcp"), (rtu, "rtu")):
+    line = framed("ascii", 1, b"\x03\x00\x64\x00\x02")
+    for frame, framing in ((tcp, "tcp"), (rtu, "rtu"), (line, "ascii")):
         assert read_guard(framing)(frame)  # type: ignore[arg-type]
         for wrong in (b"", frame[:-1], frame + b"\x00", frame + frame):
             assert not read_guard(framing)(wrong)  # type: ignore[arg-type]
+    assert not any(read_guard("ascii")(wrong) for wrong in (tcp, rtu, line[:-1] + b"\r", b" " + line[1:]))
+    assert not read_guard("ascii")(line[:-4] + b"00\r\n")
+    assert not read_guard("ascii")(framed("ascii", 0xAB, b"\x03\x00\x64\x00\x02").lower())
+    assert not read_guard("ascii")(framed("ascii", 0, b"\x03\x00\x64\x00\x02"))
     assert not read_guard("rtu")(tcp)
     assert not read_guard("tcp")(rtu)
     assert not read_guard("rtu")(rtu[:-1] + bytes((rtu[-1] ^ 1,)))
@@ -323,6 +369,7 @@ def test_the_guard_wants_exactly_one_whole_request() -> None:
 def test_the_guard_knows_the_limits_of_a_read(body: bytes) -> None:
     assert not read_guard("tcp")(framed("tcp", 1, body))
     assert not read_guard("rtu")(framed("rtu", 1, body))
+    assert not read_guard("ascii")(framed("ascii", 1, body))
 
 
 @given(st.binary(min_size=6, max_size=14))
@@ -335,6 +382,9 @@ def test_the_guard_takes_any_bytes(octets: bytes) -> None:
         and int.from_bytes(octets[2:4]) + int.from_bytes(octets[4:6]) <= 65536
     )
     assert isinstance(read_guard("tcp")(octets), bool)
+    assert not read_guard("ascii")(octets)
+    with_lrc = framed("ascii", octets[0], octets[1:6])
+    assert read_guard("ascii")(with_lrc) == read_guard("rtu")(with_crc)
 
 
 def test_image_of_the_oracle_is_what_the_ask_reads() -> None:

@@ -14,9 +14,9 @@ from profiled import Written, modelled
 
 from config import profiles
 from config.notation import Range
-from config.settings import REGISTERS, Device
+from config.settings import REGISTERS, Device, Framing
 from drivers.modbus import asks
-from drivers.modbus_frames import FUNCTIONS, Framing
+from drivers.modbus_frames import FUNCTIONS
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 NAMES = profiles.names()

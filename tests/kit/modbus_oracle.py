@@ -47,6 +47,9 @@ def crc(octets: bytes) -> bytes:
 
 
 def framed(framing: str, unit: int, pdu: bytes, turn: int = 1) -> bytes:
+    if framing == "ascii":
+        octets = bytes((unit,)) + pdu
+        return b":" + (octets + bytes((-sum(octets) % 256,))).hex().upper().encode() + b"\r\n"
     if framing == "rtu":
         return bytes((unit,)) + pdu + crc(bytes((unit,)) + pdu)
     return struct.pack(">HHHB", turn & 0xFFFF, 0, len(pdu) + 1, unit) + pdu

@@ -9,8 +9,7 @@ from typing import Any
 from site_text import SITE
 
 import config
-from config.settings import Device
-from drivers.modbus_frames import Framing
+from config.settings import Device, Framing
 
 Written = Mapping[str, Mapping[str, Any]]
 

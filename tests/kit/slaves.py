@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -15,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modbus_oracle import crc
-from pymodbus.server import ModbusSerialServer, ModbusTcpServer
+from pymodbus.framer import FramerType
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.bus import Answered, Outcome, Owner
@@ -263,17 +265,18 @@ def _loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @contextmanager
-def pymodbus_serial(devices: list[SimDevice], port: str) -> Iterator[None]:
-    """A pymodbus RTU server of these units on a serial port; requests to other units are not its own."""
+def pymodbus_serial(devices: list[SimDevice], port: str, framer: FramerType = FramerType.RTU) -> Iterator[None]:
+    """A pymodbus server of these units on a serial port; requests to other units are not its own."""
     known = {device.id for device in devices}
 
     def swallow(sending: bool, frame: bytes) -> bytes:
-        return b"" if sending and frame[0] not in known else frame
+        unit = int(frame[1:3], 16) if framer is FramerType.ASCII else frame[0]
+        return b"" if sending and unit not in known else frame
 
     with _loop() as loop:
 
         async def start() -> ModbusSerialServer:
-            server = ModbusSerialServer(devices, port=port, baudrate=115200, trace_packet=swallow)
+            server = ModbusSerialServer(devices, framer=framer, port=port, baudrate=115200, trace_packet=swallow)
             await server.serve_forever(background=True)
             return server
 
@@ -285,12 +288,18 @@ def pymodbus_serial(devices: list[SimDevice], port: str) -> Iterator[None]:
 
 
 @contextmanager
-def pymodbus_gateway(devices: list[SimDevice]) -> Iterator[int]:
-    """A pymodbus TCP server of several units; gives its port."""
+def pymodbus_gateway(
+    devices: list[SimDevice], framer: FramerType = FramerType.SOCKET, secured: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """A pymodbus TCP server of several units, in any framing or over TLS; gives its port."""
     with _loop() as loop:
 
         async def start() -> ModbusTcpServer:
-            server = ModbusTcpServer(devices, address=("127.0.0.1", 0))
+            address = ("127.0.0.1", 0)
+            if secured is None:
+                server = ModbusTcpServer(devices, framer=framer, address=address)
+            else:
+                server = ModbusTlsServer(devices, address=address, sslctx=secured)
             await server.serve_forever(background=True)
             return server
 

@@ -1,0 +1,39 @@
+"""The way to a line: a serial port of this machine, or a connection to a converter that passes its bytes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from agent.bus.serial_talk import Port
+from agent.bus.tcp_dial import Patience
+from agent.bus.waiter import Waiter
+from config.settings import SerialBus, TcpBus
+from drivers import Guard
+
+
+class LinePort(Port, Protocol):
+    """An open line that can be let go."""
+
+    def close(self) -> None: ...
+
+
+Way = Callable[[Waiter], LinePort]
+"""Opens the line; raises LinkError."""
+
+
+def way_to(bus: SerialBus | TcpBus, guard: Guard) -> Way:
+    """How to open the line of `bus`, to send what `guard` lets pass."""
+    if isinstance(bus, SerialBus):
+        # Three megabytes that a site without serial lines need not carry.
+        from agent.bus.serial_port import SerialPort
+
+        return lambda waiter: SerialPort.open(bus, waiter, guard)
+    from agent.bus.tcp_port import Converter
+
+    return Converter(bus, guard).open
+
+
+def patience_with(bus: SerialBus | TcpBus) -> Patience:
+    """How long to wait between two tries: a stick plugged in again is read within two seconds."""
+    return Patience(0.1, 1.0) if isinstance(bus, SerialBus) else Patience()

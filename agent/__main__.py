@@ -16,6 +16,7 @@ VERBS = {
     "init": "write a commented configuration to begin with          · 生成带注释的配置文件",
     "profiles": "list, show or begin device profiles                    · 列出、查看或新建设备模板",
     "install": "put unit, directories and example in place             · 安装服务、目录和示例",
+    "read": "read one register with everything that it can mean     · 读取寄存器并列出所有解释",
     "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
     "bureau": "keep what the sites publish; totals and gaps from it     · 邮管局端:存储、总数、缺失",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from agent.commission.reference import written
 from config import messages
 from config.faults import columns
 from config.messages import Language
 from config.notation import BIT_AREAS, Notation
 from config.profiles import Profile
-from config.settings import REGISTERS, Area, Point
+from config.settings import REGISTERS, Point
 
-_DIGITS: Mapping[Area, int] = {"coil": 0, "discrete": 1, "input": 3, "holding": 4}
 _LONGEST_ID = 32
 
 
@@ -93,18 +93,13 @@ def _settings(profile: Profile, lang: Language) -> Iterator[str]:
 
 
 def _point(point: Point, lang: Language) -> tuple[str, ...]:
-    place = {"area": point.area, "address": point.address, "reference": reference(point)}
+    place = {"area": point.area, "address": point.address, "reference": written(point.area, point.address)}
     order = f" {point.word_order}" if REGISTERS[point.type] > 1 else ""
     words = {"counter": "profile_wraps", "gauge": "profile_gauge", "bit": "profile_bit"}
     meaning = messages.word(words[point.kind], lang, modulus=point.modulus)
     scale = f" × {point.scale:g}" if point.scale != 1 else ""
     where = messages.word("profile_address", lang, **place)
     return f"  {point.name}", where, point.type + order, meaning, f"{scale} {point.unit}".strip()
-
-
-def reference(point: Point) -> str:
-    """The point's address as 40001 and the like, in five digits as long as they do."""
-    return f"{_DIGITS[point.area]}{point.address + 1:0{4 if point.address < 9999 else 5}d}"
 
 
 def _names(notation: Notation) -> Iterator[tuple[str, ...]]:
@@ -118,7 +113,7 @@ def _point_as_json(point: Point) -> dict[str, object]:
     return {
         "area": point.area,
         "address": point.address,
-        "ref": reference(point),
+        "ref": written(point.area, point.address),
         "type": point.type,
         "word_order": point.word_order,
         "kind": point.kind,

@@ -12,7 +12,8 @@ import pytest
 from site_text import SITE
 
 import config
-from agent.cli.profile_sheet import as_json, reference, sheet, snippet, table
+from agent.cli.profile_sheet import as_json, sheet, snippet, table
+from agent.commission.reference import written
 from config import profiles
 from config.faults import columns
 
@@ -60,7 +61,7 @@ def test_a_sheet_says_every_point_every_trap_and_the_source_in_both_languages(na
     english, chinese = sheet(profile, "en"), sheet(profile, "zh")
     assert all(hint in english for hint in profile.hints_en) and all(hint in chinese for hint in profile.hints_zh)
     for point in profile.points.values():
-        assert f"{point.area} {point.address} ({reference(point)})" in english
+        assert f"{point.area} {point.address} ({written(point.area, point.address)})" in english
     assert all(str(one) in english for one in profile.notation)
     assert profile.source in english and profile.source in chinese and snippet(profile) in english
     json.dumps(as_json(profile, "en"))
@@ -70,7 +71,7 @@ def test_an_address_is_also_said_as_the_reference_that_means_it() -> None:
     for name in NAMES:
         profile = profiles.load(name)
         for point in profile.points.values():
-            own = f'point.own = {{ ref = "{reference(point)}", type = "{point.type}" }}'
+            own = f'point.own = {{ ref = "{written(point.area, point.address)}", type = "{point.type}" }}'
             report = config.check_text("x", f'{SITE}[device.x]\nbus = "eyes"\nunit = 9\n{own}\n'.encode())
             assert report.settings is not None
             made = report.settings.devices[-1].points[0]

@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from doors import agent_with, site
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ptys import Adapter, Serving
 from slaves import RtuUnits, TcpUnits, answers, outcomes_until, rtu, silent, unit_device
 from uplink_rig import eventually
 
-from agent.bus import Missed, Owner
+from agent.bus import Missed
 from agent.bus.errand import MOST_WAITING, PATIENCE_S, Errand
 from agent.bus.owner import OwnerThread
 from agent.bus.serial_line import SerialOwner
@@ -29,33 +30,12 @@ from agent.control.desk import Desk
 from agent.control.remote import Remote
 from agent.control.requests import understood
 from agent.control.server import MOST_TALKS, ControlServer
-from config.settings import Bus, Device, SerialBus, Settings, Site, Spool, TcpBus
+from config.settings import SerialBus, TcpBus
 from drivers.modbus import asks
 from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
 
 PERIOD_S = 0.05
-HERE = Site("gz-test", "", "", "44", "4401", "hub")
-
-
-def site(bus: Bus, *devices: Device) -> Settings:
-    nowhere = Spool(Path("/nowhere"), 0)
-    return Settings(HERE, None, nowhere, (bus,), devices, (), "digest")  # type: ignore[arg-type]
-
-
-@contextmanager
-def agent_with(folder: Path, owner: Owner, known: Settings) -> Iterator[Path]:
-    """The owner at work, and a control socket to it."""
-    path = folder / "control.sock"
-    owner.start()
-    door = ControlServer(path, Desk(known, [owner], {}))
-    door.start()
-    try:
-        yield path
-    finally:
-        door.stop()
-        owner.stop()
-    assert not path.exists()
 
 
 class SerialSite:

@@ -1,0 +1,77 @@
+"""What the verbs of commissioning share: where to find the agent, how a port is set up, and how a complaint is said."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from agent.cli.check import DEFAULT_FILE, add_language
+from agent.commission import ComplaintError
+from agent.commission.wires import Options
+from agent.control import default_socket
+from config import messages
+from config.messages import Language
+
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def add_wire_options(parser: argparse.ArgumentParser) -> None:
+    """How a port is set up that stands in no settings, and where the agent listens."""
+    parser.add_argument("--timeout", type=float, metavar="S", help="how long to wait for an answer")
+    parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
+    parser.add_argument(
+        "--control", type=Path, default=default_socket(), metavar="SOCKET", help="of the running agent (%(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+    add_language(parser)
+
+
+def add_line_options(parser: argparse.ArgumentParser) -> None:
+    """Speed, parity and stop bits of a serial port."""
+    parser.add_argument("--baud", type=int, default=9600, help="of a serial port (9600)")
+    parser.add_argument("--parity", choices=("none", "even", "odd"), default="none", help="of a serial port (none)")
+    parser.add_argument("--stop-bits", type=int, choices=(1, 2), default=1, help="of a serial port (1)")
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """The wire options of that command line."""
+    return Options(
+        baud=getattr(args, "baud", 9600),
+        parity=getattr(args, "parity", "none"),
+        stop_bits=getattr(args, "stop_bits", 1),
+        timeout_s=args.timeout,
+        control=args.control,
+        settings=args.settings,
+    )
+
+
+def complain(verb: str, complaint: ComplaintError, lang: Language) -> int:
+    """Say what cannot be done, why most likely, and what to do next; returns the exit code."""
+    said = messages.text(complaint.code, lang, **complaint.values)
+    why, fix = messages.word("why", lang), messages.word("fix", lang)
+    print(f"hubpulse {verb}: {complaint.code} {said.seen}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
+    return complaint.status
+
+
+def reason_in_words(reason: str, lang: Language) -> str:
+    """Why no value came, for people."""
+    if reason.startswith("exception_"):
+        code = reason.removeprefix("exception_")
+        known = code if code in ("1", "2", "3", "4", "6", "10", "11") else "other"
+        return messages.word(f"refused_{known}", lang, code=code)
+    known = reason if reason in ("timeout", "late", "crc", "link_down", "garbage") else "wrong"
+    return messages.word(f"silent_{known}", lang, reason=reason)
+
+
+def duration(text: str) -> float:
+    """Seconds of a time like 10s, 5m or 1h, for argparse."""
+    unit = text[-1:] if text[-1:] in _UNITS_S else ""
+    try:
+        seconds = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h") from None
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
+    return seconds

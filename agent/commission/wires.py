@@ -1,0 +1,177 @@
+"""What the technician named: a bus of the running agent, a bus of the settings, a serial port or a host."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import config
+from agent.bus.link import LinkError
+from agent.commission import ComplaintError, NoValueError
+from agent.commission.direct import DirectLine, DirectTcp, DirectWire
+from agent.control import ControlError
+from agent.control.remote import Remote
+from config.hosts import is_host
+from config.settings import Bus, Parity, SerialBus, TcpBus
+from drivers import Value
+from drivers.modbus_frames import Read
+
+MODBUS_PORT = 502
+_NO_VALUE = re.compile(r"exception_[0-9]+|timeout|late|crc|unit|function|count|length|protocol|garbage|link_down")
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:/\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a serial port is set up that stands in no settings, and where the agent and its settings are looked for."""
+
+    baud: int
+    parity: Parity
+    stop_bits: int
+    timeout_s: float | None
+    control: Path
+    settings: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsBus:
+    """A bus that the running agent holds: `line` is how it is set up, `devices` who is polled on it."""
+
+    agent: Remote
+    id: str
+    line: dict[str, Any]
+    devices: Sequence[dict[str, Any]]
+
+    def read(self, read: Read) -> Sequence[Value]:
+        """One read between the polls. Raises NoValueError; ComplaintError when the agent is gone."""
+        place = {"unit": read.unit, "area": read.area, "address": read.address, "quantity": read.quantity}
+        values: Sequence[Value] = self._ask("read", **place)["values"]
+        return values
+
+    def probe(self, unit: int) -> tuple[bool, str]:
+        """Whether the unit is there, and by what that was known."""
+        told = self._ask("probe-unit", unit=unit)
+        return bool(told["present"]), str(told["reason"])
+
+    def _ask(self, do: str, **words: object) -> dict[str, Any]:
+        try:
+            return self.agent.ask(do, bus=self.id, **words)
+        except ControlError as refusal:
+            if _NO_VALUE.fullmatch(refusal.reason):
+                raise NoValueError(refusal.reason) from refusal
+            raise ComplaintError("E2614", bus=self.id, reason=refusal.detail or refusal.reason) from refusal
+        except OSError as fault:
+            raise ComplaintError("E2614", bus=self.id, reason=fault.strerror or fault) from fault
+
+    def close(self) -> None:
+        """Hang up."""
+        self.agent.close()
+
+
+Wire = AgentsBus | Bus
+"""A bus that the agent holds, or one that can be opened."""
+
+
+def named(target: str, options: Options) -> Wire:
+    """The wire that `target` means. Raises ComplaintError where it means none, or one that must not be asked."""
+    agent = _agent(options.control)
+    if agent is not None:
+        held = _held(agent, target)
+        if held is not None:
+            return held
+        agent.close()
+    known = _of_settings(target, options.settings)
+    if known is not None:
+        return known
+    if "/" in target:
+        return _port(target, options)
+    host = _HOST.fullmatch(target)
+    name = (host["v6"] or host["host"]) if host else ""
+    port = int(host["port"] or MODBUS_PORT) if host else 0
+    if not is_host(name) or not 1 <= port <= 65535 or ("." not in target and ":" not in target):
+        raise ComplaintError("E2601", 2, target=target)
+    return TcpBus(id=target, host=name, port=port, timeout_s=options.timeout_s or 1.0)
+
+
+def opened(bus: Bus) -> DirectWire:
+    """Open that wire for us alone. Raises ComplaintError with the reason where it cannot be."""
+    try:
+        return DirectTcp(bus) if isinstance(bus, TcpBus) and bus.framing == "tcp" else DirectLine(bus)
+    except LinkError as fault:
+        raise complaint_of(bus, fault) from fault
+
+
+def complaint_of(bus: Bus, fault: LinkError) -> ComplaintError:
+    """What to say of a wire that cannot be opened, or was lost."""
+    if isinstance(bus, TcpBus):
+        return ComplaintError("E2606", host=bus.host, port=bus.port, reason=fault)
+    if "permission" in str(fault):
+        return ComplaintError("E2604", port=bus.port)
+    if "in use" in str(fault):
+        from agent.commission.holders import holders, said
+
+        return ComplaintError("E2603", 75, port=bus.port, who=said(holders(Path(bus.port))))
+    return ComplaintError("E2605", port=bus.port, reason=fault)
+
+
+def _agent(control: Path) -> Remote | None:
+    """The running agent; None where none runs."""
+    try:
+        return Remote(control)
+    except PermissionError as fault:
+        raise ComplaintError("E2602", 77, socket=control, user=os.environ.get("USER", "NAME")) from fault
+    except OSError:
+        return None
+
+
+def _held(agent: Remote, target: str) -> AgentsBus | None:
+    """The bus of the agent that `target` names: by its id, its port under whatever name, or its address."""
+    status = agent.ask("status")
+    for line in status["buses"]:
+        if target == line["id"] or _same_wire(target, line):
+            _refuse_listener(line["id"], line.get("role"))
+            on_it = [device for device in status["devices"] if device["bus"] == line["id"]]
+            return AgentsBus(agent, line["id"], line, on_it)
+    return None
+
+
+def _same_wire(target: str, line: dict[str, Any]) -> bool:
+    if "host" not in line:
+        return "/" in target and os.path.realpath(target) == os.path.realpath(line["port"])
+    return target == f"{line['host']}:{line['port']}" or (target == line["host"] and line["port"] == MODBUS_PORT)
+
+
+def _of_settings(target: str, file: Path) -> Bus | None:
+    """The bus of that id in the settings, also where the agent does not run; None without settings in order."""
+    settings = config.check(file).settings if file.exists() else None
+    for bus in settings.buses if settings else ():
+        is_port = (
+            isinstance(bus, SerialBus) and "/" in target and os.path.realpath(bus.port) == os.path.realpath(target)
+        )
+        if bus.id == target or is_port:
+            _refuse_listener(bus.id, getattr(bus, "role", None))
+            if bus.id == target:
+                return bus
+    return None
+
+
+def _refuse_listener(bus: str, role: str | None) -> None:
+    if role == "listen":
+        raise ComplaintError("E2608", 75, bus=bus)
+
+
+def _port(port: str, options: Options) -> SerialBus:
+    if not Path(port).exists():
+        raise ComplaintError("E2601", 66, target=port)
+    return SerialBus(
+        id=port,
+        port=port,
+        baud=options.baud,
+        parity=options.parity,
+        stop_bits=2 if options.stop_bits == 2 else 1,
+        timeout_s=options.timeout_s or 0.5,
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import config
 from config import profiles
 from config.faults import Ledger, Place
-from config.settings import SerialBus, Settings
+from config.settings import Bus, SerialBus, Settings
 from drivers.budget import FULL, Budget, Fix, fixes
 
 OVERFULL = "E2361"
@@ -17,9 +17,14 @@ OVERFULL = "E2361"
 
 
 def budgets(settings: Settings) -> tuple[Budget, ...]:
-    """The budget of each bus that has devices."""
+    """The budget of each bus that has devices and on which we ask."""
     on_bus = {bus.id: [device for device in settings.devices if device.bus == bus.id] for bus in settings.buses}
-    return tuple(Budget.of(bus, on_bus[bus.id]) for bus in settings.buses if on_bus[bus.id])
+    return tuple(Budget.of(bus, on_bus[bus.id]) for bus in settings.buses if on_bus[bus.id] and not listens(bus))
+
+
+def listens(bus: Bus) -> bool:
+    """Whether another master asks on that bus, and we only listen."""
+    return isinstance(bus, SerialBus) and bus.role == "listen"
 
 
 def overfull(found: Sequence[Budget]) -> list[Budget]:

@@ -9,21 +9,16 @@ from dataclasses import dataclass
 
 from agent import log
 from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner
+from agent.bus.heard_plan import NOT_ASKED, HeardPlan, Plan
 from agent.bus.plans import DevicePlan
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
 from config.settings import CounterRef, Device, Point, Settings
-from drivers import Ask, Value
+from drivers import Value
 from drivers.plan import Cut
-
-ABSENT_PERIODS = 3
-"""A device is away when nothing came of it for this many of its periods."""
 
 SECOND_LOOK = frozenset({"doubt", "garbage"})
 """Events after which a device is read again at once."""
-
-REFUSED = frozenset({"exception_2", "exception_3"})
-"""Misses that tell that the device does not have what was asked (ILLEGAL DATA ADDRESS, ILLEGAL DATA VALUE)."""
 
 ORDINARY = frozenset({"baseline", "wrap", "doubt"})
 """Events that nobody needs to read about in the log of a healthy site."""
@@ -37,7 +32,8 @@ Counted = tuple[int, CounterRef, Meter]
 class Presence:
     """Whether a device answers; `online` is None until that is known. Times are boot-clock seconds.
 
-    `unsupported` are the points that it refuses and that are left out of what it is asked.
+    `unsupported` are the points that it refuses and that are left out of what it is asked; `unasked` those that
+    another master, who is only listened to, does not ask for.
     """
 
     online: bool | None
@@ -45,11 +41,12 @@ class Presence:
     since_s: float
     answered_s: float | None
     unsupported: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
 
     @property
-    def told(self) -> tuple[bool | None, str, tuple[str, ...]]:
+    def told(self) -> tuple[object, ...]:
         """What of it is news when it changes."""
-        return self.online, self.reason, self.unsupported
+        return self.online, self.reason, self.unsupported, self.unasked
 
 
 def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
@@ -85,7 +82,7 @@ class Intake:
 
     def __init__(
         self,
-        plans: Sequence[DevicePlan],
+        plans: Sequence[Plan],
         meters: Mapping[CounterRef, Meter],
         owner_of: Callable[[str], Owner],
         now_s: float,
@@ -105,11 +102,11 @@ class Intake:
                 at = _moment(now, batch.at_s)
                 for position, ref, meter in self._counters[device].get(ask, ()):
                     self._count(ref, meter, batch.values[position], at)
-                if self.plans[device].answered(ask):
+                if self.plans[device].answered(ask, batch.at_s):
                     self._replanned(device, "answers", batch.at_s)
             case Missed(device, ask, reason, at_s):
                 self._missed(device, reason, at_s)
-                if reason in REFUSED and self.plans[device].refused(ask, at_s):
+                if self.plans[device].missed(ask, reason, at_s):
                     self._replanned(device, reason, at_s)
             case LinkChanged(bus, up, reason, _):
                 log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
@@ -119,10 +116,12 @@ class Intake:
         return {name: sorted(plan.learned.cuts) for name, plan in self.plans.items() if plan.learned.cuts}
 
     def retry(self, now_s: float) -> None:
-        """Ask again, where it is time to, for what devices did not have."""
+        """Ask again, where it is time to, for what devices did not have; and notice what is not asked any more."""
         for name, plan in self.plans.items():
             if plan.retry(now_s):
                 self._ask_anew(name)
+            elif isinstance(plan, HeardPlan):
+                self._notice_unasked(name, plan, now_s)
 
     def _replanned(self, device: str, reason: str, at_s: float) -> None:
         """The device is asked differently from now on, because it refused or answered something."""
@@ -136,8 +135,18 @@ class Intake:
 
     def _ask_anew(self, device: str) -> None:
         plan = self.plans[device]
+        assert isinstance(plan, DevicePlan), "only what we ask can be asked differently"
         self._counters[device] = _counters_by_ask(plan, self._meters)
         self._owner_of(device).replan(device, plan.asks)
+
+    def _notice_unasked(self, device: str, plan: HeardPlan, now_s: float) -> None:
+        """Another master need not ask for what we would like to hear, and may stop to."""
+        seen, unasked = self.presence[device], plan.unasked(now_s)
+        if len(unasked) == len(plan.device.points):
+            self._missed(device, plan.why(now_s), now_s)
+        elif seen.online and unasked != seen.unasked:
+            told = NOT_ASKED if unasked else "answers"
+            self._change(device, Presence(True, told, now_s, seen.answered_s, seen.unsupported, unasked))
 
     def _count(self, ref: CounterRef, meter: Meter, value: Value | None, at: Instant) -> None:
         if value is None or self._unreadable:
@@ -168,8 +177,8 @@ class Intake:
     def _missed(self, device: str, reason: str, at_s: float) -> None:
         seen = self.presence[device]
         last_s = seen.since_s if seen.answered_s is None else seen.answered_s
-        if seen.online is not False and at_s - last_s >= ABSENT_PERIODS * self.plans[device].device.period_s:
-            self._change(device, Presence(False, reason, at_s, seen.answered_s, seen.unsupported))
+        if seen.online is not False and self.plans[device].away(last_s, at_s):
+            self._change(device, Presence(False, reason, at_s, seen.answered_s, seen.unsupported, seen.unasked))
 
     def _change(self, device: str, presence: Presence) -> None:
         self.presence[device] = presence
@@ -177,16 +186,17 @@ class Intake:
             return
         lacks = ",".join(presence.unsupported) or None
         event = "device_online" if presence.online else "device_offline"
-        log.event(event, device=device, reason=presence.reason, unsupported=lacks)
+        unasked = ",".join(presence.unasked) or None
+        log.event(event, device=device, reason=presence.reason, unsupported=lacks, unasked=unasked)
 
 
-def _counters_by_ask(plan: DevicePlan, meters: Mapping[CounterRef, Meter]) -> dict[int, tuple[Counted, ...]]:
+def _counters_by_ask(plan: Plan, meters: Mapping[CounterRef, Meter]) -> dict[int, tuple[Counted, ...]]:
     """Which values of each ask's batch feed which meters."""
-    return {number: tuple(_counters_in(plan.device, ask, meters)) for number, ask in plan.asks.items()}
+    return {number: tuple(_counters_in(plan.device, ask.points, meters)) for number, ask in plan.asks.items()}
 
 
-def _counters_in(device: Device, ask: Ask, meters: Mapping[CounterRef, Meter]) -> Iterator[Counted]:
-    named = ((position, CounterRef(device.id, name)) for position, name in enumerate(ask.points))
+def _counters_in(device: Device, points: Sequence[str], meters: Mapping[CounterRef, Meter]) -> Iterator[Counted]:
+    named = ((position, CounterRef(device.id, name)) for position, name in enumerate(points))
     return ((position, ref, meters[ref]) for position, ref in named if ref in meters)
 
 

@@ -83,7 +83,7 @@ class Reporter:
         self._reported: dict[str, LineLoad] = {}
         self._scans: Mapping[str, ScanLoad] = {}
         self._scans_reported: Mapping[str, ScanLoad] = {}
-        self._told: dict[str, tuple[bool | None, str, tuple[str, ...]]] = {}
+        self._told: dict[str, tuple[object, ...]] = {}
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition

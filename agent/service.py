@@ -14,10 +14,11 @@ from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
+from agent.bus.heard_plan import HeardPlan, Plan
 from agent.bus.plans import DevicePlan
 from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
-from agent.capacity import budgets, overfull
+from agent.capacity import budgets, listens, overfull
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
 from agent.intake import Intake, counter_meters
@@ -29,11 +30,11 @@ from agent.systemd import Notify
 from agent.uplink.contract import Identity
 from agent.uplink.publisher import Publisher
 from agent.uplink.spool import Spool
-from config.settings import CounterRef, Device, Settings, TcpBus
+from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
 from drivers import Ask
 from drivers.budget import FULL
 from drivers.plan import Cut
-from drivers.wire import price
+from drivers.wire import Wire, price
 
 if TYPE_CHECKING:
     from agent.scans.site import SiteScans
@@ -66,7 +67,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     epoch = Epoch.after(past.epoch.number if past.epoch else 0)
     plans = [device_plan(settings, device, past.cuts.get(device.id, ())) for device in settings.devices]
     scans = make_scans(settings, meters)
-    owners = make_owners(settings, [(plan.device, tuple(plan.asks.values())) for plan in plans])
+    owners = make_owners(settings, plans)
     if scans is not None:
         owners = (*owners, scans.readers)
     intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds())
@@ -113,9 +114,11 @@ def _open_door(path: Path | None, desk: Desk) -> ControlServer | None:
     return door
 
 
-def device_plan(settings: Settings, device: Device, cuts: Iterable[Cut] = ()) -> DevicePlan:
-    """What `device` is asked, parted at `cuts`."""
+def device_plan(settings: Settings, device: Device, cuts: Iterable[Cut] = ()) -> Plan:
+    """What `device` is asked, parted at `cuts`, or what is hoped to be heard of it."""
     bus = settings.bus(device.bus)
+    if listens(bus):
+        return HeardPlan(device, clock.boot_seconds())
     return DevicePlan(device, bus.framing, price(bus), cuts)
 
 
@@ -131,12 +134,27 @@ def make_scans(settings: Settings, meters: Mapping[CounterRef, Meter]) -> SiteSc
     return SiteScans(settings, meters, clock.boot_seconds())
 
 
-def make_owners(settings: Settings, asking: Sequence[Asking]) -> tuple[Owner, ...]:
+def make_owners(settings: Settings, plans: Sequence[Plan]) -> tuple[Owner, ...]:
     """One owner for each line, also behind a converter, and one for all Modbus TCP buses, where there are any."""
+    asking = [(plan.device, tuple(plan.asks.values())) for plan in plans if isinstance(plan, DevicePlan)]
     tcp = [bus for bus in settings.buses if isinstance(bus, TcpBus) and bus.framing == "tcp"]
     owners: list[Owner] = [TcpOwner(tcp, _on({bus.id for bus in tcp}, asking))] if tcp else []
-    owners += [SerialOwner(bus, _on({bus.id}, asking)) for bus in settings.buses if bus not in tcp]
+    for bus in settings.buses:
+        if isinstance(bus, SerialBus) and listens(bus):
+            owners.append(_listening(bus, [plan for plan in plans if plan.device.bus == bus.id]))
+        elif bus not in tcp:
+            owners.append(SerialOwner(bus, _on({bus.id}, asking)))
     return tuple(owners)
+
+
+def _listening(bus: SerialBus, plans: Sequence[Plan]) -> Owner:
+    """The owner of a line on which another master asks."""
+    from agent.bus.listen_line import ListenOwner
+    from drivers.modbus_listener import ModbusListener
+
+    devices = [plan.device for plan in plans]
+    listener = ModbusListener(devices, Wire.of(bus))
+    return ListenOwner(bus, listener, [one.id for one in devices], sum(len(plan.asks) for plan in plans))
 
 
 def identity(settings: Settings, epoch: Epoch) -> Identity:

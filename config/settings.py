@@ -12,6 +12,7 @@ Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
 Framing = Literal["tcp", "rtu", "ascii"]
 LineFraming = Literal["rtu", "ascii"]
+BusRole = Literal["master", "listen"]
 Area = Literal["coil", "discrete", "holding", "input"]
 WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 Kind = Literal["counter", "gauge", "bit"]
@@ -100,7 +101,7 @@ class SerialBus:
 
     `turnaround_s` is what its devices take to begin an answer, `adapter_latency_s` how long the adapter holds back
     what it received: both are for the budget of the line and change nothing on it. Without `rs485` nothing turns the
-    transceiver, or the adapter does it by itself.
+    transceiver, or the adapter does it by itself. In the role `listen` another master asks, and nothing is ever sent.
     """
 
     id: str
@@ -114,6 +115,7 @@ class SerialBus:
     data_bits: Literal[7, 8] = 8
     framing: LineFraming = "rtu"
     rs485: Rs485 | None = None
+    role: BusRole = "master"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from config.document import Node
 from config.hosts import is_host
 from config.points import point
 from config.profiles import BAUDS, Library, Profile, refuse_overlaps
-from config.settings import REGISTERS, Bus, Device, Point, SerialBus, TcpBus
+from config.settings import REGISTERS, Bus, BusRole, Device, Point, SerialBus, TcpBus
 from config.table import Table
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 _PORT, _TLS_PORT = 502, 802  # MODBUS Messaging on TCP/IP V1.0b, 4.3.1; MODBUS/TCP Security, 6
+BUS_ROLES: tuple[BusRole, ...] = ("master", "listen")
 _UNSTABLE_PORT = re.compile(r"/dev/tty(?:USB|ACM)[0-9]+")
 
 
@@ -61,7 +62,7 @@ def address(table: Table, key: str, default_port: int) -> tuple[str, int]:
 
 def refuse_serial_keys(table: Table) -> None:
     """What is said of a serial line may not stand where there is none."""
-    for key in (*framing.LINE_KEYS, *framing.RS485_KEYS):
+    for key in (*framing.LINE_KEYS, *framing.RS485_KEYS, "role"):
         if key in table:
             table.refuse(key, "E2216")
 
@@ -86,6 +87,7 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
         data_bits=characters.data_bits,
         framing=spoken,
         rs485=framing.rs485(table),
+        role=table.choice("role", "master", BUS_ROLES),
     )
 
 

@@ -11,7 +11,8 @@ class BusCounts:
 
     `foreign` are frames that answer something else (unit, function, count or protocol differ), `late` are
     replies after their time-out, `extra` bytes behind a good reply or out of nowhere, `echo` our own
-    requests heard back.
+    requests heard back. On a line that is only listened to `asked` are another master's questions, and `writes`
+    those that change something; we never write.
     """
 
     asked: int = 0
@@ -24,6 +25,7 @@ class BusCounts:
     echo: int = 0
     exception: int = 0
     reconnects: int = 0
+    writes: int = 0
 
     def nonzero(self) -> dict[str, int]:
         """What did happen, by name."""
@@ -45,6 +47,7 @@ class Tally:
     echo: int
     exception: int
     reconnects: int
+    writes: int
 
     def __init__(self) -> None:
         for name in self.__slots__:

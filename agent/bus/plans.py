@@ -10,6 +10,12 @@ from drivers.modbus import read_ask
 from drivers.plan import NOTHING, Cut, Learned, Run, holes, plan, refused
 from drivers.wire import Price
 
+ABSENT_PERIODS = 3
+"""A device is away when nothing came of it for this many of its periods."""
+
+REFUSED = frozenset({"exception_2", "exception_3"})
+"""Misses that tell that the device does not have what was asked (ILLEGAL DATA ADDRESS, ILLEGAL DATA VALUE)."""
+
 FIRST_RETRY_S = 15.0
 LONGEST_RETRY_S = 600.0
 """How long until a missing point is asked again, twice as long each time: programs of controllers change."""
@@ -46,6 +52,14 @@ class DevicePlan:
         """Points that the device does not have, as far as is known."""
         return tuple(sorted(self.learned.unsupported | self._tried))
 
+    def away(self, last_s: float, now_s: float) -> bool:
+        """Whether the device, heard last at `last_s`, counts as absent."""
+        return now_s - last_s >= ABSENT_PERIODS * self.device.period_s
+
+    def missed(self, number: int, reason: str, now_s: float) -> bool:
+        """Read `number` brought nothing; True when the device is asked differently from now on."""
+        return reason in REFUSED and self.refused(number, now_s)
+
     def refused(self, number: int, now_s: float) -> bool:
         """The device refused read `number` for its address or length; True when it is asked differently from now on."""
         run = self._runs.get(number)
@@ -61,7 +75,7 @@ class DevicePlan:
         self._plan()
         return True
 
-    def answered(self, number: int) -> bool:
+    def answered(self, number: int, now_s: float) -> bool:
         """Read `number` was answered; True when that proves that the device has changed, and it is planned anew."""
         self._refusals.pop(number, None)
         if not self._tried or number not in self.asks or self._tried.isdisjoint(self.asks[number].points):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import termios
 from contextlib import suppress
 from typing import Final, Literal, Protocol, Self
@@ -22,6 +23,7 @@ from drivers import Guard
 _PARITY: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _STOP_BITS: Final = {1: serial.STOPBITS_ONE, 2: serial.STOPBITS_TWO}
 _DATA_BITS: Final = {7: serial.SEVENBITS, 8: serial.EIGHTBITS}
+_RTS: Final = termios.TIOCM_RTS.to_bytes(4, sys.byteorder)
 _CHUNK_BYTES = 4096
 _CC = 6  # where the control characters stand in what tcgetattr gives
 _REASONS: Final = {
@@ -63,13 +65,21 @@ class SerialPort:
 
     @classmethod
     def open(cls, bus: LineSettings, waiter: Waiter, guard: Guard = nothing) -> Self:
-        """Open the line for us alone, to send what `guard` lets pass; LinkError says why it cannot be."""
+        """Open the line for us alone, to send what `guard` lets pass; LinkError says why it cannot be.
+
+        Where the guard lets nothing pass the port is open for reading only.
+        """
         try:
-            return cls(_opened(bus), waiter, guard)
+            return cls(_opened(bus, mute=guard is nothing), waiter, guard)
         except (OSError, ValueError) as fault:  # SerialException is an OSError
             raise LinkError(_reason(fault)) from fault
         except termios.error as fault:
             raise LinkError(f"the port cannot be set to {bus.baud} baud, parity {bus.parity}") from fault
+
+    def lower_rts(self) -> None:
+        """Let go of the line that turns some transceivers to sending; a port without modem lines has none."""
+        with suppress(OSError):
+            fcntl.ioctl(self._fd, termios.TIOCMBIC, _RTS)
 
     def fileno(self) -> int:
         """The descriptor, for an epoll."""
@@ -129,7 +139,7 @@ class SerialPort:
             self._device.close()
 
 
-def _opened(bus: LineSettings) -> serial.Serial:
+def _opened(bus: LineSettings, *, mute: bool) -> serial.Serial:
     """The port, locked twice: flock for programs like ours, TIOCEXCL for those that know no locks."""
     pseudo = _is_pseudo(bus.port)
     device = serial.Serial(
@@ -142,6 +152,8 @@ def _opened(bus: LineSettings) -> serial.Serial:
         exclusive=True,
     )
     try:
+        if mute:
+            _mute(device)
         fcntl.ioctl(device.fileno(), termios.TIOCEXCL)
         with suppress(ValueError):  # an FTDI adapter else holds bytes back for 16 ms; others cannot and need not
             device.set_low_latency_mode(True)
@@ -152,6 +164,17 @@ def _opened(bus: LineSettings) -> serial.Serial:
         device.close()
         raise
     return device
+
+
+def _mute(device: serial.Serial) -> None:
+    """Let the kernel refuse every byte: behind the same descriptor the port is opened again, for reading only."""
+    number = device.fileno()
+    reading = os.open(f"/dev/fd/{number}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.dup2(reading, number, inheritable=False)
+    finally:
+        os.close(reading)
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _is_pseudo(port: str) -> bool:

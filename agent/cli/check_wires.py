@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.capacity import budgets, longest_reads, overfull, reads_of, worst
+from agent.capacity import budgets, listens, longest_reads, overfull, reads_of, worst
 from config import messages
 from config.messages import Language
 from config.settings import Bus, Device, SerialBus, Settings
@@ -17,19 +17,27 @@ from drivers.wire import price
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """The budgets of a site's buses, and the longest read of each device's model; none where the files have faults."""
+    """The budgets of a site's buses, and the longest read of each device's model; none where the files have faults.
+
+    `listened` are the buses that another master asks on.
+    """
 
     budgets: tuple[Budget, ...]
     longest: Mapping[str, int]
+    listened: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings | None, profile_dirs: Sequence[Path]) -> Wires:
         """Those of `settings`."""
-        return cls((), {}) if settings is None else cls(budgets(settings), longest_reads(settings, profile_dirs))
+        if settings is None:
+            return cls((), {})
+        listened = tuple(bus.id for bus in settings.buses if listens(bus))
+        return cls(budgets(settings), longest_reads(settings, profile_dirs), listened)
 
     def summary(self, lang: Language) -> list[str]:
         """A line for each bus."""
-        return [_summary(budget, lang) for budget in self.budgets]
+        listened = (messages.word("wire_listened", lang, bus=name) for name in self.listened)
+        return [*(_summary(budget, lang) for budget in self.budgets), *listened]
 
     def help(self, lang: Language) -> list[str]:
         """A block for each line that is asked for more than it can carry."""
@@ -41,7 +49,8 @@ class Wires:
 
     def as_json(self) -> list[dict[str, object]]:
         """All of it for machines."""
-        return [_as_json(budget, self.longest) for budget in self.budgets]
+        listened = ({"bus": name, "listens": True} for name in self.listened)
+        return [*(_as_json(budget, self.longest) for budget in self.budgets), *listened]
 
 
 def _summary(budget: Budget, lang: Language) -> str:

@@ -92,7 +92,7 @@ class Desk:
         outcome = self._run(bus, Read(unit, "holding", 0, 1))
         if isinstance(outcome, Answered):
             return {"present": True, "reason": "answers"}
-        if outcome.reason in ("link_down", "garbage"):
+        if outcome.reason in ("link_down", "garbage", "listen_only"):
             raise ControlError(outcome.reason)
         return {"present": outcome.reason.startswith("exception"), "reason": outcome.reason}
 

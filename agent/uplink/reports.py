@@ -63,6 +63,9 @@ class Presence(Protocol):
     @property
     def unsupported(self) -> tuple[str, ...]: ...
 
+    @property
+    def unasked(self) -> tuple[str, ...]: ...
+
 
 def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     head: Head,
@@ -154,14 +157,15 @@ def _sum(parts: Sequence[float | None]) -> float | None:
 
 
 def device_state(head: Head, device: str, presence: Presence) -> Message:
-    """Whether a device answers and why not, and points that it refuses; retained, on change."""
+    """Whether a device answers and why not, points that it refuses or is not asked for; retained, on change."""
     now_s, answered_s = head.at.boot_s, presence.answered_s
-    answering = "partial" if presence.unsupported else "good"
+    answering = "partial" if presence.unsupported or presence.unasked else "good"
     fields = head.fields(answering if presence.online else "stale") | {
         "reason": presence.reason,
         "for_s": round(now_s - presence.since_s, 1),
         "last_ok_s": None if answered_s is None else round(now_s - answered_s, 1),
         "unsupported": list(presence.unsupported) or None,
+        "unasked": list(presence.unasked) or None,
     }
     return Message(f"dev/{device}/state", compact({**fields, "online": bool(presence.online)}), retain=True)
 

@@ -41,7 +41,7 @@ def test_a_read_without_holes_is_believed_to_be_refused_after_three_in_a_row() -
     plan = DevicePlan(TOGETHER, "tcp", PRICE)
     for _ in range(BELIEVED - 1):
         assert not plan.refused(0, 0.0)
-    assert not plan.answered(0)
+    assert not plan.answered(0, 0.0)
     for _ in range(BELIEVED - 1):
         assert not plan.refused(0, 0.0)
     assert plan.refused(0, 0.0)
@@ -81,10 +81,10 @@ def test_what_is_missing_is_asked_again_after_a_while_that_doubles_to_ten_minute
 def test_when_a_missing_point_answers_all_is_planned_anew(lacking: str) -> None:
     plan = DevicePlan(TOGETHER, "tcp", PRICE)
     refuse(plan, lacking, 0.0)
-    assert not any(plan.answered(number) for number in list(plan.asks))
+    assert not any(plan.answered(number, 0.0) for number in list(plan.asks))
     assert plan.retry(FIRST_RETRY_S)
     (number,) = (number for number, ask in plan.asks.items() if ask.points == (lacking,))
-    assert plan.answered(number)
+    assert plan.answered(number, 0.0)
     assert plan.missing == () and reads(plan) == [("p0", "p1", "p2", "p3")]
 
 

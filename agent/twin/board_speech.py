@@ -46,25 +46,25 @@ def _meant(language: Language, board: int, cabinet: Cabinet, said: Said) -> bool
 
 
 def _cu16(board: int, cabinet: Cabinet, said: Said) -> bytes:
-    return _summed(bytes((2, board << 4, 0x35)) + _packed(cabinet.closed, 2) + _packed(cabinet.present, 2))
+    return _ended(bytes((2, board << 4, 0x35)) + _packed(cabinet.closed, 2) + _packed(cabinet.present, 2))
 
 
 def _cu48b(board: int, cabinet: Cabinet, said: Said) -> bytes:
-    return _summed(bytes((2, board, 0x30, 0x75)) + _packed(cabinet.closed, 6) + _packed(cabinet.present, 6))
+    return _ended(bytes((2, board, 0x30, 0x75)) + _packed(cabinet.closed, 6) + _packed(cabinet.present, 6))
 
 
 def _8a80(board: int, cabinet: Cabinet, said: Said) -> bytes:
     if said.channels:
         closed = cabinet.closed[said.channels[0] - 1]
-        return _xored(bytes((0x80, board, said.channels[0], 0x11 if closed else 0x00)))
+        return xored(bytes((0x80, board, said.channels[0], 0x11 if closed else 0x00)))
     states = _packed(cabinet.closed, 3)
-    return _xored(bytes((0x80, board)) + states[::-1] + b"\x33")
+    return xored(bytes((0x80, board)) + states[::-1] + b"\x33")
 
 
 def _8a80_wide(board: int, cabinet: Cabinet, said: Said) -> bytes:
     if said.channels:
         return _8a80(board, cabinet, said)
-    return _xored(bytes((0x80, board)) + _packed(cabinet.closed, 4)[::-1] + b"\x33")
+    return xored(bytes((0x80, board)) + _packed(cabinet.closed, 4)[::-1] + b"\x33")
 
 
 def _wkly_status(board: int, cabinet: Cabinet, said: Said) -> bytes:
@@ -76,7 +76,7 @@ def _wkly_status(board: int, cabinet: Cabinet, said: Said) -> bytes:
 
 
 def _wkly(board: int, command: int, *content: int) -> bytes:
-    return _xored(b"WKLY" + bytes((8 + len(content), board, command, *content)))
+    return xored(b"WKLY" + bytes((8 + len(content), board, command, *content)))
 
 
 def _qianming(board: int, cabinet: Cabinet, said: Said) -> bytes:
@@ -84,12 +84,11 @@ def _qianming(board: int, cabinet: Cabinet, said: Said) -> bytes:
     last = board + len(cabinet.closed) - 1
     head = bytes((0x5A, 0xA2 if doors else 0xA5)) + board.to_bytes(2) + last.to_bytes(2)
     ones = [not closed for closed in cabinet.closed] if doors else cabinet.present
-    return _xored(head + _packed(ones, (len(ones) + 7) // 8))
+    return xored(head + _packed(ones, (len(ones) + 7) // 8))
 
 
 def _coils(board: int, cabinet: Cabinet, said: Said) -> bytes:
-    body = bytes((board, 1, 6)) + _packed(cabinet.closed, 6)
-    return body + crc16_modbus(body).to_bytes(2, "little")
+    return checked(bytes((board, 1, 6)) + _packed(cabinet.closed, 6))
 
 
 def _winnsen(board: int, cabinet: Cabinet, said: Said) -> bytes:
@@ -100,21 +99,35 @@ def _winnsen(board: int, cabinet: Cabinet, said: Said) -> bytes:
 
 def _yt(board: int, cabinet: Cabinet, said: Said) -> bytes:
     states = ",".join(str(int(not closed)) for closed in cabinet.closed)
-    text = f"+GETALLLOCKSSTATUS:{board},{states}".encode()
-    return b"%s*%04X\r\n" % (text, crc16_modbus(text))
+    return asterisked(f"+GETALLLOCKSSTATUS:{board},{states}".encode())
 
 
 def _packed(ones: Iterable[bool], length: int) -> bytes:
     return sum(1 << at for at, one in enumerate(ones) if one).to_bytes(length, "little")
 
 
-def _summed(body: bytes) -> bytes:
-    body += b"\x03"
+def _ended(body: bytes) -> bytes:
+    return summed(body + b"\x03")
+
+
+def summed(body: bytes) -> bytes:
+    """The bytes and the low byte of their sum."""
     return body + bytes((sum(body) % 256,))
 
 
-def _xored(body: bytes) -> bytes:
+def xored(body: bytes) -> bytes:
+    """The bytes and all of them by exclusive or."""
     return body + bytes((reduce(xor, body),))
+
+
+def checked(body: bytes) -> bytes:
+    """The bytes and their CRC-16/MODBUS, low byte first."""
+    return body + crc16_modbus(body).to_bytes(2, "little")
+
+
+def asterisked(text: bytes) -> bytes:
+    """A line of text with its CRC-16/MODBUS as four digits behind an asterisk."""
+    return b"%s*%04X\r\n" % (text, crc16_modbus(text))
 
 
 ENCODERS: Mapping[str, Callable[[int, Cabinet, Said], bytes]] = MappingProxyType(

@@ -16,7 +16,7 @@ _STX, _ETX = 0x02, 0x03
 _QUERY, _QUERY_ALL, _STATUS = 0x30, 0x32, 0x35
 _STATUS_BYTES = 9
 _MOST = 16
-_REASONS = ("protocol", "unit", "function")
+_REASONS = ("unit", "unit", "function")
 _OPENS = {0x31: "unlock", 0x33: "unlock all"}
 _SETS = {0x37: "set unlock time", 0x39: "set delay", 0x40: "set baud rate"}
 

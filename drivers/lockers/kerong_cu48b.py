@@ -19,15 +19,15 @@ _QUERY_BYTES, _STATUS_BYTES = 6, 18
 _MOST = 48
 
 
-def query(board: int, lock: int = _ALL[0]) -> bytes:
+def query(board: int) -> bytes:
     """The status query of one board."""
-    body = bytes((_STX, board, lock, _QUERY, _ETX))
+    body = bytes((_STX, board, _ALL[0], _QUERY, _ETX))
     return body + bytes((sum8(body),))
 
 
 def allows(frame: bytes) -> bool:
-    """Whether `frame` asks a board for all its locks, in either way that is known."""
-    return len(frame) == _QUERY_BYTES and frame[1] in _ADDRESSES and frame in {query(frame[1], all_) for all_ in _ALL}
+    """Whether `frame` asks a board for all its locks."""
+    return len(frame) == _QUERY_BYTES and frame == query(frame[1])
 
 
 def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
@@ -37,7 +37,7 @@ def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
 
 
 def _read(head: bytes, channels: int, items: bool, buffer: bytearray) -> tuple[int, Bits] | None:
-    begins(buffer, head, ("protocol", "unit"))
+    begins(buffer, head, ("unit", "unit"))
     if buffer[2:3] and buffer[2] not in _ALL:
         raise FrameError("count", buffer)
     if buffer[3:4] and buffer[3] != _STATUS:

@@ -16,27 +16,21 @@ from drivers.lockers import Language, Said
 _TELL, _MOVE, _MOVE_SEVERAL = 0x80, 0x8A, 0x90
 _STATUS, _CLOSED, _OPEN = 0x33, 0x11, 0x00
 _QUERY_BYTES = 5
-_MOST = 32  # in the family
 
 
-def query(board: int, channel: int = 0) -> bytes:
-    """The status query of one channel, or of all."""
-    body = bytes((_TELL, board, channel, _STATUS))
+def query(board: int) -> bytes:
+    """The status query of all channels of one board."""
+    body = bytes((_TELL, board, 0, _STATUS))
     return body + bytes((xor8(body),))
 
 
 def allows(frame: bytes) -> bool:
-    """Whether `frame` asks a board for one channel or for all."""
-    return (
-        len(frame) == _QUERY_BYTES
-        and frame[1] in _ADDRESSES
-        and frame[2] <= _MOST
-        and frame == query(frame[1], frame[2])
-    )
+    """Whether `frame` asks a board for all its channels."""
+    return len(frame) == _QUERY_BYTES and frame[1] in _ADDRESSES and frame == query(frame[1])
 
 
 def _read(head: bytes, length: int, channels: int, buffer: bytearray) -> tuple[int, Bits] | None:
-    begins(buffer, head, ("protocol", "unit"))
+    begins(buffer, head, ("unit", "unit"))
     if len(buffer) > length - 2 and buffer[length - 2] != _STATUS:
         raise FrameError("function", buffer)
     if len(buffer) < length:

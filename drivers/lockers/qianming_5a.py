@@ -18,7 +18,7 @@ _DOORS, _GOODS = 0x22, 0x25
 _ANSWER = 0x80  # set in the function of a reply
 _QUERY_BYTES, _BITS_AT = 5, 6
 _MOST = 64
-_REASONS = ("protocol", "function", "unit", "unit")
+_REASONS = ("unit", "function", "unit", "unit")
 _OTHERS = {0x23: "set box range"}
 _KINDS = {_DOORS: "door", _GOODS: "item"}
 

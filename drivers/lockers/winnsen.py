@@ -18,7 +18,7 @@ _UNLOCK, _UNLOCKED = 0x05, 0x85
 _QUERY_BYTES, _STATUS_BYTES = 6, 7
 _MOST = 16
 _DOOR = {0: True, 1: False, 2: None}
-_REASONS = ("protocol", "length", "function", "unit")
+_REASONS = ("unit", "length", "function", "unit")
 
 
 def query(board: int, lock: int) -> bytes:

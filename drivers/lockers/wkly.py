@@ -17,26 +17,20 @@ _LEN, _BOARD, _CMD, _DATA = 4, 5, 6, 7
 _ONE, _ALL, _CHANGED = 0x83, 0x84, 0x85
 _SHORTEST = 8
 _MOST = 48
-_DOOR = {0x00: False, 0x01: True}  # anything else: the board does not know
+_DOOR = {0x00: False, 0x01: True, 0xFF: None}
 _OPENS = {0x80: "open several at once", 0x82: "open", 0x86: "open all", 0x87: "open several", 0x88: "hold open"}
 _OTHERS = {0x81: "flash", 0x89: "close"}
 
 
 def query(board: int) -> bytes:
     """The status query of all doors of one board."""
-    return _framed(board, _ALL)
+    body = _HEAD + bytes((_SHORTEST, board, _ALL))
+    return body + bytes((xor8(body),))
 
 
 def allows(frame: bytes) -> bool:
-    """Whether `frame` asks a board for all its doors, or for one."""
-    if len(frame) == 9:
-        return frame[_BOARD] in _ADDRESSES and frame == _framed(frame[_BOARD], _ONE, frame[_DATA])
-    return len(frame) == _SHORTEST and frame[_BOARD] in _ADDRESSES and frame == query(frame[_BOARD])
-
-
-def _framed(board: int, command: int, *content: int) -> bytes:
-    body = _HEAD + bytes((_SHORTEST + len(content), board, command, *content))
-    return body + bytes((xor8(body),))
+    """Whether `frame` asks a board for all its doors."""
+    return len(frame) == _SHORTEST and frame == query(frame[_BOARD])
 
 
 def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
@@ -45,7 +39,7 @@ def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
 
 
 def _read(board: int, channels: int, buffer: bytearray) -> tuple[int, Bits | DeviceError] | None:
-    begins(buffer, _HEAD, ("protocol",) * 4)
+    begins(buffer, _HEAD, ("unit",) * 4)
     if len(buffer) <= _CMD:
         return None
     if buffer[_BOARD] != board:
@@ -64,7 +58,9 @@ def _read(board: int, channels: int, buffer: bytearray) -> tuple[int, Bits | Dev
         return length, DeviceError(frame[_DATA], "REFUSED")
     if length < 10 + channels or frame[_DATA + 1] != length - 10:
         raise FrameError("count", frame)
-    return length, tuple(_DOOR.get(state) for state in frame[9 : 9 + channels])
+    if any(state not in _DOOR for state in frame[9:-1]):
+        raise FrameError("garbage", frame)
+    return length, tuple(_DOOR[state] for state in frame[9 : 9 + channels])
 
 
 def describe(frame: bytes) -> Said | None:

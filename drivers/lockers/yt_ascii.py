@@ -44,7 +44,7 @@ def _asks(board: int, channels: int, items: bool) -> tuple[Ask, ...]:
 def _read(board: int, channels: int, buffer: bytearray) -> tuple[int, Bits | DeviceError] | None:
     fails = _FAIL.startswith(buffer[: len(_FAIL)])
     if not fails:
-        begins(buffer, _TELL, ("protocol", *("function",) * len(_TELL)))
+        begins(buffer, _TELL, ("unit", *("function",) * len(_TELL)))
     found = _line(buffer)
     if found is None:
         return None

@@ -87,6 +87,7 @@ def test_a_published_query_that_we_do_not_send_is_known(name: str, board: int, q
     said = language(name).describe(octets(query))
     assert said is not None, source
     assert (said.kind, said.board) == ("query", board)
+    assert not language(name).allows(octets(query))
 
 
 @pytest.mark.parametrize(("name", "frame", "kind", "source"), FORBIDDEN)
@@ -181,8 +182,10 @@ def test_wkly_replies_give_a_byte_a_door() -> None:
         "door.3": True,
         "door.4": False,
     }
-    failed = heard("wkly", 0, 4, "57 4B 4C 59 0E 00 84 00 04 00 FF 01 02 7B")
-    assert failed == {"door.1": False, "door.2": None, "door.3": True, "door.4": None}
+    failed = heard("wkly", 0, 4, "57 4B 4C 59 0E 00 84 00 04 00 FF 01 00 79")
+    assert failed == {"door.1": False, "door.2": None, "door.3": True, "door.4": False}
+    with pytest.raises(FrameError, match="garbage"):
+        heard("wkly", 0, 4, "57 4B 4C 59 0E 00 84 00 04 00 FF 01 02 7B")
 
 
 def test_wkly_tells_of_one_door_when_a_host_asks_and_of_a_change_unasked() -> None:

@@ -13,7 +13,7 @@ from agent.bus.line_port import LinePort, patience_with, way_to
 from agent.bus.link import LinkError, LinkState
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import DeadlineSchedule, Slot, slots_of
-from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
+from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError, Unasked, nothing_unasked
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import Device, SerialBus, TcpBus
@@ -29,6 +29,7 @@ class SerialOwner(OwnerThread):
     """The only thread that touches the line of `bus`; `devices` are the units on it and what each is asked.
 
     Nothing leaves that `guard` does not let pass: Modbus reads in the framing of the bus, unless another is given.
+    `unasked` understands what devices of the line say by themselves.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SerialOwner(OwnerThread):
         bus: SerialBus | TcpBus,
         devices: Sequence[tuple[Device, Sequence[Ask]]],
         guard: Guard | None = None,
+        unasked: Unasked = nothing_unasked,
     ) -> None:
         self._slots = slots_of(devices)
         super().__init__(f"serial {bus.id}", len(self._slots))
@@ -46,7 +48,7 @@ class SerialOwner(OwnerThread):
         self._patience = patience_with(bus)
         self._tally = Tally()
         self._health = BusHealth()
-        self._talk = Conversation(Wire.of(bus), bus.timeout_s, self._tally)
+        self._talk = Conversation(Wire.of(bus), bus.timeout_s, self._tally, unasked)
         self._state = LinkState(bus.id)
         self._ears = Ears()
         self._port: LinePort | None = None
@@ -97,6 +99,8 @@ class SerialOwner(OwnerThread):
             if slot is not None:
                 self._missed(slot, "link_down")
                 schedule.done(slot, boot_seconds())
+        while self._talk.told:
+            self._tell(self._talk.told.popleft())
 
     def _errand(self, schedule: DeadlineSchedule, now_s: float) -> Errand | None:
         """The errand whose turn it is: there is time for it before the next poll, or it has waited long enough."""

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent.bus.counts import Tally
 from agent.bus.quarantine import Quarantine
-from drivers import Ask, Batch, DeviceError, FrameError
+from drivers import Ask, Batch, DeviceError, FrameError, Told
 from drivers.budget import QUIET_SHARE
 from drivers.wire import Wire
 
 _HUSH_S = 0.02  # longer than the lumps in which USB adapters deliver (1 to 16 ms)
 _HUSH_LIMIT_S = 0.5
 _KEPT_BYTES = 512
+_KEPT_TOLD = 64
 _FIRST_QUIET_S = 0.25
 _SHORTER = 0.99
 _LONGER = 1.25
 _LONGER_STEP_S = 0.0005
 _MARGIN = 1.25
 _TRIES = 2
+
+
+Unasked = Callable[[bytearray, float], Sequence[Told] | None]
+"""Takes what a device says without being asked off the front of a buffer, at a moment; gives what it tells.
+
+None: bytes are missing. FrameError: nothing of the kind begins here. Neither consumes anything.
+"""
+
+
+def nothing_unasked(buffer: bytearray, at_s: float) -> Sequence[Told] | None:
+    """On most lines nobody speaks without being asked."""
+    raise FrameError("function", buffer)
 
 
 class Port(Protocol):
@@ -48,9 +63,14 @@ class BabbleError(Exception):
 
 
 class Conversation:
-    """All that is said and heard on one line, one exchange at a time; what it learned outlives a reopened port."""
+    """All that is said and heard on one line, one exchange at a time; what it learned outlives a reopened port.
 
-    def __init__(self, wire: Wire, timeout_s: float, tally: Tally) -> None:
+    `told` is what devices said without being asked, for the owner to take away.
+    """
+
+    def __init__(self, wire: Wire, timeout_s: float, tally: Tally, unasked: Unasked = nothing_unasked) -> None:
+        self.told: deque[Told] = deque(maxlen=_KEPT_TOLD)
+        self._unasked = unasked
         self._wire = wire
         self._timeout_s = timeout_s
         self._tally = tally
@@ -153,6 +173,11 @@ class Conversation:
                     continue
                 if request.startswith(buffer):
                     return None
+                taken = self._report(buffer)
+                if taken is None:
+                    return None
+                if taken:
+                    continue
                 if fault.reason != "unit":
                     raise
                 self._skip_foreign(ask, buffer)
@@ -165,6 +190,17 @@ class Conversation:
         del buffer[:at]
         self._others_spoke = True
         self._refused(foreign, "unit")
+
+    def _report(self, buffer: bytearray) -> bool | None:
+        """Take a report that nobody asked for off the front; None while bytes of it are missing."""
+        try:
+            told = self._unasked(buffer, self._port.now())
+        except FrameError:
+            return False
+        if told is None:
+            return None
+        self.told += told
+        return True
 
     def _strip_echo(self, request: bytes, buffer: bytearray) -> bool:
         if not buffer.startswith(request):
@@ -236,7 +272,10 @@ class Conversation:
             self._tally.refused(reason)
 
     def _unbidden(self, octets: bytes | bytearray) -> None:
-        """Account for bytes nobody asked for: a late reply, or a stray."""
+        """Account for bytes nobody asked for: reports, a late reply, or a stray."""
+        octets = bytearray(octets)
+        while self._report(octets):
+            pass
         if octets and not self._owed(octets):
             self._tally.extra += len(octets)
 

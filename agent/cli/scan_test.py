@@ -20,11 +20,11 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import config
-from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, chosen_language, say
+from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, checked, chosen_language, say
 from config import messages
 from config.faults import columns
 from config.messages import Language
+from config.profiles import BAUDS
 from config.settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("how", metavar="tcp|listen|serial|SCANNER", help="the wire, or a scanner of the settings")
     parser.add_argument("where", nargs="?", metavar="WHERE", help="HOST:PORT, :PORT or the serial port")
-    parser.add_argument("--baud", type=int, default=9600, help="of a serial port (9600)")
+    parser.add_argument("--baud", type=int, choices=BAUDS, metavar="BAUD", default=9600, help="of a serial port (9600)")
     parser.add_argument("--parity", choices=("none", "even", "odd"), default="none", help="of a serial port (none)")
     parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
     parser.add_argument("--for", dest="for_s", type=_seconds, metavar="TIME", help="end after 10s, 5m, 1h")
@@ -55,8 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from agent.scans.privacy import forbid_core_images
     from agent.trial.connection import TakenError, UnreachableError, opened
 
+    forbid_core_images()
     lang = chosen_language(args.lang, sys.stdout)
     try:
         wire, framing = _wanted(args, lang)
@@ -101,32 +103,34 @@ class _Trial:
         if not self._args.json:
             say(_word("scan_test_opened", self._lang, where=_title(self._args)))
         began_s = boot_seconds()
-        gone = False
         with suppress(KeyboardInterrupt):
-            gone = self._listen(connection, began_s)
-        self._tell(self._found.end(gone=gone), boot_seconds() - began_s)
+            self._listen(connection, began_s)
+        self._tell(self._found.pause(), boot_seconds() - began_s)
         self._conclude(boot_seconds() - began_s)
         return 0 if self._found.counts else 1
 
-    def _listen(self, connection: Connection, began_s: float) -> bool:
-        """True when the other end is gone, False when the time is over."""
+    def _listen(self, connection: Connection, began_s: float) -> None:
+        """Until the time is over, or the other end is gone for good."""
         from agent.clock import boot_seconds
 
         until_s = began_s + (self._args.for_s or math.inf)
         with _screen() if self._live else nullcontext() as screen:
             while (now_s := boot_seconds()) < until_s:
                 octets = connection.read(min(_WAIT_S, until_s - now_s))
-                if octets is None:
-                    self._say_ended()
-                    return True
                 self._take(octets, boot_seconds() - began_s)
+                if octets is None and not connection.comes_again:
+                    return
                 if screen is not None:
                     screen.update("\n".join([*self._rows(now_s - began_s), "", *self._recent]), refresh=True)
-        return False
 
-    def _take(self, octets: bytes, at_s: float) -> None:
+    def _take(self, octets: bytes | None, at_s: float) -> None:
+        """What came; b"" where nothing comes for now, None where the other end is gone."""
         if octets:
             self._tell(self._found.hear(octets, int(1000 * at_s)), at_s)
+            return
+        self._tell(self._found.pause() if octets is not None else self._found.cut(), at_s)
+        if octets is None:
+            self._say_ended()
 
     def _tell(self, lines: list[Seen], at_s: float) -> None:
         for seen in lines:
@@ -197,7 +201,7 @@ def _wanted(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Fram
 def _of_settings(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Framing | None]:
     from drivers.scanner import framing
 
-    report = config.check(args.settings)
+    report = checked(args.settings)
     if [fault.code for fault in report.faults] == [_NO_FILE]:
         raise _RefusedError(_word("scan_test_wrong_where", lang, file=args.settings), EXIT_USAGE)
     if report.settings is None:

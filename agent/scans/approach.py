@@ -123,7 +123,7 @@ class Listening:
         if self._door is not None or now_s < self.alarm_s:
             return
         try:
-            self._door = _door(self._wire)
+            self._door = door(self._wire)
         except OSError as fault:
             self._inlet.fail((fault.strerror or "the port cannot be opened").lower(), now_s)
             self.alarm_s = now_s + _LONGEST_RETRY_S
@@ -145,17 +145,18 @@ class Listening:
 
     def close(self) -> None:
         """Close the port."""
-        door, self._door = self._door, None
-        if door is not None:
-            self._watch.forget(door)
-            door.close()
+        was, self._door = self._door, None
+        if was is not None:
+            self._watch.forget(was)
+            was.close()
 
 
-def _door(wire: ScannerListen) -> socket.socket:
+def door(wire: ScannerListen) -> socket.socket:
+    """Our open port, that never blocks. Raises OSError."""
     family = socket.AF_INET6 if ":" in wire.host else socket.AF_INET
-    door = socket.create_server((wire.host, wire.port), family=family, backlog=4)
-    door.setblocking(False)
-    return door
+    opened = socket.create_server((wire.host, wire.port), family=family, backlog=4)
+    opened.setblocking(False)
+    return opened
 
 
 class Opening:

@@ -30,7 +30,11 @@ class UnreachableError(Exception):
 
 
 class Connection(Protocol):
-    """An open wire. `read` gives what came within `wait_s`, b"" for nothing, None when the other end is gone."""
+    """An open wire. `read` gives what came within `wait_s`, b"" for nothing, None when the other end is gone; where it
+    `comes_again`, the next `read` waits for that."""
+
+    @property
+    def comes_again(self) -> bool: ...
 
     def read(self, wait_s: float) -> bytes | None: ...
 
@@ -46,6 +50,8 @@ def opened(wire: ScannerWire) -> Connection:
 
 class _Dialled:
     """We connect to the scanner."""
+
+    comes_again = False
 
     def __init__(self, wire: ScannerDial) -> None:
         if _somebody_talks_to(wire):
@@ -63,12 +69,16 @@ class _Dialled:
 
 
 class _Awaited:
-    """The scanner connects to us; it may come and go."""
+    """The scanner connects to us; it may come and go, and comes anew where we have not noticed that it went."""
+
+    comes_again = True
 
     def __init__(self, wire: ScannerListen) -> None:
+        from agent.scans.approach import door
+
         self._talk: socket.socket | None = None
         try:
-            self._listener = socket.create_server((wire.host, wire.port), backlog=1)
+            self._door = door(wire)
         except OSError as fault:
             if fault.errno == errno.EADDRINUSE:
                 raise TakenError from None
@@ -76,23 +86,26 @@ class _Awaited:
 
     def read(self, wait_s: float) -> bytes | None:
         if self._talk is None:
-            if select.select([self._listener], [], [], wait_s)[0]:
-                self._talk = self._listener.accept()[0]
+            if select.select([self._door], [], [], wait_s)[0]:
+                self._talk = self._door.accept()[0]
             return b""
-        octets = _received(self._talk, wait_s)
+        ready = select.select([self._talk, self._door], [], [], wait_s)[0]
+        octets = _received(self._talk, 0.0) if self._talk in ready else None if ready else b""
         if octets is None:
             self._talk.close()
             self._talk = None
         return octets
 
     def close(self) -> None:
-        self._listener.close()
+        self._door.close()
         if self._talk is not None:
             self._talk.close()
 
 
 class _Line:
     """A serial port, locked so that nobody else can open it meanwhile."""
+
+    comes_again = False
 
     def __init__(self, wire: ScannerSerial) -> None:
         from agent.bus.link import LinkError
@@ -128,7 +141,7 @@ def _received(talk: socket.socket, wait_s: float) -> bytes | None:
 
 
 def _reason(fault: OSError) -> str:
-    return os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else str(fault)
+    return (os.strerror(fault.errno) if fault.errno and fault.errno > 0 else fault.strerror or str(fault)).lower()
 
 
 # --- whether this machine talks to the scanner already ---

@@ -16,7 +16,9 @@ LOOKED_AT_BYTES = 1 << 16
 """The framing is guessed from so much; what comes later changes it no more."""
 
 ENOUGH_LINES = 8
-"""A guess from fewer is believed only where no more came."""
+"""A guess from fewer is believed only where no more comes for now."""
+
+_LOOK_MS = 500
 
 _LANES, _CHUTES = 100, 999
 _LONGEST_LINE = 1024
@@ -43,7 +45,8 @@ class Findings:
     def __init__(self, framing: Framing | None = None) -> None:
         self._told = framing
         self._heard: list[tuple[int, bytes]] = []
-        self._looked_at = 0
+        self._waiting: list[tuple[int, bytes]] = []
+        self._looked_at = self._looked_ms = 0
         self.guess: Guess | None = None
         self.octets = 0
         self._begin(framing)
@@ -58,31 +61,43 @@ class Findings:
         return sum(self.counts[name] for name in COLUMN_NAMES[:3])
 
     def hear(self, octets: bytes, now_ms: int) -> list[Seen]:
-        """Take in what came at `now_ms` of a clock that never goes back; the lines that ended with it."""
+        """Take in what came at `now_ms` of a clock that never goes back; the lines that can be judged now."""
         self.octets += len(octets)
+        self._waiting.append((now_ms, octets))
         if self._told is None and self.octets <= LOOKED_AT_BYTES:
             self._heard.append((now_ms, octets))
-            if self.octets >= 2 * self._looked_at:
-                return self._look(ENOUGH_LINES)
-        return self._judged(octets, now_ms)
+            if self.octets >= 2 * self._looked_at or now_ms - self._looked_ms >= _LOOK_MS:
+                self._look(ENOUGH_LINES)
+            if self.guess is None or self.guess.lines < ENOUGH_LINES:
+                return []
+        return self._judge_waiting()
 
-    def end(self, *, gone: bool) -> list[Seen]:
-        """Nothing more is heard. The lines that could not be judged before; one that was begun is cut off when the
-        other end is `gone`."""
-        seen = self._look(1) if self._told is None and self.guess is None else []
-        return seen + (self._note(self._judge.cut()) if self._judge is not None and gone else [])
+    def pause(self) -> list[Seen]:
+        """Nothing comes for now: what waits for more lines to guess from is judged by those there are."""
+        if self._waiting and self._told is None and self.octets <= LOOKED_AT_BYTES:
+            self._look(1)
+        return self._judge_waiting() if self._judge else []
 
-    def _look(self, least_lines: int) -> list[Seen]:
-        """Guess from all that was kept; where that changes the framing, judge all of it anew."""
-        found = guess(b"".join(octets for _, octets in self._heard))
-        before, fresh = self.framing, found is not None and found.lines >= least_lines
-        if fresh:
-            self._looked_at, self.guess = self.octets, found
-        if self.framing == before:
-            return self._judged(self._heard[-1][1], self._heard[-1][0]) if self._heard else []
-        self._begin(self.framing)
-        *earlier, last = [self._judged(octets, now_ms) for now_ms, octets in self._heard]
-        return last if before else [seen for lines in (*earlier, last) for seen in lines]
+    def cut(self) -> list[Seen]:
+        """The other end is gone: a line that it had begun is cut off."""
+        seen = self.pause()
+        return seen + (self._note(self._judge.cut()) if self._judge else [])
+
+    def _look(self, least_lines: int) -> None:
+        """Guess from all that was kept; where that changes the framing, what was judged before is judged anew."""
+        self._looked_ms = self._heard[-1][0]
+        found, before = guess(b"".join(octets for _, octets in self._heard)), self.framing
+        if found is None or found.lines < least_lines:
+            return
+        self._looked_at, self.guess = self.octets, found
+        if self.framing != before:
+            self._begin(self.framing)
+            for now_ms, octets in self._heard[: -len(self._waiting)]:
+                self._judged(octets, now_ms)
+
+    def _judge_waiting(self) -> list[Seen]:
+        waiting, self._waiting = self._waiting, []
+        return [seen for now_ms, octets in waiting for seen in self._judged(octets, now_ms)]
 
     def _begin(self, framing: Framing | None) -> None:
         self._judge = Judge(framing) if framing else None

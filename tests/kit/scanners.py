@@ -109,13 +109,13 @@ def a_scanner_that_listens(port: int = 0) -> Iterator[socket.socket]:
         yield door
 
 
-def connect(port: int) -> socket.socket:
+def connect(port: int, host: str = "127.0.0.1") -> socket.socket:
     """A scanner's connection to our port, as soon as that is open."""
     found: list[socket.socket] = []
 
     def tried() -> bool:
         try:
-            found.append(socket.create_connection(("127.0.0.1", port), 5))
+            found.append(socket.create_connection((host, port), 5))
         except OSError:
             return False
         return True

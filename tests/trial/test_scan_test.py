@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from broker import free_port
 from scan_speech import FRAMINGS, PLC, Scene
+from scanners import connect
 from twins import HEAD, Played, playing
+from uplink_rig import eventually
 
 import config
 from agent.cli.scan_test import EXIT_TAKEN
 from agent.clock import boot_seconds
-from agent.trial.findings import ENOUGH_LINES, LOOKED_AT_BYTES, Findings
+from agent.trial.findings import ENOUGH_LINES, Findings
 from agent.trial.report import to_paste
 from agent.twin.site import Scenario
 from config.settings import ScannerDial
 from drivers.scan_mask import HIDDEN
 from drivers.scanner import Framing, framing
 from fastpath.scans import BAD_NAMES
+
+PATIENCE_S = 120.0
+"""A machine with other work starts a program in its own time."""
 
 SCANNERS = {
     "tcp": 'tcp = "192.168.10.40:2001"',
@@ -47,7 +54,7 @@ def verb(*words: object) -> list[str]:
 
 
 def finished(*words: object) -> tuple[int, str, str]:
-    done = subprocess.run(verb(*words), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(verb(*words), capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -58,14 +65,33 @@ def wire(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Playe
         yield played, request.param, played.twin.scanners.plays["s"].port.address
 
 
+@contextmanager
+def trying(*words: object) -> Iterator[subprocess.Popen[str]]:
+    """The verb while it runs."""
+    speech = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(verb(*words), stdout=pipe, stderr=pipe, text=True, env=speech) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def told(process: subprocess.Popen[str], played: Played) -> tuple[str, str]:
-    """Let the scanner speak to the verb, and end both."""
+    """Let the scanner speak to the verb and go; what the verb says then."""
     until(lambda: played.say("state")["scanners"]["s"]["heard"], process)
     played.do(lambda: speak(played))
     until(lambda: played.do(lambda: played.twin.scanners.plays["s"].idle), process)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=20)
+    played.say("unplug", scanner="s")
+    if "listen" in process.args:  # type: ignore[operator]  # where it waits for the scanner to come again
+        until(lambda: sockets(process) == 1, process)
+        process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=PATIENCE_S)
+
+
+def sockets(process: subprocess.Popen[str]) -> int:
+    """How many it has open: its port, and the connection while there is one."""
+    return sum(fd.is_socket() for fd in Path(f"/proc/{process.pid}/fd").iterdir())
 
 
 def speak(played: Played) -> None:
@@ -78,19 +104,14 @@ def speak(played: Played) -> None:
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    give_up_s = time.monotonic() + 30
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < give_up_s
-        time.sleep(0.05)
+    assert eventually(lambda: process.poll() is not None or condition(), PATIENCE_S)
+    assert process.poll() is None, process.communicate()
 
 
 def test_it_counts_the_truth_and_its_settings_read_the_scanner(wire: tuple[Played, str, str]) -> None:
     played, how, address = wire
-    process = subprocess.Popen(
-        verb(how, address, "--baud", 115200, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    told_json, errors = told(process, played)
+    with trying(how, address, "--baud", 115200, "--json") as process:
+        told_json, errors = told(process, played)
     assert (process.returncode, errors) == (0, "")
     said = json.loads(told_json)
     truth = played.say("truth")["scans"]["a"]
@@ -112,14 +133,8 @@ def test_it_counts_the_truth_and_its_settings_read_the_scanner(wire: tuple[Playe
 def test_in_words_it_shows_each_line_hidden_and_what_to_paste(lang: str, word: str, tmp_path: Path) -> None:
     with playing(settings_of(SCANNERS["tcp"]), tmp_path, Scenario(running=False)) as played:
         address = played.twin.scanners.plays["s"].port.address
-        process = subprocess.Popen(
-            verb("tcp", address, "--lang", lang),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        )
-        said, errors = told(process, played)
+        with trying("tcp", address, "--lang", lang) as process:
+            said, errors = told(process, played)
     assert (process.returncode, errors) == (0, "")
     assert word in said
     assert f'tcp = "{address}"' in said
@@ -130,11 +145,9 @@ def test_in_words_it_shows_each_line_hidden_and_what_to_paste(lang: str, word: s
 
 def test_a_wire_that_another_program_has_is_refused(wire: tuple[Played, str, str]) -> None:
     played, how, address = wire
-    first = subprocess.Popen(verb(how, address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until(lambda: played.say("state")["scanners"]["s"]["heard"], first)
-    status, said, errors = finished(how, address, "--for", "1s", "--lang", "en")
-    first.terminate()
-    first.communicate()
+    with trying(how, address) as first:
+        until(lambda: played.say("state")["scanners"]["s"]["heard"], first)
+        status, said, errors = finished(how, address, "--for", "1s", "--lang", "en")
     assert (status, said) == (EXIT_TAKEN, "")
     assert "in use by another program" in errors
     assert "systemctl stop hubpulse" in errors
@@ -146,10 +159,8 @@ def test_a_scanner_of_the_settings_is_read_as_they_say(tmp_path: Path) -> None:
         address = played.twin.scanners.plays["s"].port.address
         file = tmp_path / "site.toml"
         file.write_text(f'{HEAD}{PLC}[scanner.s]\nline = "a"\ntcp = "{address}"\n{MARKS}')
-        process = subprocess.Popen(
-            verb("s", "--settings", file, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        told_json, errors = told(process, played)
+        with trying("s", "--settings", file, "--json") as process:
+            told_json, errors = told(process, played)
         said = json.loads(told_json)
         truth = played.say("truth")["scans"]["a"]
     assert errors == ""
@@ -166,6 +177,7 @@ def test_a_scanner_of_the_settings_is_read_as_they_say(tmp_path: Path) -> None:
         (("tunnel-9", "--settings", "/nonexistent.toml"), 2, "write one of"),
         (("serial", "/dev/nonexistent"), 1, "no such port"),
         (("tcp", "127.0.0.1:1"), 1, "refused"),
+        (("tcp", "no.such.name.invalid:1"), 1, "opened: name or service not known. Check"),
     ],
 )
 def test_what_cannot_be_opened_is_said_in_one_line(words: tuple[str, ...], status: int, why: str) -> None:
@@ -211,16 +223,21 @@ def test_guessing_on_the_way_leaves_no_line_out(framing: Framing) -> None:
     scene, found = Scene(framing, 5), Findings()
     for now_ms, octets in scene.lines(150):
         found.hear(octets, now_ms)
-    found.end(gone=True)
-    assert found.guess is not None
-    assert found.octets > LOOKED_AT_BYTES or found.counts["new"] + found.counts["duplicate"] > 200
+    found.cut()
+    known = Findings(found.framing)
+    for now_ms, octets in Scene(framing, 5).lines(150):
+        known.hear(octets, now_ms)
+    known.cut()
+    assert found.counts == known.counts
+    assert found.rejects == known.rejects
+    assert found.counts["new"] + found.counts["duplicate"] > 200
 
 
-def test_a_few_lines_are_judged_at_the_end() -> None:
+def test_a_few_lines_are_judged_as_soon_as_no_more_come() -> None:
     found = Findings()
     for _ in range(ENOUGH_LINES - 2):
         assert found.hear(b"SF1234567890123\r\n", 0) == []
-    assert [seen.column for seen in found.end(gone=False)] == ["new"] + ["duplicate"] * (ENOUGH_LINES - 3)
+    assert [seen.column for seen in found.pause()] == ["new"] + ["duplicate"] * (ENOUGH_LINES - 3)
     assert found.guess is not None
     assert to_paste(ScannerDial("h", 1), found.guess) == 'tcp = "h:1"\npreset = "plain"'
 
@@ -229,5 +246,63 @@ def test_a_line_that_we_did_not_wait_for_is_no_reject_and_one_that_the_scanner_b
     for gone, rejects in ((False, {}), (True, {"cut": 1})):
         found = Findings(FRAMINGS["plain"])
         found.hear(b"SF1234567890123\r\nSF99", 0)
-        found.end(gone=gone)
+        found.cut() if gone else found.pause()
         assert {name: reject.count for name, reject in found.rejects.items()} == rejects
+
+
+def test_each_single_read_is_shown_at_once_and_what_the_scanner_says_for_the_first_time_is_known() -> None:
+    found, now_ms, shown = Findings(), 0, []
+    for line in [b"SF%013d\r\n" % number for number in range(1, 12)] + [b"NoRead\r\n"]:
+        now_ms += 900
+        shown.append([seen.column for seen in (*found.hear(line, now_ms), *found.pause())])
+    assert shown == [["new"]] * 11 + [["no_read"]]
+
+
+def test_a_scanner_that_connects_for_every_read_is_heard_each_time(tmp_path: Path) -> None:
+    port = free_port()
+    with trying("listen", f"[::1]:{port}", "--json") as process:
+        for number in range(3):
+            with connect(port, "::1") as scanner:
+                scanner.sendall(b"SF%013d\r\n" % number)
+                until(lambda: sockets(process) == 2, process)
+            until(lambda: sockets(process) == 1, process)
+        with connect(port, "::1") as hung:
+            hung.sendall(b"SF0000000000003\r\nSF99")
+            until(lambda: sockets(process) == 2, process)
+            with connect(port, "::1") as anew:
+                assert hung.recv(1) == b""
+                anew.sendall(b"SF0000000000004\r\n")
+                until(lambda: sockets(process) == 2, process)
+        until(lambda: sockets(process) == 1, process)
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, errors) == (0, "")
+    assert json.loads(said)["counts"] == {"new": 5, "cut": 1}
+    assert f'listen = "[::1]:{port}"' in json.loads(said)["toml"]
+
+
+def test_marks_that_do_not_go_with_the_preset_are_a_fault_of_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(f'{HEAD}{PLC}[scanner.s]\nline = "a"\ntcp = "10.0.0.1:2001"\nfields = ["lane", "code"]\n')
+    status, said, errors = finished("s", "--settings", file, "--lang", "en")
+    assert (status, said) == (78, "")
+    assert "hubpulse check" in errors
+
+
+def test_of_the_codes_it_heard_it_leaves_no_core_image(tmp_path: Path) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        process = subprocess.Popen(
+            verb("tcp", f"127.0.0.1:{door.getsockname()[1]}"),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (most, most)),  # noqa: PLW1509
+        )
+        with door.accept()[0] as scanner:
+            scanner.sendall(b"SF1234567890123\r\n")
+            process.send_signal(signal.SIGABRT)
+            _, status = os.waitpid(process.pid, 0)
+    process.returncode = status
+    assert os.WTERMSIG(status) == signal.SIGABRT
+    assert not os.WCOREDUMP(status)

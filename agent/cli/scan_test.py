@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import sys
 from collections import deque
 from contextlib import nullcontext, suppress
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         return _complain(_word("scan_test_taken", lang, where=_title(args)), EXIT_TAKEN)
     except UnreachableError as fault:
         return _complain(_word("scan_test_unreachable", lang, where=_title(args), reason=fault), 1)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as of timeout(1): what was seen is told
     try:
         return _Trial(args, lang, wire, framing).run(connection)
     finally:

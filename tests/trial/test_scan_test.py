@@ -85,7 +85,7 @@ def told(process: subprocess.Popen[str], played: Played) -> tuple[str, str]:
     played.say("unplug", scanner="s")
     if "listen" in process.args:  # type: ignore[operator]  # where it waits for the scanner to come again
         until(lambda: sockets(process) == 1, process)
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # SIGINT is ignored in all that a script starts in the background
     return process.communicate(timeout=PATIENCE_S)
 
 
@@ -274,7 +274,7 @@ def test_a_scanner_that_connects_for_every_read_is_heard_each_time(tmp_path: Pat
                 anew.sendall(b"SF0000000000004\r\n")
                 until(lambda: sockets(process) == 2, process)
         until(lambda: sockets(process) == 1, process)
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # SIGINT is ignored in all that a script starts in the background
         said, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (0, "")
     assert json.loads(said)["counts"] == {"new": 5, "cut": 1}

@@ -1,8 +1,10 @@
-"""What it costs to read scanners: the agent's readers beside asyncio, the same counter, the same bytes, the same run.
+"""What it costs to read scanners: the agent's readers beside asyncio and beside receiving alone, in one run.
 
-Eight TCP scanners say small chunks (64 bytes: two reads and a bit, cut anywhere) at a steady rate. The readers and
-asyncio (a Protocol that feeds the counter as bytes arrive) take turns, each in a process of its own whose CPU time
-is taken from the first byte to the last; the ratio is the median of the rounds. Both must count every line.
+Eight TCP scanners say small chunks (64 bytes: two reads and a bit, cut anywhere) at a steady rate. The readers,
+asyncio (a Protocol that feeds the same counter as bytes arrive) and a C program that does no more than receive, at the
+readers' tick, take turns, each in a process of its own whose CPU time is taken from the moment its connections stand
+to the last byte; a ratio is the median of the rounds. All must have every line. On the loopback whoever receives also
+does a part of the sender's work, what an acknowledgement lets go: that is most of what receiving costs here.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,8 @@ sys.path.insert(0, str(ROOT))
 SOCKETS, CHUNK = 8, 64
 RATES = (1_000, 40_000)
 SPACING_S = 0.0005
-KINDS = ("readers", "asyncio")
+KINDS = ("readers", "asyncio", "receive")
+Used = tuple[resource.struct_rusage, resource.struct_rusage]
 
 # --- the scanners ---
 
@@ -72,9 +76,7 @@ def _script(scanner: int, chunks: int) -> list[bytes]:
 def child(kind: str, ports: Sequence[int]) -> None:
     """Read the scanners on these ports until they hang up; print what was counted and the CPU seconds it took."""
     counter, sources, scanners = _counting(ports)
-    begin = resource.getrusage(resource.RUSAGE_SELF)
-    (_with_readers if kind == "readers" else _with_asyncio)(counter, sources, scanners)
-    end = resource.getrusage(resource.RUSAGE_SELF)
+    begin, end = (_with_readers if kind == "readers" else _with_asyncio)(counter, sources, scanners)
     while not counter.finish():
         counter.take()
     counter.take()
@@ -93,22 +95,30 @@ def _counting(ports: Sequence[int]) -> tuple[Any, list[Any], list[Any]]:
     return counter(line, scanners), [source(each) for each in scanners], scanners
 
 
-def _with_readers(counter: Any, sources: Sequence[Any], scanners: Sequence[Any]) -> None:
+def _used() -> resource.struct_rusage:
+    return resource.getrusage(resource.RUSAGE_SELF)
+
+
+def _with_readers(counter: Any, sources: Sequence[Any], scanners: Sequence[Any]) -> Used:
     from agent.scans.readers import ScanReaders
 
     readers = ScanReaders([(one, counter, source) for one, source in zip(scanners, sources, strict=True)])
     readers.start()
-    while len(readers.states()) < SOCKETS or any(state.lost == 0 for state in readers.states().values()):
+    while sum(state.up or state.lost > 0 for state in readers.states().values()) < SOCKETS:
+        time.sleep(0.002)
+    begin = _used()
+    while any(state.lost == 0 for state in readers.states().values()):
         time.sleep(0.25)
         counter.take()
     readers.stop()
+    return begin, _used()
 
 
-def _with_asyncio(counter: Any, sources: Sequence[Any], scanners: Sequence[Any]) -> None:
-    asyncio.run(_serve(counter, sources, [one.wire.port for one in scanners]))
+def _with_asyncio(counter: Any, sources: Sequence[Any], scanners: Sequence[Any]) -> Used:
+    return asyncio.run(_serve(counter, sources, [one.wire.port for one in scanners]))
 
 
-async def _serve(counter: Any, sources: Sequence[Any], ports: Sequence[int]) -> None:
+async def _serve(counter: Any, sources: Sequence[Any], ports: Sequence[int]) -> Used:
     loop = asyncio.get_running_loop()
     ends = [loop.create_future() for _ in ports]
 
@@ -127,19 +137,35 @@ async def _serve(counter: Any, sources: Sequence[Any], ports: Sequence[int]) -> 
 
     for port, source, end in zip(ports, sources, ends, strict=True):
         await loop.create_connection(protocol(source, end), "127.0.0.1", port)
-    done = asyncio.gather(*ends)
+    begin, done = _used(), asyncio.gather(*ends)
     while not done.done():
         await asyncio.wait([done], timeout=0.25)
         counter.take()
+    return begin, _used()
 
 
 # --- the comparison ---
 
 
-def one_run(kind: str, per_second: int, seconds: float) -> dict[str, float]:
+def built(folder: Path) -> Path:
+    """The C program that only receives."""
+    program = folder / "scan_receiver"
+    subprocess.run(["gcc", "-O2", str(ROOT / "benchmarks" / "scan_receiver.c"), "-o", str(program)], check=True)
+    return program
+
+
+def command(kind: str, receiver: Path, ports: Sequence[int]) -> list[str]:
+    if kind != "receive":
+        return [sys.executable, __file__, "--child", kind, *map(str, ports)]
+    from agent.scans.readers import TICK_S
+
+    return [str(receiver), str(round(1000 * TICK_S)), *map(str, ports)]
+
+
+def one_run(kind: str, receiver: Path, per_second: int, seconds: float) -> dict[str, float]:
     scanners = Scanners()
-    command = [sys.executable, __file__, "--child", kind, *map(str, scanners.ports)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    words = command(kind, receiver, scanners.ports)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
         talking = threading.Thread(target=scanners.talk, args=(per_second, seconds))
         begun_s = time.monotonic()
         talking.start()
@@ -153,19 +179,26 @@ def one_run(kind: str, per_second: int, seconds: float) -> dict[str, float]:
     return {"share": 100 * told["cpu_s"] / spent_s, "switches_per_s": told["switches"] / spent_s, "exact": exact}
 
 
-def compared(per_second: int, seconds: float, rounds: int) -> dict[str, object]:
+def compared(receiver: Path, per_second: int, seconds: float, rounds: int) -> dict[str, object]:
     runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     for number in range(rounds):
         for kind in KINDS if number % 2 else reversed(KINDS):
-            runs[kind].append(one_run(kind, per_second, seconds))
-    pairs = zip(runs["asyncio"], runs["readers"], strict=True)
+            runs[kind].append(one_run(kind, receiver, per_second, seconds))
     rows = {
         kind: {name: round(statistics.median(run[name] for run in found), 2) for name in ("share", "switches_per_s")}
         for kind, found in runs.items()
     }
-    ratio = statistics.median(one["share"] / max(other["share"], 0.01) for one, other in pairs)
     exact = all(run["exact"] for found in runs.values() for run in found)
-    return {"chunks_per_s": per_second, **rows, "asyncio_over_readers": round(ratio, 2), "exact": exact}
+    ratios = {
+        "asyncio_over_readers": ratio(runs, "asyncio", "readers"),
+        "readers_over_receive": ratio(runs, "readers", "receive"),
+    }
+    return {"chunks_per_s": per_second, **rows, **ratios, "exact": exact}
+
+
+def ratio(runs: Mapping[str, Sequence[Mapping[str, float]]], one: str, other: str) -> float:
+    pairs = zip(runs[one], runs[other], strict=True)
+    return round(statistics.median(a["share"] / max(b["share"], 0.01) for a, b in pairs), 2)
 
 
 def main() -> int:
@@ -178,7 +211,9 @@ def main() -> int:
     if arguments.child:
         child(arguments.child[0], [int(port) for port in arguments.child[1:]])
         return 0
-    found = [compared(rate, arguments.seconds, arguments.rounds) for rate in RATES]
+    with tempfile.TemporaryDirectory() as name:
+        receiver = built(Path(name))
+        found = [compared(receiver, rate, arguments.seconds, arguments.rounds) for rate in RATES]
     if arguments.json:
         print(json.dumps({"sockets": SOCKETS, "chunk_bytes": CHUNK, "rates": found}))
     else:
@@ -188,16 +223,14 @@ def main() -> int:
 
 def show(found: Sequence[dict[str, Any]]) -> None:
     print(f"{SOCKETS} scanners, chunks of {CHUNK} bytes; CPU share of one core in per cent, wake-ups a second\n")
-    titles = ("chunks/s", "readers", "wake-ups", "asyncio", "wake-ups", "asyncio x")
+    titles = ("chunks/s", "readers", "wake-ups", "asyncio", "wake-ups", "receive", "asyncio x", "receive x")
     print("".join(f"{title:>10}" for title in titles), " every line counted")
     for row in found:
-        ours, theirs = row["readers"], row["asyncio"]
-        figures = (
-            f"{ours['share']:>10}{ours['switches_per_s']:>10.0f}{theirs['share']:>10}{theirs['switches_per_s']:>10.0f}"
-        )
-        print(
-            f"{row['chunks_per_s']:>10,}{figures}{row['asyncio_over_readers']:>10}  {'yes' if row['exact'] else 'NO'}"
-        )
+        figures = [f"{row['chunks_per_s']:,}"]
+        for kind in ("readers", "asyncio"):
+            figures += [row[kind]["share"], f"{row[kind]['switches_per_s']:.0f}"]
+        figures += [row["receive"]["share"], row["asyncio_over_readers"], row["readers_over_receive"]]
+        print("".join(f"{figure:>10}" for figure in figures), " yes" if row["exact"] else " NO")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +23,11 @@ def files(folder: Path) -> dict[str, bytes]:
 def with_waybills(traces: Mapping[str, bytes]) -> list[str]:
     """Those in which something looks like a waybill."""
     return sorted(name for name, octets in traces.items() if WAYBILL.search(octets))
+
+
+def resident_bytes() -> int:
+    """What this process has in memory now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def memory(pid: int) -> Iterator[bytes]:

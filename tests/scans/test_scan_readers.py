@@ -10,6 +10,7 @@ from broker import free_port
 from ptys import Adapter
 from scanners import Counted, a_scanner_that_listens, code, connect, counted, dialled, lines, listening, serial
 from site_text import SITE
+from traces import resident_bytes
 from uplink_rig import eventually
 
 from agent.__main__ import main
@@ -124,10 +125,6 @@ def test_a_line_without_end_is_one_bad_line_takes_no_memory_and_what_follows_is_
             assert resident_bytes() - before < 4_000_000
             scanner.sendall(b"\r\n" + lines(0, 2))
             assert line.counts(new=2, overlong=1)
-
-
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.fault("B17")

@@ -18,6 +18,7 @@ LATE_S = 0.7
 
 _MOST_BYTES = 512
 Sent = list[tuple[float, bytes]]
+Replies = list[tuple[int, float, bytes]]
 
 
 class Boards:
@@ -38,15 +39,19 @@ class Boards:
 
     def hear(self, octets: bytes) -> Sent:
         """What the boards say to these bytes of the master: pairs of a delay in seconds and bytes."""
+        return [(delay_s, octets) for _, delay_s, octets in self.replies(octets)]
+
+    def replies(self, octets: bytes) -> Replies:
+        """The same, with the number of the board that says it."""
         self.heard += octets
         self._buffer += octets
-        sent: Sent = []
+        sent: Replies = []
         while self._buffer:
             said = self._frame()
             if said is None:
                 break
             for board in self.cabinets:
-                sent += self._answer(board, said)
+                sent += ((board, *each) for each in self._answer(board, said))
         del self._buffer[:-_MOST_BYTES]
         return sent
 

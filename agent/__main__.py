@@ -18,6 +18,7 @@ VERBS = {
     "install": "put unit, directories and example in place             · 安装服务、目录和示例",
     "read": "read one register with everything that it can mean     · 读取寄存器并列出所有解释",
     "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",
+    "baseline": "tell the agent what a stock-take of the floor found    · 提交盘点件数,重新设定积压基准",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
     "bureau": "keep what the sites publish; totals and gaps from it     · 邮管局端:存储、总数、缺失",
     "simulate": "serve the devices of a configuration, without hardware · 用模拟设备代替真实硬件",

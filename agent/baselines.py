@@ -34,18 +34,24 @@ class Epoch:
 class Baselines:
     """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name.
 
-    `cuts` are the places, by device, where reads are parted because the device refused them together.
+    `load` is what the load models remember, as they wrote it. `cuts` are the places, by device, where reads are parted
+    because the device refused them together.
     """
 
     epoch: Epoch | None = None
     seq: int = 0
     counters: Mapping[str, list[object]] = field(default_factory=dict)
     cuts: Mapping[str, Sequence[Cut]] = field(default_factory=dict)
+    load: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        form = {"form": _FORM, "epoch": str(self.epoch or ""), "seq": self.seq, "counters": self.counters}
-        if self.cuts:
-            form["cuts"] = self.cuts
+        form: dict[str, object] = {
+            "form": _FORM,
+            "epoch": str(self.epoch or ""),
+            "seq": self.seq,
+            "counters": self.counters,
+        }
+        form |= {name: kept for name, kept in (("cuts", self.cuts), ("load", self.load)) if kept}
         return json.dumps(form, separators=(",", ":")).encode()
 
     @classmethod
@@ -60,7 +66,8 @@ class Baselines:
         if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
             raise ValueError("baselines are incomplete")
         kept = {name: state for name, state in counters.items() if isinstance(state, list)}
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")))
+        load = form.get("load")
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load if isinstance(load, dict) else {})
 
 
 def _cuts(written: object) -> dict[str, list[Cut]]:

@@ -10,12 +10,17 @@ from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.bus import Owner
 from agent.intake import Intake
+from agent.load import memory
+from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
-from agent.load.line import LineLoad, LineModel
+from agent.load.line import LineModel
+from agent.load.line_load import LineLoad
 from agent.load.meter import Meter
+from agent.load.site import SiteLoad, SiteModel
 from agent.release import VERSION
+from agent.stocktake import StockTake, StockTakes
 from agent.systemd import Notify
-from agent.uplink import reports
+from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
@@ -53,11 +58,12 @@ class Scans(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the reports are about: every counter's meter, every line's model, the devices' presence, the wires, and
-    the scanners of a site that has some."""
+    """What the reports are about: every counter's meter, every line's model and the site's, the devices' presence,
+    the wires, and the scanners of a site that has some."""
 
     meters: Mapping[CounterRef, Meter]
     lines: Sequence[LineModel]
+    load: SiteModel
     intake: Intake
     owners: Sequence[Owner]
     scans: Scans | None = None
@@ -70,7 +76,15 @@ class Site:
 class Reporter:
     """Draws the loads and reports what is due. Lives in the beat's thread, but for `retained`."""
 
-    def __init__(self, settings: Settings, epoch: Epoch, site: Site, spool: Spool, notify: Notify) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - these are the parts it connects
+        self,
+        settings: Settings,
+        epoch: Epoch,
+        site: Site,
+        spool: Spool,
+        notify: Notify,
+        stocktakes: StockTakes | None = None,
+    ) -> None:
         self._settings = settings
         self._epoch = epoch
         self._site = site
@@ -79,6 +93,8 @@ class Reporter:
         self._uplink: Uplink | None = None
         self._seq = 0
         self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
+        self._stocktakes = stocktakes or StockTakes()
+        self._site_load: SiteLoad | None = None
         self._loads: dict[str, LineLoad] = {}
         self._reported: dict[str, LineLoad] = {}
         self._scans: Mapping[str, ScanLoad] = {}
@@ -102,16 +118,21 @@ class Reporter:
         self._watch_spool()
         for model in self._site.lines:
             model.sample(now)
+        self._site.load.sample(now)
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)
         else:
-            self._commit([*self._device_states(now), *self._answers(now)])
+            self._commit([*self._happened(now), *self._device_states(now), *self._answers(now)])
+        self._stocktakes.serve(lambda asked: self.rebase(now, asked))
 
     def report(self, now: Instant) -> None:
         """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
         self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
         self._scans = self._site.scans.advance(now) if self._site.scans else {}
-        messages = [*self._lines(now), *self._device_states(now), *self._about_itself(now), *self._answers(now)]
+        before, self._site_load = self._site_load, self._site.load.advance(now, self._loads)
+        docks = self._docks(now, self._site_load, before)
+        messages = [*self._lines(now), *docks, *self._happened(now), *self._device_states(now)]
+        messages += [*self._about_itself(now), *self._answers(now)]
         self._reported_s, self._reported, self._scans_reported = now.boot_s, self._loads, self._scans
         self._commit(messages)
         self._notify.status(self._sentence())
@@ -148,6 +169,41 @@ class Reporter:
             if before is None or before.quality != self._loads[name].quality or self._is_health_due(now):
                 yield reports.line_state(self._head(now), name, self._loads[name])
 
+    def _docks(self, now: Instant, load: SiteLoad, before: SiteLoad | None) -> list[Message]:
+        """The site's own telemetry, where it counts at its docks."""
+        counts = {ref: self._site.meters[ref] for ref in self._settings.load.floor.counters()}
+        window_s = now.boot_s - self._reported_s
+        return [site_reports.site_telemetry(self._head(now), load, counts, before, window_s)] if counts else []
+
+    def _happened(self, now: Instant) -> list[Message]:
+        """What happened to lines and site since this was asked, and how those stand now whose state changed."""
+        told: list[Message] = []
+        for model in self._site.lines:
+            if events := model.steering.take_events():
+                name = model.line.id
+                told += [site_reports.event(self._head(now), name, one) for one in events]
+                told.append(reports.line_state(self._head(now), name, model.advance(now)))
+        if events := self._site.load.steering.take_events():
+            told += [site_reports.event(self._head(now), None, one) for one in events]
+            loads = {model.line.id: model.advance(now) for model in self._site.lines}
+            told.append(site_reports.site_state(self._head(now), self._site.load.advance(now, loads)))
+        return told
+
+    def rebase(self, now: Instant, asked: StockTake) -> None:
+        """Begin the backlog anew from a stock-take; durable and told on return, or refused with a reason."""
+        backlog = self._site.load.backlog
+        thought = backlog.advance(now)
+        try:
+            backlog.rebase(now, asked.parcels, asked.by, asked.id)
+        except BaselineRefusedError as error:
+            asked.refused = str(error)
+            log.warn("baseline_refused", by=asked.by, parcels=asked.parcels, reason=error)
+            return
+        asked.before = thought.parcels if thought else None
+        log.event("baseline", by=asked.by, parcels=asked.parcels, before=asked.before)
+        self._site.load.follow(now)
+        self._commit(self._happened(now))
+
     def _device_states(self, now: Instant) -> list[Message]:
         """Of the devices whose state has changed since it was told."""
         known = {device: seen for device, seen in self._site.intake.presence.items() if seen.online is not None}
@@ -170,7 +226,7 @@ class Reporter:
         buses = {bus: counts.nonzero() for owner in self._site.owners for bus, counts in owner.counts().items()}
         scanners = self._site.scans.health() if self._site.scans else None
         return [
-            reports.site_state(self._head(now), self._loads),
+            site_reports.site_state(self._head(now), self._site.load.advance(now, self._loads)),
             reports.health(self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners),
         ]
 
@@ -181,12 +237,15 @@ class Reporter:
         counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
         first = self._spool.commit(
             [message.encode() for message in messages],
-            Baselines(self._epoch, self._seq, counters, self._site.intake.cuts()).encode(),
+            Baselines(self._epoch, self._seq, counters, self._site.intake.cuts(), self._remembered()).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)
         self._retained_now = first + len(messages), tuple(self._retained.values())
         if self._uplink is not None:
             self._uplink.wake()
+
+    def _remembered(self) -> dict[str, object]:
+        return memory.kept(clock.now(), {model.line.id: model for model in self._site.lines}, self._site.load)
 
     def _watch_spool(self) -> None:
         condition = self._spool.condition

@@ -22,10 +22,13 @@ from agent.capacity import budgets, listens, overfull
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
 from agent.intake import Intake, counter_meters
+from agent.load import memory
 from agent.load.line import LineModel
 from agent.load.meter import Meter
+from agent.load.site import SiteModel
 from agent.release import VERSION
 from agent.reporter import Reporter, Site
+from agent.stocktake import StockTakes
 from agent.systemd import Notify
 from agent.uplink.contract import Identity
 from agent.uplink.publisher import Publisher
@@ -38,6 +41,10 @@ from drivers.wire import Wire, price
 
 if TYPE_CHECKING:
     from agent.scans.site import SiteScans
+
+PATIENT_REPORTS = 3
+LEAST_PATIENCE_S = 15.0
+"""For so many reporting intervals, and so long at least, figures may be missing before a state is called unknown."""
 
 UPLINK_STOP_S = 1.5
 """What a goodbye to the broker may take of the three seconds that a stop may last."""
@@ -71,10 +78,13 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     if scans is not None:
         owners = (*owners, scans.readers)
     intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds())
-    site = Site(
-        meters, [LineModel(line, meters, settings.load.thresholds) for line in settings.lines], intake, owners, scans
-    )
-    reporter = Reporter(settings, epoch, site, spool, notify)
+    patience_s = max(LEAST_PATIENCE_S, PATIENT_REPORTS * settings.bureau.report_s)
+    lines = [LineModel(line, meters, settings.load.thresholds, patience_s) for line in settings.lines]
+    whole = SiteModel(settings.load, lines, meters, patience_s)
+    memory.restore(past.load, clock.now(), {one.line.id: one for one in lines}, whole, _forgotten)
+    site = Site(meters, lines, whole, intake, owners, scans)
+    stocktakes = StockTakes()
+    reporter = Reporter(settings, epoch, site, spool, notify, stocktakes)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
     reporter.begin(clock.now(), publisher, past)
     log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=settings.spool.directory)
@@ -83,7 +93,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     publisher.start()
     for owner in owners:
         owner.start()
-    door = _open_door(control, Desk(settings, owners, intake.presence))
+    door = _open_door(control, Desk(settings, owners, intake.presence, stocktakes))
     _give_back_memory()
     notify.ready()
     beat = Beat(owners, (*owners, publisher), intake, reporter, notify)
@@ -204,6 +214,10 @@ def _restore(meters: Mapping[CounterRef, Meter], kept: Mapping[str, list[object]
             meter.restore(kept.get(str(ref), []))
         except ValueError as error:
             log.warn("baseline_lost", counter=ref, reason=error)
+
+
+def _forgotten(name: str, reason: str) -> None:
+    log.warn("load_forgotten", of=name, reason=reason)
 
 
 def _on(buses: set[str], asking: Sequence[Asking]) -> list[Asking]:

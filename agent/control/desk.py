@@ -1,4 +1,4 @@
-"""Answers requests with what the agent knows, or what one exchange on a wire tells; it can only read."""
+"""Answers requests with what the agent knows, or what one exchange on a wire tells; of devices it can only read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from agent.bus import Answered, Missed, Owner
 from agent.bus.ear import Ears
 from agent.bus.errand import Errand
 from agent.control import ControlError
-from agent.control.requests import ProbeUnit, ReadOnce, Status
+from agent.control.requests import Baseline, ProbeUnit, ReadOnce, Status
 from agent.intake import Presence
 from agent.release import VERSION
+from agent.stocktake import StockTakeRefusedError, StockTakes
 from config.settings import Bus, Settings
 from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
@@ -27,13 +28,20 @@ Json = dict[str, object]
 class Desk:
     """Everything that may be asked of a running agent. Its methods are called from any thread and may wait."""
 
-    def __init__(self, settings: Settings, owners: Sequence[Owner], presence: Mapping[str, Presence]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        owners: Sequence[Owner],
+        presence: Mapping[str, Presence],
+        stocktakes: StockTakes | None = None,
+    ) -> None:
         self._settings = settings
+        self._stocktakes = stocktakes
         self._owners = {bus: owner for owner in owners for bus in owner.counts()}
         self._presence = presence
         self._started_s = clock.boot_seconds()
 
-    def answer(self, request: Status | ReadOnce | ProbeUnit) -> Json:
+    def answer(self, request: Status | ReadOnce | ProbeUnit | Baseline) -> Json:
         """The reply to `request`. Raises ControlError."""
         match request:
             case Status():
@@ -42,6 +50,8 @@ class Desk:
                 return self._read(bus, read)
             case ProbeUnit(bus, unit):
                 return self._probe(bus, unit)
+            case Baseline(parcels, by):
+                return self._rebase(parcels, by)
 
     def ears(self, bus: str) -> Ears:
         """Where those are kept who listen in on `bus`. Raises ControlError where nobody can."""
@@ -95,6 +105,14 @@ class Desk:
         if outcome.reason in ("link_down", "garbage", "listen_only"):
             raise ControlError(outcome.reason)
         return {"present": outcome.reason.startswith("exception"), "reason": outcome.reason}
+
+    def _rebase(self, parcels: int, by: str) -> Json:
+        if self._stocktakes is None:
+            raise ControlError("no_backlog", "this agent keeps no backlog")
+        try:
+            return {"parcels": parcels, "before": self._stocktakes.hand_over(parcels, by)}
+        except StockTakeRefusedError as refusal:
+            raise ControlError("refused", str(refusal)) from refusal
 
     def _run(self, bus: str, read: Read) -> Answered | Missed:
         known = self._known(bus)

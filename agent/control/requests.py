@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from agent.control import ControlError
+from agent.load.backlog import MOST_PARCELS
 from config.settings import Area
 from drivers.modbus_frames import Read
 
+LONGEST_NAME = 64
 _AREAS: tuple[Area, ...] = get_args(Area)
 
 
@@ -41,7 +43,15 @@ class Listen:
     bus: str
 
 
-Request = Status | ReadOnce | ProbeUnit | Listen
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """So many parcels are on the floor, counted by somebody: the backlog begins anew from there."""
+
+    parcels: int
+    by: str
+
+
+Request = Status | ReadOnce | ProbeUnit | Listen | Baseline
 
 
 def understood(line: bytes) -> Request:
@@ -62,7 +72,9 @@ def understood(line: bytes) -> Request:
             return ProbeUnit(_text(words, "bus"), _whole(words, "unit", 0, 255))
         case "ear":
             return Listen(_text(words, "bus"))
-    raise ControlError("unknown_request", "do is one of: status, read, probe-unit, ear")
+        case "baseline":
+            return Baseline(_whole(words, "parcels", 0, MOST_PARCELS), _text(words, "by")[:LONGEST_NAME])
+    raise ControlError("unknown_request", "do is one of: status, read, probe-unit, ear, baseline")
 
 
 def _read(words: dict[str, object]) -> Read:

@@ -22,21 +22,19 @@ Rates, work in progress and quality are of this run of the agent: after a restar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from agent.load.conditions import ORDINARY, Conditions
-from agent.load.flow import CountedRates, Flow, RoleFlow, ratio
+from agent.load.flow import CountedRates, RoleFlow, ratio, together
 from agent.load.instant import Instant
+from agent.load.line_load import NOWHERE, LineLoad, Quality, Standing
 from agent.load.meter import Meter
 from agent.load.progress import WorkInProgress
 from agent.load.rates import Bins, WindowRate
 from agent.load.reckoning import Reckoning
 from agent.load.standstill import Standstill
-from config.load_settings import NORMAL, Mode, Thresholds
+from agent.load.steering import Steering
+from config.load_settings import DEFAULTS, Mode, Thresholds
 from config.settings import CounterRef, Line
-
-Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
 
 MAX_LOAD_INDEX = 200.0
 HOUR_S = 3600.0
@@ -45,74 +43,29 @@ BIN_S, BINS = 300.0, 12
 SAMPLE_S = 5.0
 """Rates and work in progress are followed at least this often, however long a reporting interval is."""
 
+PATIENCE_S = 30.0
+"""For so long figures may be missing where nobody says otherwise."""
+
 MIN_FLOW_PPH = 60.0
 """Below so many parcels an hour a share of them says more of chance than of the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineLoad:
-    """A line at one moment, figure by figure as `agent.load.metric_rows` defines them. A role without counters is
-    None; None is not known.
-
-    `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
-    every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the
-    same of what is certain; `wip_hi` is None, for no counter tells how much more was there. `load_index` and
-    `fill_ratio` like `wip` say at least, and `quality` is not `good` until the line was seen empty.
-    """
-
-    induct: Flow | None
-    discharge: Flow | None
-    recirculation: Flow | None
-    reject: Flow | None
-    wip: int | None
-    wip_lo: int | None
-    wip_hi: int | None
-    takt_s: float | None
-    load_ratio_in: float | None
-    load_ratio_out: float | None
-    fill_ratio: float | None
-    load_index: float | None
-    quality: Quality
-    wip_drift: int = 0
-    manual: Flow | None = None
-    tempo: float | None = None
-    recirc_rate: float | None = None
-    reject_rate: float | None = None
-    manual_rate: float | None = None
-    transit_min: float | None = None
-    ramp_pph_min: float | None = None
-    smoothness: float | None = None
-    capacity_eff_pph: float | None = None
-    headroom_pph: float | None = None
-    headroom_parcels: float | None = None
-    kwh_per_1000: float | None = None
-    starved_s: float = 0.0
-    blocked_s: float = 0.0
-    idle_run_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The few figures by which a line or site is judged, drawn at every sample; None is not known."""
-
-    in_pph: float | None
-    out_pph: float | None
-    level: int | None
-    ratio_in: float | None
-    fill: float | None
-    index: float | None
-    settled_s: float
 
 
 class LineModel:
     """Draws the load of one line from its counters' meters, which somebody else advances."""
 
     def __init__(
-        self, line: Line, meters: Mapping[CounterRef, Meter], thresholds: Mapping[Mode, Thresholds] | None = None
+        self,
+        line: Line,
+        meters: Mapping[CounterRef, Meter],
+        thresholds: Mapping[Mode, Thresholds] = DEFAULTS,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """Raises KeyError for a counter of the line that has no meter."""
+        """Figures may be missing for `patience_s` before the line's state is called unknown.
+
+        Raises KeyError for a counter of the line that has no meter.
+        """
         self.line = line
-        self._thresholds: Mapping[Mode, Thresholds] = thresholds or {}
+        self.steering = Steering(thresholds, patience_s)
         self._counters = {ref: CountedRates(meters[ref]) for _, ref in line.counters()}
         self._induct = RoleFlow(line.induct, self._counters)
         self._discharge = RoleFlow(line.discharge, self._counters)
@@ -128,6 +81,8 @@ class LineModel:
         self._breaks = 0
         self._standstill = Standstill()
         self._conditions = ORDINARY
+        self.standing = NOWHERE
+        self.quality: Quality = "unsupported"
         self._sampled_s = -SAMPLE_S
 
     def sample(self, at: Instant, conditions: Conditions = ORDINARY) -> None:
@@ -144,6 +99,8 @@ class LineModel:
         self._follow_bins(at)
         self._follow_energy(at)
         self._follow_standstill(at, wip)
+        self.standing, self.quality = self._stand(at, wip), self._quality(at)
+        self.steering.advance(at.boot_s, self.standing, self.quality, self._conditions)
         return wip
 
     def _follow_bins(self, at: Instant) -> None:
@@ -171,14 +128,20 @@ class LineModel:
             at.boot_s, self._induct.total, went, wip.total if wip and known else None, self._conditions.run
         )
 
-    def _standing(self, at: Instant, wip: Reckoning | None) -> Standing:
+    def _stand(self, at: Instant, wip: Reckoning | None) -> Standing:
         in_pph, out_pph = self._induct.pph_900(at), self._discharge.pph_900(at)
+        rejected = self._reject.pph_900(at) if self._reject else 0.0
         ratio_in = ratio(in_pph, self.capacity_pph)
         fill = ratio(wip.total if wip else None, self.line.buffer_parcels)
         return Standing(
             in_pph=in_pph,
             out_pph=out_pph,
+            gone_pph=together((out_pph, rejected)),
             level=wip.total if wip else None,
+            size=self.line.buffer_parcels,
+            came=self._induct.total,
+            went=self._discharge.total + self._reject.total,
+            breaks=self._breaks,
             ratio_in=ratio_in,
             fill=fill,
             index=load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
@@ -193,10 +156,11 @@ class LineModel:
     def advance(self, at: Instant) -> LineLoad:
         """The load at `at`, from the samples the meters have taken until now."""
         wip = self._follow(at)
-        now = self._standing(at, wip)
+        now, steering = self.standing, self.steering
         induct, discharge = self._induct.draw(at), self._discharge.draw(at)
         capacity = self.capacity_pph
-        saturated = self._thresholds.get(self._conditions.mode, NORMAL).saturated / 100.0
+        saturated = steering.limits(self._conditions.mode).saturated / 100.0
+        tts = steering.tts
         room = None if now.level is None else saturated * self.line.buffer_parcels - now.level
         return LineLoad(
             induct=induct,
@@ -213,7 +177,7 @@ class LineModel:
             load_ratio_out=ratio(now.out_pph, self.line.capacity_pph),
             fill_ratio=now.fill,
             load_index=now.index,
-            quality=self._quality(at),
+            quality=self.quality,
             tempo=ratio(now.out_pph, now.in_pph, MIN_FLOW_PPH),
             recirc_rate=ratio(self._recirculation.pph_900(at), now.out_pph, MIN_FLOW_PPH),
             reject_rate=ratio(self._reject.pph_900(at), now.in_pph, MIN_FLOW_PPH),
@@ -228,6 +192,14 @@ class LineModel:
             starved_s=self._standstill.starved_s,
             blocked_s=self._standstill.blocked_s,
             idle_run_s=self._standstill.idle_run_s,
+            tts_min=tts.min if tts else None,
+            tts_lo_min=tts.lo if tts else None,
+            tts_hi_min=tts.hi if tts else None,
+            clear_min=steering.clear_min,
+            warn_min=steering.warnings.most_urgent,
+            state=steering.machine.state,
+            state_s=at.boot_s - (steering.machine.since_s or at.boot_s),
+            cause=steering.machine.cause,
         )
 
     def _ramp(self) -> float | None:
@@ -241,6 +213,16 @@ class LineModel:
             return None
         used = self._kwh.per_hour
         return ratio(None if used is None else 1000.0 * self.line.kwh_per_count * used, self._sorted.per_hour)
+
+    def kept(self) -> dict[str, object]:
+        """What must outlive the process, JSON-able; the counters have states of their own."""
+        return {"wip": self._progress.kept(), "steer": self.steering.kept()}
+
+    def restore(self, kept: Mapping[str, object], shift_s: float) -> None:
+        """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours, after the counters were
+        restored; ValueError for what cannot be that."""
+        self._progress.restore(kept.get("wip"), shift_s)
+        self.steering.restore(kept.get("steer"), shift_s)
 
     def _quality(self, at: Instant) -> Quality:
         if not (self._induct or self._discharge):

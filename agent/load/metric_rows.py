@@ -23,6 +23,18 @@ FLOW = (
 )
 """Of each role: `in_` induct, `out_` discharge, `recirc_`, `reject_`, `manual_`; at the docks `unload_`, `load_`."""
 
+STEERING = (
+    Metric("tts_min", "tts_min", "min", 0, 900, "interval", "counters"),
+    Metric("tts_lo_min", "tts_lo_min", "min", 0, 900, "interval", "counters"),
+    Metric("tts_hi_min", "tts_hi_min", "min", 0, 900, "interval", "counters"),
+    Metric("clear_min", "clear_min", "min", 0, 900, "all fresh", "counters"),
+    Metric("warn_min", "warn_min", "min", None, 900, "settled", "counters"),
+    Metric("state", "state", "state", None, None, "always", "counters"),
+    Metric("state_s", "state_s", "s", 0, None, "always", "clock"),
+    Metric("cause", "cause", "cause", None, None, "always", "counters"),
+)
+"""What a line and a site are steered by."""
+
 LINE = (
     Metric("wip", "wip", _N, None, None, "at least", "counters"),
     Metric("wip_lo", "wip_lo", _N, None, None, "at least", "counters"),
@@ -47,6 +59,31 @@ LINE = (
     Metric("starved_s", "starved_s", "s", 0, None, "always", "counters", rare=True),
     Metric("blocked_s", "blocked_s", "s", 0, None, "always", "counters", rare=True),
     Metric("idle_run_s", "idle_run_s", "s", 0, None, "always", "run input"),
+    *STEERING,
+)
+
+SITE = (
+    Metric("lines", "lines", "lines", None, None, "always", "settings"),
+    Metric("in_pph", "in_pph", _PPH, 1, 60, "all fresh", "counters"),
+    Metric("in_pph_900", "in_pph_900", _PPH, 1, 900, "all fresh", "counters"),
+    Metric("out_pph", "out_pph", _PPH, 1, 60, "all fresh", "counters"),
+    Metric("out_pph_900", "out_pph_900", _PPH, 1, 900, "all fresh", "counters"),
+    Metric("wip", "wip", _N, None, None, "at least", "counters"),
+    Metric("backlog", "backlog", _N, None, None, "estimate", "stock-take"),
+    Metric("backlog_err", "backlog_err", _N, None, None, "estimate", "stock-take"),
+    Metric("backlog_drift", "backlog_drift", _N, None, None, "always", "counters", rare=True),
+    Metric("backlog_based", "backlog_based", "true or false", None, None, "always", "stock-take"),
+    Metric("backlog_age_s", "backlog_age_s", "s", 0, None, "always", "stock-take"),
+    Metric("backlog_hours", "backlog_hours", "h", 2, None, "estimate", "counters"),
+    Metric("capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
+    Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("load_ratio_out", "load_ratio_out", _ONE, 4, 900, "all fresh", "counters"),
+    Metric("fill_ratio", "fill_ratio", _ONE, 4, None, "estimate", "counters"),
+    Metric("load_index", "load_index", "0-200", 1, 900, "at least", "counters"),
+    Metric("headroom_pph", "headroom_pph", _PPH, 0, 900, "all fresh", "counters"),
+    Metric("headroom_parcels", "headroom_parcels", _N, 0, None, "estimate", "counters"),
+    Metric("balance_index", "balance_index", _ONE, 3, 900, "all fresh", "counters"),
+    *STEERING,
 )
 
 SCAN = (
@@ -68,5 +105,6 @@ GROUPS: Mapping[str, tuple[tuple[Metric, ...], str]] = {
     "flow": (FLOW, "…_"),
     "line": (LINE, ""),
     "scan": (SCAN, ""),
+    "site": (SITE, ""),
 }
 """Every group of metrics, with what stands before its fields."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from agent.load.metric_rows import GROUPS
+from agent.load.metric_rows import GROUPS, STEERING
 from agent.load.metrics import Metric
 from config.messages import LANGUAGES, Language, word
 
@@ -36,7 +36,8 @@ def _table(name: str, metrics: Iterable[Metric], prefixes: str, lang: Language) 
 
 def meaning(name: str, metric: Metric) -> str:
     """The word of the catalogue that says what a metric of group `name` is."""
-    return f"metric_{name}_{metric.field}" if name == "flow" else f"metric_{metric.field}"
+    own = name == "flow" or (name == "site" and metric not in STEERING)
+    return f"metric_{name}_{metric.field}" if own else f"metric_{metric.field}"
 
 
 def main() -> None:

@@ -29,12 +29,13 @@ class Passed(NamedTuple):
     @classmethod
     def by(cls, entering: Sequence[Meter], leaving: Sequence[Meter]) -> Passed:
         """In less out, as the best value and as the least that can be true, and all parcels counted at either end."""
-        came, went = _together(entering), _together(leaving)
+        came, went = counted_by(entering), counted_by(leaving)
         least = None if went.hi is None else came.lo - went.hi
         return cls(came.total - went.total, least, came.total + went.total)
 
 
-def _together(meters: Sequence[Meter]) -> Reckoning:
+def counted_by(meters: Sequence[Meter]) -> Reckoning:
+    """What the meters counted together, in all their bases."""
     lo = total = 0
     hi: int | None = 0
     for meter in meters:
@@ -62,6 +63,18 @@ class _Emptiest:
         while self._hours[0][0] < hour - HOURS:
             self._hours.popleft()
         self.value = min(least for _, least in self._hours)
+
+    def kept(self) -> list[int]:
+        """When the least was, in hours of the boot clock, and what it was; empty where there is none."""
+        return list(min(self._hours, key=lambda one: one[1], default=()))
+
+    def restore(self, kept: object, shift_s: float) -> None:
+        """Go on from the one hour of `kept()`; ValueError, and nothing changed, for anything else."""
+        if not isinstance(kept, list) or len(kept) not in {0, 2} or not all(type(one) is int for one in kept):
+            raise ValueError("no emptiest moment")
+        if kept:
+            self._hours = deque([(int((kept[0] * HOUR_S + shift_s) // HOUR_S), kept[1])])
+            self.value = kept[1]
 
 
 class WorkInProgress:
@@ -101,7 +114,7 @@ class WorkInProgress:
         if breaks != self._breaks:
             self._breaks = breaks
             self._begin(passed.counted)
-        if self._read_together():
+        if self._readcounted_by():
             self._take(passed, at.boot_s)
         best, least = self._best.value, self._least.value
         if best is None:
@@ -109,7 +122,7 @@ class WorkInProgress:
         lo = 0 if least is None or passed.least is None else max(0, passed.least - least)
         return Reckoning(lo, None, max(lo, passed.best - best))
 
-    def _read_together(self) -> bool:
+    def _readcounted_by(self) -> bool:
         """Counters that were not read within one period of each other make a false difference."""
         times = [meter.at.boot_s for meter in self._meters if meter.at]
         return max(times) - min(times) <= self._longest_s
@@ -130,3 +143,20 @@ class WorkInProgress:
     def known(self, at: Instant) -> bool:
         """True when the line was seen empty within the last day, and nothing spoke against it since."""
         return self.empty_s is not None and at.boot_s - self.empty_s <= HOURS * HOUR_S
+
+    def kept(self) -> list[object]:
+        """What must outlive the process, JSON-able: the emptiest moment, and when the line was seen empty."""
+        return [self._best.kept(), self._least.kept(), self.empty_s]
+
+    def restore(self, kept: object, shift_s: float) -> None:
+        """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours; ValueError, and nothing
+        changed, for anything else. The counters must have been restored before."""
+        if not isinstance(kept, list) or len(kept) != 3 or not isinstance(kept[2], int | float | None):
+            raise ValueError("no work in progress")
+        best, least = _Emptiest(), _Emptiest()
+        best.restore(kept[0], shift_s)
+        least.restore(kept[1], shift_s)
+        self._best, self._least = best, least
+        self._breaks = sum(meter.breaks for meter in self._meters)
+        self._begun_with = -1
+        self.empty_s = None if kept[2] is None else kept[2] + shift_s

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from agent.load.instant import ClockQuality, Instant
+from agent.load.instant import Instant
 
 _FORM = 1
 _FIELDS = 15
-_CLOCK_QUALITIES: dict[str, ClockQuality] = {quality: quality for quality in get_args(ClockQuality)}
-_MAX_SECONDS = 1e12  # beyond any clock; NaN is refused by the same comparison
 
 
 class Reckoning(NamedTuple):
@@ -64,9 +62,8 @@ class MeterState:
 
     def to_list(self) -> list[object]:
         """The state as JSON holds it."""
-        at = self.at
-        moment = (at.boot_id, at.boot_s, at.wall_s, at.quality)
-        return [_FORM, self.modulus, self.base, *self.here, *self.earlier, self.raw, self.unseen, *moment]
+        counted = (*self.here, *self.earlier, self.raw, self.unseen)
+        return [_FORM, self.modulus, self.base, *counted, *self.at.to_list()]
 
     @classmethod
     def from_list(cls, state: object) -> MeterState:
@@ -77,7 +74,7 @@ class MeterState:
         here, earlier = _reckoning(state[3:6]), _reckoning(state[6:9])
         if base < 1 or not raw < modulus:
             raise ValueError("a counter's state has no base, or a value beyond its modulus")
-        return cls(modulus, base, here, earlier, raw, unseen, _instant(state[11:]))
+        return cls(modulus, base, here, earlier, raw, unseen, Instant.from_list(state[11:]))
 
 
 def _whole(value: object) -> int:
@@ -92,17 +89,3 @@ def _reckoning(values: list[object]) -> Reckoning:
     if not found.sound:
         raise ValueError("a counter's state holds an interval without its total")
     return found
-
-
-def _instant(values: list[object]) -> Instant:
-    boot_id, boot_s, wall_s, said = values
-    quality = _CLOCK_QUALITIES.get(said) if isinstance(said, str) else None
-    if not isinstance(boot_id, str) or quality is None:
-        raise ValueError("a counter's state holds no moment")
-    return Instant(boot_id, _seconds(boot_s), _seconds(wall_s), quality)
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_SECONDS:
-        raise ValueError("a counter's state holds no moment")
-    return float(value)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Protocol
 
 from agent.load import metrics
 from agent.load.flow import Flow
-from agent.load.line import LineLoad
-from agent.load.metric_rows import FLOW, LINE
+from agent.load.line_load import LineLoad
+from agent.load.metric_rows import FLOW, LINE, SITE, STEERING
 from agent.uplink import scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
+from config.load_settings import Floor
 from config.settings import CounterRef, Line, Settings
 
 ROLES = (
@@ -32,8 +33,6 @@ _HEAD_UNITS = {
     "win": "s",
     "counts": "total in the message's base, or [base, total], or [base, lo, hi, total]; parcels, per counter",
 }
-
-_ORDER = ("good", "estimated", "partial", "stale", "bad")
 
 
 class Counted(Protocol):
@@ -83,12 +82,16 @@ def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     """
     fields = head.fields(load.quality) | {"win": round(win_s, 1)}
     for name, flow, before in _flows(load, previous):
-        fields |= _flow(name, flow, before)
+        fields |= flow_fields(name, flow, before)
     fields |= {**metrics.fields(LINE, load), **(scans or {})}
+    return Message(f"line/{line}/telemetry", compact({**fields, **record(counts)}))
+
+
+def record(counts: Mapping[CounterRef, Counted]) -> Json:
+    """The authoritative totals of counters, and the base that most of them share."""
     known = {str(ref): one for ref, one in counts.items() if one.base}
-    fields["base"] = base = most_common(one.base for one in known.values())
-    fields["counts"] = {name: _record(one, base) for name, one in known.items()}
-    return Message(f"line/{line}/telemetry", compact(fields))
+    base = most_common(one.base for one in known.values())
+    return {"base": base, "counts": {name: _record(one, base) for name, one in known.items()}}
 
 
 def most_common(bases: Iterable[int]) -> int | None:
@@ -110,7 +113,8 @@ def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flo
             yield f"{name}_", flow, getattr(previous, role, None)
 
 
-def _flow(prefix: str, flow: Flow, before: Flow | None) -> Json:
+def flow_fields(prefix: str, flow: Flow, before: Flow | None) -> Json:
+    """What passed one role's counters, in all and since the report before."""
     counted = None if before is None else flow.total - before.total
     return metrics.fields(FLOW, flow, prefix) | {f"{prefix}d": counted}
 
@@ -126,34 +130,17 @@ def units(settings: Settings) -> Json:
     for name, role in ROLES:
         if role in used:
             said |= metrics.units(FLOW, f"{name}_") | {f"{name}_d": "parcels"}
-    said |= metrics.units(LINE)
+    if settings.load.floor.counters():
+        said |= metrics.units(FLOW, "unload_") | metrics.units(FLOW, "load_")
+    said |= metrics.units(SITE) | metrics.units(LINE)
     return said | (scan_fields.UNITS if settings.scanners else {})
 
 
 def line_state(head: Head, line: str, load: LineLoad) -> Message:
-    """How far the line's figures can be trusted and how loaded it is; retained, on change."""
-    fields = head.fields(load.quality) | {"load_index": _rounded(load.load_index, 1), "wip": load.wip}
+    """How the line stands and how far its figures can be trusted; retained, on change."""
+    figures = {"load_index": _rounded(load.load_index, 1), "wip": load.wip}
+    fields = head.fields(load.quality) | figures | metrics.fields(STEERING, load)
     return Message(f"line/{line}/state", compact(fields), retain=True)
-
-
-def site_state(head: Head, loads: Mapping[str, LineLoad]) -> Message:
-    """The site in one line: the most loaded line's index, sums that are None unless every line knows its part."""
-    known = [load for load in loads.values() if load.quality != "unsupported"]
-    quality = max((load.quality for load in known), key=_ORDER.index, default="unsupported")
-    indices = [load.load_index for load in known if load.load_index is not None]
-    fields = head.fields(quality) | {
-        "lines": len(loads),
-        "load_index": _rounded(max(indices), 1) if known and len(indices) == len(known) else None,
-        "in_pph": _sum([load.induct.pph_60 if load.induct else None for load in known]),
-        "out_pph": _sum([load.discharge.pph_60 if load.discharge else None for load in known]),
-        "wip": _sum([load.wip for load in known]),
-    }
-    return Message("state", compact(fields), retain=True)
-
-
-def _sum(parts: Sequence[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return round(sum(known), 1) if parts and len(known) == len(parts) else None
 
 
 def device_state(head: Head, device: str, presence: Presence) -> Message:
@@ -182,6 +169,8 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "site": {"id": site.id, "name_zh": site.name_zh, "name_en": site.name_en, "level": site.level},
         "report_s": settings.bureau.report_s,
         "lines": [_line(line) for line in settings.lines],
+        "floor": _floor(settings.load.floor) if settings.load.floor.counters() else None,
+        "thresholds": {mode: asdict(limits) for mode, limits in settings.load.thresholds.items()},
         "counters": list(_counters(settings)),
         "units": units(settings),
         "ver": version,
@@ -201,6 +190,10 @@ def _line(line: Line) -> Json:
     }
 
 
+def _floor(floor: Floor) -> Json:
+    return {"capacity_pph": floor.capacity_pph, "buffer_parcels": floor.buffer_parcels, "miscount": floor.miscount}
+
+
 def _counters(settings: Settings) -> Iterator[Json]:
     moduli = {
         CounterRef(device.id, point.name): point.modulus for device in settings.devices for point in device.points
@@ -210,6 +203,9 @@ def _counters(settings: Settings) -> Iterator[Json]:
             yield {"name": str(ref), "line": line.id, "role": role, "modulus": moduli[ref]}
         for ref in settings.eyes(line.id):
             yield {"name": str(ref), "line": line.id, "role": "eye", "modulus": moduli[ref]}
+    floor = settings.load.floor
+    docks = (("unload", floor.unload), ("load", floor.load))
+    yield from ({"name": str(ref), "role": dock, "modulus": moduli[ref]} for dock, refs in docks for ref in refs)
 
 
 def health(  # noqa: PLR0913, PLR0917 - a report is these figures

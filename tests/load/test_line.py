@@ -9,7 +9,8 @@ import pytest
 
 from agent.load.conditions import ORDINARY, Conditions
 from agent.load.instant import Instant
-from agent.load.line import LineLoad, LineModel
+from agent.load.line import LineModel
+from agent.load.line_load import LineLoad
 from agent.load.meter import CounterRule, Meter
 from config.settings import CounterRef, Line
 

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from agent.load.flow import Flow
-from agent.load.line import LineLoad
-from agent.load.metric_rows import GROUPS, LINE
+from agent.load.line_load import LineLoad
+from agent.load.metric_rows import GROUPS, LINE, SITE
 from agent.load.metrics import Metric, fields, units
 from agent.load.metrics_page import PAGES, meaning, page
 from agent.load.scans import ScanLoad
+from agent.load.site import SiteLoad
 from config.messages import LANGUAGES, Language, word
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS: dict[str, type] = {"flow": Flow, "line": LineLoad, "scan": ScanLoad}
+MODELS: dict[str, type] = {"flow": Flow, "line": LineLoad, "scan": ScanLoad, "site": SiteLoad}
 ALL = [pytest.param(name, one, id=f"{name}-{one.field}") for name, (group, _) in GROUPS.items() for one in group]
 
 
@@ -52,9 +53,14 @@ def test_a_figure_is_sent_with_its_decimals() -> None:
     assert (said["tempo"], said["load_index"], said["headroom_pph"]) == (1.2346, 1.2, 1)
 
 
-def test_every_figure_of_a_line_is_in_the_table_or_is_a_flow_or_the_quality() -> None:
+def test_every_figure_of_a_line_or_site_is_in_the_table_or_is_a_flow_or_the_quality() -> None:
     beside = {"induct", "discharge", "recirculation", "reject", "manual", "quality"}
     assert {one.name for one in dataclasses.fields(LineLoad)} == {one.name for one in LINE} | beside
+    assert {one.name for one in dataclasses.fields(SiteLoad)} == {one.name for one in SITE} | {
+        "unload",
+        "load",
+        "quality",
+    }
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

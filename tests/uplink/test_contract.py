@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,10 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bureau.totals import Totals
+from agent.load.backlog import Drifted, Rebased
+from agent.load.early import EarlyWarning
 from agent.load.flow import Flow
+from agent.load.forecast import TimeToSaturation
 from agent.load.instant import Instant
-from agent.load.line import LineLoad
-from agent.uplink import reports
+from agent.load.line_load import LineLoad
+from agent.load.machine import Transition
+from agent.load.site import SiteLoad
+from agent.load.steering import Event
+from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Identity, Message, as_history, birth, compact, death
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
@@ -111,18 +118,64 @@ def test_the_bureaus_merge_reads_what_the_agent_writes() -> None:
     assert not totals.merge(as_history(message).payload)
 
 
-def test_a_site_with_a_line_that_does_not_know_its_load_does_not_claim_to() -> None:
-    blind = replace(LOAD, load_index=None, wip=None, discharge=None, quality="stale")
-    told = fields(reports.site_state(HEAD, {"north": LOAD, "south": blind}))
-    assert told["q"] == "stale"
-    assert told["in_pph"] == 2400.1
-    assert not {"load_index", "wip", "out_pph"} & told.keys()
-    assert fields(reports.site_state(HEAD, {"north": LOAD}))["load_index"] == 51.2
-    assert fields(reports.site_state(HEAD, {}))["q"] == "unsupported"
+def site_load(**known: object) -> SiteLoad:
+    """A site of which nothing is known but that."""
+    names = {one.name for one in dataclasses.fields(SiteLoad)} - known.keys()
+    return SiteLoad(**dict.fromkeys(names), **known)  # type: ignore[arg-type]
+
+
+def test_the_site_says_what_is_known_of_it_and_leaves_out_what_is_not() -> None:
+    load = site_load(quality="stale", lines=2, in_pph=2400.08, backlog=18250, backlog_err=37, state="BUSY")
+    message = site_reports.site_state(HEAD, load)
+    assert (message.tail, message.retain) == ("state", True)
+    told = fields(message)
+    assert (told["q"], told["in_pph"], told["backlog"], told["backlog_err"], told["state"]) == (
+        "stale",
+        2400.1,
+        18250,
+        37,
+        "BUSY",
+    )
+    assert not {"load_index", "wip", "out_pph", "tts_min", "backlog_drift"} & told.keys()
+
+
+def test_the_docks_are_told_with_their_counters_totals() -> None:
+    load = site_load(quality="good", unload=FLOW, load=replace(FLOW, total=40), backlog=60)
+    meters = {REF: SimpleNamespace(base=2, lo=100, hi=100, total=100)}
+    message = site_reports.site_telemetry(HEAD, load, meters, replace(load, unload=replace(FLOW, total=90)), 10.0)  # type: ignore[arg-type]
+    assert (message.tail, message.retain) == ("telemetry", False)
+    told = fields(message)
+    assert (told["unload_total"], told["unload_d"], told["load_total"], told["load_d"]) == (100, 10, 40, 0)
+    assert told["counts"] == {"plc-a.inducted": 100}
+
+
+HAPPENED = [
+    (
+        Transition("BUSY", "SATURATED", "tts_min", 118.26, 120.0, 604.9, "peak"),
+        {"event": "state", "before": "BUSY", "after": "SATURATED", "cause": "tts_min", "value": 118.26, "held_s": 605},
+    ),
+    (
+        EarlyWarning(120, True, TimeToSaturation(118.3, 80.1, None)),
+        {"event": "warning", "warn_min": 120, "raised": True, "tts_min": 118, "tts_lo_min": 80},
+    ),
+    (EarlyWarning(60, False, None), {"event": "warning", "warn_min": 60, "raised": False}),
+    (Rebased("ab12", "li", 5000, None), {"event": "baseline", "by": "li", "parcels": 5000, "request": "ab12"}),
+    (Drifted(12), {"event": "drift", "parcels": 12}),
+]
+
+
+@pytest.mark.parametrize(
+    ("happened", "said"), HAPPENED, ids=[f"{type(one).__name__}-{n}" for n, (one, _) in enumerate(HAPPENED)]
+)
+def test_what_happens_is_told_once_and_is_not_retained(happened: Event, said: dict[str, object]) -> None:
+    message = site_reports.event(HEAD, "north", happened)
+    assert (message.tail, message.retain) == ("line/north/event", False)
+    assert said.items() <= fields(message).items()
+    assert site_reports.event(HEAD, None, happened).tail == "event"
 
 
 def test_states_are_retained() -> None:
-    away = SimpleNamespace(online=False, reason="timeout", since_s=900.25, answered_s=None, unsupported=())
+    away = SimpleNamespace(online=False, reason="timeout", since_s=900.25, answered_s=None, unsupported=(), unasked=())
     message = reports.device_state(HEAD, "eye-1", away)
     assert (message.tail, message.retain) == ("dev/eye-1/state", True)
     told = fields(message)
@@ -210,7 +263,12 @@ def test_a_plain_count_without_a_base_is_refused() -> None:
 
 def test_a_device_that_lacks_points_says_which_and_is_known_in_part() -> None:
     partly = SimpleNamespace(
-        online=True, reason="points_unsupported", since_s=900.0, answered_s=999.0, unsupported=("di5", "di6")
+        online=True,
+        reason="points_unsupported",
+        since_s=900.0,
+        answered_s=999.0,
+        unsupported=("di5", "di6"),
+        unasked=(),
     )
     said = json.loads(reports.device_state(HEAD, "plc-a", partly).payload)
     assert (said["online"], said["q"], said["unsupported"]) == (True, "partial", ["di5", "di6"])

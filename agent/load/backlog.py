@@ -1,0 +1,177 @@
+"""The parcels on a site's floor: a stock-take, and what was unloaded and loaded since, with the error that has grown.
+
+Counted since a stock-take the backlog is an estimate: a dock counter may miss a share of what passes (`miscount`), and
+each counter's own interval is in it. The error only grows until the next stock-take. Without one the backlog is what
+must be there at least: unloaded less loaded since the emptiest moment of the last day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.load.instant import Instant
+from agent.load.meter import Meter
+from agent.load.progress import WorkInProgress, counted_by
+from agent.load.reckoning import Reckoning
+
+TELL_EVERY_S = 900.0
+"""A drift that goes on is told again after this long."""
+
+MOST_PARCELS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The backlog at one moment. `err` parcels it may be wrong by, None where nothing bounds it: there was no
+    stock-take (`based` is False), or a counter's continuity broke since. `drift` counts parcels that left when by the
+    counts none was there, since the stock-take."""
+
+    parcels: int
+    err: int | None
+    based: bool
+    drift: int
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """A stock-take was taken over: by whom it was asked for, what it says and what was thought before."""
+
+    request: str
+    by: str
+    parcels: int
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """More parcels left than were there: `parcels` in all since the stock-take."""
+
+    parcels: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    request: str
+    parcels: int
+    came: Reckoning
+    went: Reckoning
+    at_s: float
+
+
+class BaselineRefusedError(ValueError):
+    """A stock-take that cannot be taken over; the message says why."""
+
+
+class Backlog:
+    """What is on the floor between the unload and the load counters."""
+
+    def __init__(self, unload: Sequence[Meter], load: Sequence[Meter], miscount: float) -> None:
+        self._unload, self._load = tuple(unload), tuple(load)
+        self._meters = self._unload + self._load
+        self._miscount = miscount
+        self._least = WorkInProgress(self._unload, self._load)
+        self._base: _Base | None = None
+        self._breaks = 0
+        self._drift = 0
+        self._told_s: float | None = None
+        self._events: list[Rebased | Drifted] = []
+
+    def _fresh(self, at: Instant) -> bool:
+        return bool(self._unload and self._load) and all(meter.fresh(at) for meter in self._meters)
+
+    def rebase(self, at: Instant, parcels: int, by: str, request: str) -> None:
+        """Begin anew from a stock-take of now. The same `request` a second time changes nothing.
+
+        Raises BaselineRefusedError.
+        """
+        if self._base is not None and self._base.request == request:
+            return
+        if not 0 <= parcels <= MOST_PARCELS:
+            raise BaselineRefusedError(f"a stock-take is 0 to {MOST_PARCELS} parcels")
+        if not (self._unload and self._load):
+            raise BaselineRefusedError("this site counts no unload and load: [floor] names no such counters")
+        if not self._fresh(at):
+            raise BaselineRefusedError("a dock counter does not answer; count when all do")
+        before = self.advance(at)
+        self._base = _Base(request, parcels, counted_by(self._unload), counted_by(self._load), at.boot_s)
+        self._breaks = sum(meter.breaks for meter in self._meters)
+        self._drift, self._told_s = 0, None
+        self._events.append(Rebased(request, by, parcels, None if before is None else before.parcels))
+
+    def advance(self, at: Instant) -> Stock | None:
+        """What is on the floor; None unless both ends are counted and every counter is fresh."""
+        least = self._least.advance(at)
+        if not self._fresh(at):
+            return None
+        if self._base is None:
+            return None if least is None else Stock(least.total, None, False, self._least.drift, None)
+        return self._since(self._base, at)
+
+    def _since(self, base: _Base, at: Instant) -> Stock:
+        came, went = counted_by(self._unload), counted_by(self._load)
+        arrived, left = came.total - base.came.total, went.total - base.went.total
+        parcels = base.parcels + arrived - left + self._drift
+        if parcels < 0:
+            self._drift -= parcels
+            parcels = 0
+            self._tell_drift(at.boot_s)
+        err = _width(base.came, came, base.went, went)
+        broken = sum(meter.breaks for meter in self._meters) != self._breaks
+        grown = None if err is None or broken else err + round(self._miscount * (arrived + left)) + self._drift
+        return Stock(parcels, grown, True, self._drift, at.boot_s - base.at_s)
+
+    def _tell_drift(self, at_s: float) -> None:
+        if self._told_s is None or at_s - self._told_s >= TELL_EVERY_S:
+            self._told_s = at_s
+            self._events.append(Drifted(self._drift))
+
+    def take_events(self) -> list[Rebased | Drifted]:
+        """What happened since this was asked before."""
+        events, self._events = self._events, []
+        return events
+
+    def kept(self) -> list[object]:
+        """What must outlive the process, JSON-able."""
+        base = self._base
+        if base is None:
+            return []
+        return [base.request, base.parcels, list(base.came), list(base.went), base.at_s, self._drift]
+
+    def restore(self, kept: object, shift_s: float) -> None:
+        """Go on from `kept()`, whose boot clock was `shift_s` behind ours; ValueError, and nothing changed, for
+        anything else. The counters go on from their own states."""
+        if kept == []:
+            return
+        if not (isinstance(kept, list) and len(kept) == 6 and isinstance(kept[0], str)):
+            raise ValueError("no stock-take")
+        if not all(type(one) is int and one >= 0 for one in (kept[1], kept[5])) or not isinstance(kept[4], int | float):
+            raise ValueError("no stock-take")
+        came, went = _reckoning(kept[2]), _reckoning(kept[3])
+        if came.total > counted_by(self._unload).total or went.total > counted_by(self._load).total:
+            raise ValueError("a stock-take of other counters")
+        self._base = _Base(kept[0], kept[1], came, went, kept[4] + shift_s)
+        self._drift = kept[5]
+        self._breaks = sum(meter.breaks for meter in self._meters)
+
+
+def _width(*pairs: Reckoning) -> int | None:
+    """By how much the intervals of the counters grew since the base, both ends together."""
+    width = 0
+    for before, now in zip(pairs[::2], pairs[1::2], strict=True):
+        if before.hi is None or now.hi is None:
+            return None
+        width += max(0, (now.hi - now.lo) - (before.hi - before.lo))
+    return width
+
+
+def _reckoning(kept: object) -> Reckoning:
+    if not isinstance(kept, list) or len(kept) != 3:
+        raise ValueError("no stock-take")
+    found = Reckoning(*kept)
+    if not all(type(one) is int for one in (found.lo, found.total)) or type(found.hi) not in {int, type(None)}:
+        raise ValueError("no stock-take")
+    if not found.sound:
+        raise ValueError("no stock-take")
+    return found

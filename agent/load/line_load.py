@@ -1,0 +1,87 @@
+"""The figures of a line at one moment, as the model draws them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.load.flow import Flow
+from agent.load.machine import Cause, State
+
+Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineLoad:
+    """A line at one moment, figure by figure as `agent.load.metric_rows` defines them. A role without counters is
+    None; None is not known.
+
+    `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
+    every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the
+    same of what is certain; `wip_hi` is None, for no counter tells how much more was there. `load_index` and
+    `fill_ratio` like `wip` say at least, and `quality` is not `good` until the line was seen empty.
+    """
+
+    induct: Flow | None
+    discharge: Flow | None
+    recirculation: Flow | None
+    reject: Flow | None
+    wip: int | None
+    wip_lo: int | None
+    wip_hi: int | None
+    takt_s: float | None
+    load_ratio_in: float | None
+    load_ratio_out: float | None
+    fill_ratio: float | None
+    load_index: float | None
+    quality: Quality
+    wip_drift: int = 0
+    manual: Flow | None = None
+    tempo: float | None = None
+    recirc_rate: float | None = None
+    reject_rate: float | None = None
+    manual_rate: float | None = None
+    transit_min: float | None = None
+    ramp_pph_min: float | None = None
+    smoothness: float | None = None
+    capacity_eff_pph: float | None = None
+    headroom_pph: float | None = None
+    headroom_parcels: float | None = None
+    kwh_per_1000: float | None = None
+    starved_s: float = 0.0
+    blocked_s: float = 0.0
+    idle_run_s: float | None = None
+    tts_min: float | None = None
+    tts_lo_min: float | None = None
+    tts_hi_min: float | None = None
+    clear_min: float | None = None
+    warn_min: int | None = None
+    state: State = "UNKNOWN"
+    state_s: float = 0.0
+    cause: Cause = "no_figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The few figures by which a line or site is judged, drawn at every sample; None is not known.
+
+    `came` and `went` are totals of what came onto it and left it; they continue as long as `breaks` stays. `level`
+    of `size` parcels are there, `gone_pph` is all that leaves.
+    """
+
+    in_pph: float | None
+    out_pph: float | None
+    gone_pph: float | None
+    level: int | None
+    size: int | None
+    came: int
+    went: int
+    breaks: int
+    ratio_in: float | None
+    fill: float | None
+    index: float | None
+    settled_s: float
+
+
+NOWHERE = Standing(None, None, None, None, None, 0, 0, 0, None, None, None, 0.0)
+"""Before the first sample."""

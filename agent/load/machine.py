@@ -1,0 +1,240 @@
+"""The saturation machine of a line or a site: in which state it is, why, and since when.
+
+Levels rise and fall by thresholds that must hold for a time (`config.load_settings.Thresholds`), one step an
+evaluation; only OVERFLOW is entered from anywhere. Beside the levels stand three states that say that no level can be
+told: UNKNOWN (the figures are stale or bad), STOPPED and SUSPENDED (an input or the bureau says so). From these it
+comes back to the level it left while the figures are not below where that ends, else to what they say now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, NamedTuple, get_args
+
+from config.load_settings import Mode, Thresholds
+
+State = Literal["UNKNOWN", "STOPPED", "SUSPENDED", "NORMAL", "BUSY", "SATURATED", "OVERFLOW"]
+Cause = Literal[
+    "load_index",
+    "fill_ratio",
+    "tts_min",
+    "stale",
+    "bad",
+    "no_figures",
+    "stopped",
+    "running",
+    "suspended",
+    "resumed",
+    "known",
+]
+Missing = Literal["stale", "bad", "no_figures"]
+LEVELS: tuple[State, ...] = ("NORMAL", "BUSY", "SATURATED", "OVERFLOW")
+STATES: tuple[State, ...] = get_args(State)
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+OVERFLOW = 3
+
+STOPPED_S = 120.0
+"""A line is called stopped when its run input said so for this long."""
+
+RUNS_S = 60.0
+"""And runs again when it said that for this long."""
+
+KNOWN_S = 60.0
+"""A state is told again when its figures were there for this long."""
+
+SETTLED_S = 300.0
+"""And were drawn over at least this much: less would call a chance a level."""
+
+BREAK_S = 60.0
+"""What held before so long a break in the evaluations has not held through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a state is judged by. `missing` says why figures are not to be trusted, None where they are; until
+    `forecast_settled` a `tts_min` of None says nothing."""
+
+    index: float | None
+    fill: float | None
+    tts_min: float | None
+    missing: Missing | None
+    settled_s: float
+    forecast_settled: bool = True
+    run: bool | None = None
+    suspended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of state: its cause, the figure and the threshold it passed, how long that had held, in which mode."""
+
+    before: State
+    after: State
+    cause: Cause
+    value: float | None
+    threshold: float | None
+    held_s: float
+    mode: Mode
+
+
+class Rise(NamedTuple):
+    """A level is entered when `cause` is at least `limit` (`tts_min`: at most) for `hold_s`."""
+
+    rank: int
+    cause: Literal["load_index", "fill_ratio", "tts_min"]
+    limit: float
+    hold_s: float
+
+    def met(self, signs: Signs) -> bool:
+        value = value_of(self.cause, signs)
+        if value is None:
+            return False
+        return value <= self.limit if self.cause == "tts_min" else value >= self.limit
+
+
+def value_of(cause: str, signs: Signs) -> float | None:
+    """The figure that a cause is about."""
+    return {"load_index": signs.index, "fill_ratio": signs.fill, "tts_min": signs.tts_min}.get(cause)
+
+
+@cache
+def rises(limits: Thresholds) -> tuple[Rise, ...]:
+    """Every way up, the highest first."""
+    return (
+        Rise(3, "fill_ratio", limits.overflow_fill, limits.overflow_fill_s),
+        Rise(3, "load_index", limits.overflow, limits.overflow_s),
+        Rise(2, "load_index", limits.saturated, limits.saturated_s),
+        Rise(2, "tts_min", limits.saturated_tts_min, limits.saturated_tts_s),
+        Rise(1, "load_index", limits.busy, limits.busy_s),
+    )
+
+
+def falls(rank: int, signs: Signs, limits: Thresholds) -> bool:
+    """Whether the figures are below where that level ends."""
+    index = signs.index
+    if index is None:
+        return False
+    if rank == OVERFLOW:
+        return index < limits.overflow_leave and (signs.fill is None or signs.fill < limits.overflow_fill_leave)
+    if rank == 2:
+        far = signs.forecast_settled if signs.tts_min is None else signs.tts_min > limits.saturated_tts_leave_min
+        return index < limits.saturated_leave and far
+    return index < limits.busy_leave
+
+
+def fall_of(rank: int, limits: Thresholds) -> tuple[float, float]:
+    """The load index below which that level ends, and for how long it must be."""
+    return (
+        (limits.busy_leave, limits.busy_leave_s),
+        (limits.saturated_leave, limits.saturated_leave_s),
+        (limits.overflow_leave, limits.overflow_leave_s),
+    )[rank - 1]
+
+
+class Machine:
+    """`state` since boot-clock second `since_s`, caused by `cause`. `rank` is the last level that could be told."""
+
+    __slots__ = ("_at_s", "_held", "_limits", "_patience_s", "cause", "rank", "since_s", "state")
+
+    def __init__(self, patience_s: float) -> None:
+        """Figures may be missing for `patience_s` before the state is called unknown."""
+        self._patience_s = patience_s
+        self._held: dict[object, float] = {}
+        self._limits: Thresholds | None = None
+        self._at_s: float | None = None
+        self.state: State = "UNKNOWN"
+        self.cause: Cause = "no_figures"
+        self.rank = 0
+        self.since_s: float | None = None
+
+    def advance(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
+        """Judge at boot-clock second `at_s`; None where the state stays."""
+        if self._at_s is None or at_s - self._at_s > BREAK_S or limits is not self._limits:
+            self._held.clear()
+        self._at_s, self._limits = at_s, limits
+        if self.since_s is None:
+            self.since_s = at_s
+        found = self._beside(at_s, signs, limits, mode)
+        if found is None and self.state in LEVELS and signs.missing is None:
+            found = self._level(at_s, signs, limits, mode)
+        if found is not None:
+            if not (found.before in LEVELS and found.after in LEVELS):
+                self._held = {key: since_s for key, since_s in self._held.items() if isinstance(key, str)}
+            self.state, self.cause, self.since_s = found.after, found.cause, at_s
+        return found
+
+    def _holds(self, key: object, true: bool, at_s: float) -> float | None:
+        """For how long it has been true; None while it is not."""
+        if not true:
+            self._held.pop(key, None)
+            return None
+        return at_s - self._held.setdefault(key, at_s)
+
+    def _beside(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
+        """Into, between and out of the states that are no level."""
+        stopped_s = self._holds("stopped", signs.run is False, at_s)
+        runs_s = self._holds("runs", signs.run is not False, at_s)
+        missing_s = self._holds("missing", signs.missing is not None, at_s)
+        known_s = self._holds("known", signs.missing is None, at_s)
+        state: State
+        cause: Cause
+        if signs.suspended:
+            state, cause, held_s = "SUSPENDED", "suspended", 0.0
+        elif (stopped_s or 0.0) > STOPPED_S or (self.state == "STOPPED" and (runs_s is None or runs_s < RUNS_S)):
+            state, cause, held_s = "STOPPED", "stopped", stopped_s or 0.0
+        elif missing_s is not None and (missing_s >= self._patience_s or signs.missing == "bad" or self._away):
+            state, cause, held_s = "UNKNOWN", signs.missing or "no_figures", missing_s
+        elif self.state == "UNKNOWN" and (known_s is None or known_s < KNOWN_S or signs.settled_s < SETTLED_S):
+            return None
+        elif self.state not in LEVELS:
+            return self._back(signs, limits, mode)
+        else:
+            return None
+        return None if state == self.state else Transition(self.state, state, cause, None, None, held_s, mode)
+
+    @property
+    def _away(self) -> bool:
+        """Stopped or suspended: what comes after must not wait to be called unknown."""
+        return self.state in {"STOPPED", "SUSPENDED"}
+
+    def _back(self, signs: Signs, limits: Thresholds, mode: Mode) -> Transition:
+        """To the level of before, unless the figures say that it has ended, or that it is higher."""
+        met = next((rise for rise in rises(limits) if rise.met(signs)), None)
+        said = 0 if met is None else met.rank
+        kept = self.rank if self.rank and not falls(self.rank, signs, limits) else 0
+        causes: dict[State, Cause] = {"STOPPED": "running", "SUSPENDED": "resumed"}
+        self.rank = max(said, kept)
+        return Transition(self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.index, None, 0.0, mode)
+
+    def _level(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
+        met = [(rise, self._holds(rise, rise.met(signs), at_s)) for rise in rises(limits)]
+        for rise, held_s in met:
+            if held_s is not None and held_s >= rise.hold_s and rise.rank > self.rank:
+                return self._to(OVERFLOW if rise.rank == OVERFLOW else self.rank + 1, rise, signs, held_s, mode)
+        ended = [self._holds(rank, falls(rank, signs, limits), at_s) for rank in range(1, OVERFLOW + 1)]
+        if self.rank == 0 or any(held_s is not None and rise.rank >= self.rank for rise, held_s in met):
+            return None
+        held = ended[self.rank - 1]
+        limit, hold_s = fall_of(self.rank, limits)
+        if held is None or held < hold_s:
+            return None
+        return self._to(self.rank - 1, Rise(0, "load_index", limit, hold_s), signs, held, mode)
+
+    def _to(self, rank: int, by: Rise, signs: Signs, held_s: float, mode: Mode) -> Transition:
+        before, self.rank = self.state, rank
+        return Transition(before, LEVELS[rank], by.cause, value_of(by.cause, signs), by.limit, held_s, mode)
+
+    def kept(self) -> list[object]:
+        """What must outlive the process, JSON-able."""
+        return [self.state, self.cause, self.rank, self.since_s]
+
+    def restore(self, kept: object, shift_s: float) -> None:
+        """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours; ValueError, and nothing
+        changed, for anything else. What had held then begins to hold anew."""
+        if not (isinstance(kept, list) and len(kept) == 4 and kept[0] in STATES and kept[2] in range(OVERFLOW + 1)):
+            raise ValueError("no state of a line")
+        if kept[1] not in CAUSES or not isinstance(kept[3], int | float | None):
+            raise ValueError("no state of a line")
+        self.state, self.cause, self.rank = kept[0], kept[1], kept[2]
+        self.since_s = None if kept[3] is None else kept[3] + shift_s

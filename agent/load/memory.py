@@ -1,0 +1,55 @@
+"""What the load models remember over a restart, in one document, with the moment it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from agent.load.instant import Instant
+
+
+class Remembers(Protocol):
+    """A model of a line or of the site."""
+
+    def kept(self) -> dict[str, object]: ...
+
+    def restore(self, kept: Mapping[str, object], shift_s: float) -> None: ...
+
+
+def kept(at: Instant, lines: Mapping[str, Remembers], site: Remembers) -> dict[str, object]:
+    """The document, JSON-able."""
+    return {"at": at.to_list(), "site": site.kept(), "lines": {name: model.kept() for name, model in lines.items()}}
+
+
+def restore(
+    document: Mapping[str, object],
+    now: Instant,
+    lines: Mapping[str, Remembers],
+    site: Remembers,
+    lost: Callable[[str, str], object],
+) -> None:
+    """Give every model what it kept; `lost` is told the name and reason of what cannot be. The counters must have been
+    restored before. Over a reboot without a trusted clock the time between is taken as none.
+    """
+    if not document:
+        return
+    try:
+        then = Instant.from_list(document.get("at"))
+    except ValueError as error:
+        lost("load", str(error))
+        return
+    shift_s = now.boot_s - then.boot_s - (now.since_s(then) or 0.0)
+    own = document.get("lines")
+    pasts = own if isinstance(own, dict) else {}
+    _give("site", site, document.get("site"), shift_s, lost)
+    for name, model in lines.items():
+        _give(name, model, pasts.get(name), shift_s, lost)
+
+
+def _give(name: str, model: Remembers, past: object, shift_s: float, lost: Callable[[str, str], object]) -> None:
+    if not isinstance(past, dict):
+        return
+    try:
+        model.restore(past, shift_s)
+    except (ValueError, TypeError) as error:
+        lost(name, str(error))

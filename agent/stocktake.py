@@ -1,0 +1,61 @@
+"""A stock-take on its way from whoever counted to the beat, which alone may change the backlog, and the answer back."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+WITHIN_S = 10.0
+"""For so long whoever asks waits for the beat."""
+
+
+class StockTakeRefusedError(ValueError):
+    """A stock-take that was not taken over; the message says why."""
+
+
+@dataclass(slots=True)
+class StockTake:
+    """So many parcels are on the floor, says `by`. `id` tells one request from another, also over a restart.
+
+    The beat sets `before`, what the backlog was thought to be, or `refused`, then `done`.
+    """
+
+    parcels: int
+    by: str
+    id: str = field(default_factory=lambda: secrets.token_hex(6))
+    before: int | None = None
+    refused: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class StockTakes:
+    """The stock-takes that wait for the beat."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[StockTake] = SimpleQueue()
+
+    def hand_over(self, parcels: int, by: str) -> int | None:
+        """Have the backlog begin anew; what it was thought to be, None where nothing was. Durable on return.
+
+        From any thread but the beat's. Raises StockTakeRefusedError.
+        """
+        asked = StockTake(parcels, by)
+        self._waiting.put(asked)
+        if not asked.done.wait(WITHIN_S):
+            raise StockTakeRefusedError(f"the agent did not come to it within {WITHIN_S:.0f} s")
+        if asked.refused:
+            raise StockTakeRefusedError(asked.refused)
+        return asked.before
+
+    def serve(self, take_over: Callable[[StockTake], None]) -> None:
+        """The beat's side: have every one that waits taken over, and tell who waits for it."""
+        while True:
+            try:
+                asked = self._waiting.get_nowait()
+            except Empty:
+                return
+            take_over(asked)
+            asked.done.set()

@@ -1,0 +1,168 @@
+"""The site: its lines together, its docks and floor, steered like a line; and what all of them remember."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from agent.load import memory
+from agent.load.conditions import ORDINARY, Conditions
+from agent.load.instant import Instant
+from agent.load.line import LineModel
+from agent.load.machine import Transition
+from agent.load.meter import CounterRule, Meter
+from agent.load.site import SiteLoad, SiteModel
+from config.load_settings import Floor, LoadSettings
+from config.settings import CounterRef, Line
+
+RULE = CounterRule(2**32, 100.0)
+DOCK_IN, DOCK_OUT = CounterRef("dock", "in"), CounterRef("dock", "out")
+FLOOR = Floor(unload=(DOCK_IN,), load=(DOCK_OUT,), buffer_parcels=10_000)
+
+
+def line(name: str, **other: object) -> Line:
+    induct, discharge = CounterRef(name, "in"), CounterRef(name, "out")
+    given = {"recirculation": (), "reject": (), "capacity_pph": 10_000.0, "buffer_parcels": 5000, **other}
+    return Line(name, name, name, (induct,), (discharge,), **given)  # type: ignore[arg-type]
+
+
+class Hub:
+    """Two lines and docks, whose counters run at set rates, read and sampled once a second."""
+
+    def __init__(self, floor: Floor = FLOOR, *lines: Line) -> None:
+        self.lines = lines or (line("north"), line("south"))
+        refs = [ref for one in self.lines for _, ref in one.counters()] + list(floor.counters())
+        self.meters = {ref: Meter(RULE, 1) for ref in refs}
+        self.models = [LineModel(one, self.meters) for one in self.lines]
+        self.site = SiteModel(LoadSettings(floor), self.models, self.meters)
+        self.raw = dict.fromkeys(refs, 1000)
+        self.now_s = 5000.0
+        self.boot = "a"
+        self.silent: set[CounterRef] = set()
+
+    @property
+    def at(self) -> Instant:
+        return Instant(self.boot, self.now_s, 1.8e9 + self.now_s, "ntp")
+
+    def run(self, seconds: int, conditions: Conditions = ORDINARY, **per_s: int) -> SiteLoad:
+        """Rates by device: `north=3` inducts and discharges three a second, `dock_in` and `dock_out` are the docks'."""
+        for _ in range(seconds):
+            self.now_s += 1.0
+            for ref, meter in self.meters.items():
+                key = f"{ref.device}_{ref.point}" if ref.device == "dock" else ref.device
+                self.raw[ref] += per_s.get(key, 0)
+                if ref not in self.silent:
+                    meter.advance(self.raw[ref], self.at)
+            for model in self.models:
+                model.sample(self.at, conditions)
+            self.site.sample(self.at, conditions)
+        return self.draw()
+
+    def draw(self) -> SiteLoad:
+        return self.site.advance(self.at, {model.line.id: model.advance(self.at) for model in self.models})
+
+
+def test_a_site_is_its_lines_and_its_docks() -> None:
+    hub = Hub()
+    load = hub.run(1000, north=2, south=1, dock_in=4, dock_out=3)
+    assert load.in_pph == load.out_pph == pytest.approx(3 * 3600)
+    assert (load.lines, load.capacity_eff_pph) == (2, 20_000.0)
+    assert load.load_ratio_in == pytest.approx(4 * 3600 / 20_000)
+    assert load.load_ratio_out == pytest.approx(3 * 3600 / 20_000)
+    assert load.backlog == pytest.approx(1000, abs=5)
+    assert load.fill_ratio == pytest.approx(0.1, abs=0.001)
+    assert load.backlog_hours == pytest.approx(0.05, abs=0.001)
+    assert load.headroom_pph == pytest.approx(20_000 - 14_400)
+    assert load.headroom_parcels == pytest.approx(9500 - 1000, abs=5)
+    assert load.load_index == pytest.approx(72)
+    assert load.balance_index == pytest.approx(1 - 0.5 / 1.5, abs=0.01)
+    assert load.tts_min == pytest.approx(9000 / 60, abs=1)
+    assert load.tts_lo_min is not None and load.tts_lo_min < load.tts_min
+    assert load.state == "NORMAL"
+
+
+def test_a_site_that_drains_knows_when_it_will_be_empty() -> None:
+    hub = Hub()
+    hub.run(3, dock_in=1)
+    hub.site.backlog.rebase(hub.at, 7200, "li", "r")
+    load = hub.run(1200, north=1, dock_in=1, dock_out=3)
+    assert load.tts_min is None
+    assert load.clear_min == pytest.approx((7200 - 2400) / 2 / 60, abs=1)
+
+
+def test_the_most_loaded_part_is_the_sites_index() -> None:
+    load = Hub().run(950, north=2, south=1, dock_in=1, dock_out=1)
+    assert load.load_index == pytest.approx(72), "the north line"
+
+
+def test_a_site_without_docks_is_its_lines_and_has_no_backlog() -> None:
+    load = Hub(Floor()).run(950, north=2, south=1)
+    assert (load.backlog, load.fill_ratio, load.unload, load.tts_min) == (None, None, None, None)
+    assert load.load_ratio_in == pytest.approx(3 * 3600 / 20_000)
+    assert load.load_index == pytest.approx(72)
+
+
+def test_a_line_or_dock_that_is_silent_leaves_the_site_without_a_calm_number() -> None:
+    hub = Hub()
+    hub.run(950, north=2, south=1, dock_in=1, dock_out=1)
+    hub.silent = {CounterRef("south", "in")}
+    load = hub.run(60, north=2, south=1, dock_in=1, dock_out=1)
+    assert (load.load_index, load.in_pph, load.state, load.cause) == (None, None, "UNKNOWN", "no_figures")
+    assert load.quality == "partial"
+    hub.silent = {DOCK_OUT}
+    load = hub.run(60, north=2, south=1, dock_in=1, dock_out=1)
+    assert (load.backlog, load.fill_ratio, load.load_index, load.quality) == (None, None, None, "partial")
+
+
+def test_a_site_without_lines_or_docks_is_unsupported_and_unknown() -> None:
+    site = SiteModel(LoadSettings(), [], {})
+    load = site.advance(Instant("a", 1.0, 0.0, "none"), {})
+    assert (load.quality, load.state, load.load_index, load.in_pph) == ("unsupported", "UNKNOWN", None, None)
+
+
+def test_a_belt_that_is_said_to_stand_and_still_counts_is_not_called_stopped() -> None:
+    hub = Hub(Floor())
+    hub.run(950, north=1, south=1)
+    said = hub.run(600, Conditions(run=False), north=1, south=1)
+    assert said.state == "NORMAL"
+    assert hub.run(300, Conditions(run=False)).state == "STOPPED"
+
+
+def test_everything_a_site_remembers_outlives_the_process_and_makes_no_transition() -> None:
+    hub = Hub(FLOOR, line("north", buffer_parcels=1000))
+    hub.run(130, dock_in=1, dock_out=1)
+    hub.site.backlog.rebase(hub.at, 9990, "li", "r")
+    before = hub.run(1900, north=2, dock_in=2, dock_out=2)
+    assert (before.state, hub.models[0].steering.machine.state) == ("SATURATED", "NORMAL")
+    kept = json.loads(json.dumps(memory.kept(hub.at, {"north": hub.models[0]}, hub.site)))
+    states = {ref: meter.state() for ref, meter in hub.meters.items()}
+
+    again = Hub(FLOOR, line("north", buffer_parcels=1000))
+    again.raw, again.now_s = dict(hub.raw), hub.now_s + 5
+    lost: list[str] = []
+    for ref, meter in again.meters.items():
+        meter.restore(states[ref])
+    memory.restore(kept, again.at, {"north": again.models[0]}, again.site, lambda name, reason: lost.append(name))
+    load = again.run(600, north=2, dock_in=2, dock_out=2)
+    told = [*again.models[0].steering.take_events(), *again.site.steering.take_events()]
+    assert lost == []
+    assert [one for one in told if isinstance(one, Transition)] == []
+    assert load.state == before.state
+    assert load.backlog == before.backlog == 9990
+    assert load.state_s == pytest.approx(before.state_s + 605, abs=6)
+
+
+@pytest.mark.parametrize("kept", [{}, {"at": 3}, {"at": ["a", 1.0, 2.0, "ntp"], "site": {"stock": 5}, "lines": 3}])
+def test_a_memory_that_is_none_is_told_and_changes_nothing(kept: dict[str, object]) -> None:
+    hub = Hub()
+    lost: list[str] = []
+    memory.restore(kept, hub.at, {"north": hub.models[0]}, hub.site, lambda name, reason: lost.append(name))
+    assert bool(lost) == bool(kept)
+    assert hub.run(950, north=1, south=1, dock_in=1, dock_out=1).state == "NORMAL"
+
+
+def test_a_plan_can_give_the_site_another_capacity() -> None:
+    conditions = replace(ORDINARY, capacity_pph=5000.0)
+    assert Hub().run(950, conditions, north=1, dock_in=2, dock_out=2).load_index == pytest.approx(144)

@@ -48,7 +48,7 @@ def scanner(name: str, table: Table, counters: Counters) -> Scanner:
         marks=_marks(table),
         lane=lane,
         lanes=lanes,
-        chutes=table.whole("chutes", None, 0, min(9999, _CELLS_MOST // (1 + max(lane, lanes or 0)))),
+        chutes=table.whole("chutes", None, 0, chutes_most(max(lane, lanes or 0))),
         carrier=table.choice("carrier", _CARRIERS[0], _CARRIERS) if "carrier" in table else None,
         duplicate_s=table.number("duplicate_s", 3.0, 0.1, DAY_S),
         loop_s=_loop_s(table),
@@ -61,6 +61,11 @@ def scanner(name: str, table: Table, counters: Counters) -> Scanner:
         table.fault("silent_no_read", "E2340")
     table.end()
     return made
+
+
+def chutes_most(lane: int) -> int:
+    """The highest chute that can be counted where `lane` is the highest lane."""
+    return min(9999, _CELLS_MOST // (1 + lane))
 
 
 def refuse_contradictions(scanners: Sequence[Scanner], tables: dict[str, Table]) -> None:

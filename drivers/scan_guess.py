@@ -30,7 +30,8 @@ _SURE_FROM = 60
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What the lines have in common. `lines` is how many were looked at; texts are as the scanner wrote them."""
+    """What the lines have in common. `lines` is how many were looked at; texts are as the scanner wrote them; `lane`
+    and `chute` are the highest that came, 0 where there is no such field."""
 
     terminator: bytes
     start: bytes
@@ -41,6 +42,8 @@ class Guess:
     no_read: tuple[str, ...]
     heartbeat: tuple[str, ...]
     multi: tuple[str, ...]
+    lane: int
+    chute: int
     lines: int
 
 
@@ -66,16 +69,19 @@ def guess(octets: bytes) -> Guess | None:
     codes = columns[code_at]
     texts |= {value for value in codes if _is_known(value)}
     words = sorted({text.decode() for text in texts})
+    fields = _fields(columns, code_at)
     return Guess(
         terminator=lead + end,
         start=start,
         separator=separator,
         joiner=_joiner(codes, separator),
-        fields=_fields(columns, code_at),
+        fields=fields,
         aim=any(_AIM.fullmatch(code) for code in codes),
         no_read=tuple(word for word in words if word.upper() in NO_READS),
         heartbeat=tuple(word for word in words if word.upper() in HEARTBEATS),
         multi=tuple(word for word in words if word.upper() in MULTIS),
+        lane=_highest(columns, fields, "lane"),
+        chute=_highest(columns, fields, "chute"),
         lines=len(lines),
     )
 
@@ -135,6 +141,12 @@ def _fields(columns: Sequence[Sequence[bytes]], code_at: int) -> tuple[ScanField
         field = "code" if at == code_at else _number(column, before=at < code_at)
         fields.append("skip" if field in fields else field)
     return tuple(fields)
+
+
+def _highest(columns: Sequence[Sequence[bytes]], fields: Sequence[ScanField], name: ScanField) -> int:
+    if name not in fields:
+        return 0
+    return max(int(value) for value in columns[fields.index(name)] if _NUMBER.fullmatch(value))
 
 
 def _number(column: Sequence[bytes], *, before: bool) -> ScanField:

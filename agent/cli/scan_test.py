@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from agent.trial.connection import Connection
-    from agent.trial.findings import Seen
-    from drivers.scanner import Framing
+    from agent.trial.findings import Seen, Way
 
 EXIT_USAGE, EXIT_TAKEN = 2, 75
 _WIRES = ("tcp", "listen", "serial")
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     forbid_core_images()
     lang = chosen_language(args.lang, sys.stdout)
     try:
-        wire, framing = _wanted(args, lang)
+        wire, way = _wanted(args, lang)
         connection = opened(wire)
     except _RefusedError as refused:
         return _complain(str(refused), refused.status)
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         return _complain(_word("scan_test_unreachable", lang, where=_title(args), reason=fault), 1)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as of timeout(1): what was seen is told
     try:
-        return _Trial(args, lang, wire, framing).run(connection)
+        return _Trial(args, lang, wire, way).run(connection)
     finally:
         connection.close()
 
@@ -88,12 +87,12 @@ class _RefusedError(Exception):
 class _Trial:
     """One run of the verb."""
 
-    def __init__(self, args: argparse.Namespace, lang: Language, wire: ScannerWire, framing: Framing | None) -> None:
+    def __init__(self, args: argparse.Namespace, lang: Language, wire: ScannerWire, way: Way | None) -> None:
         from agent.trial.findings import Findings
 
         self._args, self._wire = args, wire
         self._lang: Language = lang
-        self._found = Findings(framing)
+        self._found = Findings(way)
         self._live = sys.stdout.isatty() and not args.json
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._second, self._said = -1, 0
@@ -185,7 +184,7 @@ def _screen() -> Live:
 # --- what was asked for ---
 
 
-def _wanted(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Framing | None]:
+def _wanted(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Way | None]:
     """The wire, and where settings tell it the framing. Raises _RefusedError."""
     if args.how not in _WIRES:
         return _of_settings(args, lang)
@@ -200,7 +199,9 @@ def _wanted(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Fram
     return (ScannerListen if args.how == "listen" else ScannerDial)(host, int(port)), None
 
 
-def _of_settings(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Framing | None]:
+def _of_settings(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire, Way | None]:
+    from agent.scans.counting import highest_chute, highest_lane
+    from agent.trial.findings import Way
     from drivers.scanner import framing
 
     report = checked(args.settings)
@@ -213,7 +214,8 @@ def _of_settings(args: argparse.Namespace, lang: Language) -> tuple[ScannerWire,
         known = ", ".join(scanners) or "–"
         text = _word("scan_test_unknown", lang, scanner=args.how, file=args.settings, known=known)
         raise _RefusedError(text, EXIT_USAGE)
-    return scanners[args.how].wire, framing(scanners[args.how])
+    scanner = scanners[args.how]
+    return scanner.wire, Way(framing(scanner), highest_lane(scanner), highest_chute(scanner))
 
 
 def _title(args: argparse.Namespace) -> str:

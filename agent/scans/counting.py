@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from agent.scans import UnsoundScannerError
 from config.settings import Line, Scanner
-from drivers.scanner import CARRIERS, S10_CARRIER, Framing, framing
+from drivers.scanner import CARRIERS, S10_CARRIER, framing
 from fastpath.scans import ScanCounter, Source
 
 LANES, CHUTES = 16, 400
@@ -30,8 +30,8 @@ def counter(line: Line, scanners: Sequence[Scanner]) -> ScanCounter:
     one = scanners[0]
     longest_s = max(one.duplicate_s, *(one.loop_s or (0.0,)))
     return ScanCounter(
-        lanes=1 + max(_highest(each, framing(each)) for each in scanners),
-        chutes=_chutes(scanners),
+        lanes=1 + max(map(highest_lane, scanners)),
+        chutes=max(map(highest_chute, scanners)),
         key=secrets.token_bytes(32),
         carriers=CARRIERS,
         s10=S10_CARRIER,
@@ -42,15 +42,17 @@ def counter(line: Line, scanners: Sequence[Scanner]) -> ScanCounter:
     )
 
 
-def _chutes(scanners: Sequence[Scanner]) -> int:
-    """The highest chute that these scanners tell; 0 where they tell none."""
-    telling = [one.chutes for one in scanners if "chute" in framing(one).fields]
-    return max((CHUTES if highest is None else highest for highest in telling), default=0)
-
-
-def _highest(scanner: Scanner, speech: Framing) -> int:
-    told = (scanner.lanes or LANES) if "lane" in speech.fields else 0
+def highest_lane(scanner: Scanner) -> int:
+    """The highest lane that counts."""
+    told = (scanner.lanes or LANES) if "lane" in framing(scanner).fields else 0
     return max(scanner.lane, told)
+
+
+def highest_chute(scanner: Scanner) -> int:
+    """The highest chute that counts; 0 where it tells none."""
+    if "chute" not in framing(scanner).fields:
+        return 0
+    return CHUTES if scanner.chutes is None else scanner.chutes
 
 
 def _live_codes(parcels: float) -> int:

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from agent.scans.counting import CHUTES, LANES
+from config.scanners import chutes_most
 from drivers.scan_guess import KNOWN, Guess, guess
 from drivers.scan_mask import masked
 from drivers.scanner import Framing
@@ -20,8 +22,16 @@ ENOUGH_LINES = 8
 
 _LOOK_MS = 500
 
-_LANES, _CHUTES = 100, 999
 _LONGEST_LINE = 1024
+_LANE_MOST, _CHUTE_USUAL = 99, 999
+
+
+class Way(NamedTuple):
+    """How lines are told apart, and the highest lane and chute that count."""
+
+    framing: Framing
+    lane: int = LANES
+    chute: int = CHUTES
 
 
 class Seen(NamedTuple):
@@ -40,21 +50,26 @@ class Reject:
 
 
 class Findings:
-    """Everything a connection has said so far. With `framing` nothing is guessed."""
+    """Everything a connection has said so far. With `told` nothing is guessed."""
 
-    def __init__(self, framing: Framing | None = None) -> None:
-        self._told = framing
+    def __init__(self, told: Way | None = None) -> None:
+        self._told = told
         self._heard: list[tuple[int, bytes]] = []
         self._waiting: list[tuple[int, bytes]] = []
         self._looked_at = self._looked_ms = 0
         self.guess: Guess | None = None
         self.octets = 0
-        self._begin(framing)
+        self._begin(told)
+
+    @property
+    def way(self) -> Way | None:
+        """How lines are read: as settings say, or as guessed; None: not yet."""
+        return self._told or (way_of(self.guess) if self.guess else None)
 
     @property
     def framing(self) -> Framing | None:
-        """How lines are told apart: as settings say, or as guessed; None: not yet."""
-        return self._told or (framing_of(self.guess) if self.guess else None)
+        """How lines are told apart, where that is known."""
+        return self.way.framing if self.way else None
 
     @property
     def reads(self) -> int:
@@ -86,12 +101,12 @@ class Findings:
     def _look(self, least_lines: int) -> None:
         """Guess from all that was kept; where that changes the framing, what was judged before is judged anew."""
         self._looked_ms = self._heard[-1][0]
-        found, before = guess(b"".join(octets for _, octets in self._heard)), self.framing
+        found, before = guess(b"".join(octets for _, octets in self._heard)), self.way
         if found is None or found.lines < least_lines:
             return
         self._looked_at, self.guess = self.octets, found
-        if self.framing != before:
-            self._begin(self.framing)
+        if self.way != before:
+            self._begin(self.way)
             for now_ms, octets in self._heard[: -len(self._waiting)]:
                 self._judged(octets, now_ms)
 
@@ -99,8 +114,8 @@ class Findings:
         waiting, self._waiting = self._waiting, []
         return [seen for now_ms, octets in waiting for seen in self._judged(octets, now_ms)]
 
-    def _begin(self, framing: Framing | None) -> None:
-        self._judge = Judge(framing) if framing else None
+    def _begin(self, way: Way | None) -> None:
+        self._judge = Judge(way) if way else None
         self.counts: Counter[str] = Counter()
         self.rejects: dict[str, Reject] = {}
 
@@ -120,10 +135,10 @@ class Findings:
 class Judge:
     """The agent's counter, asked after every line."""
 
-    def __init__(self, framing: Framing) -> None:
-        self._counter = ScanCounter(lanes=_LANES, chutes=_CHUTES, key=os.urandom(32), live_codes=1 << 14)
-        self._source = framing.listen(0)
-        self._end = framing.terminator[-1:]
+    def __init__(self, way: Way) -> None:
+        self._counter = ScanCounter(lanes=1 + way.lane, chutes=way.chute, key=os.urandom(32), live_codes=1 << 14)
+        self._source = way.framing.listen(0)
+        self._end = way.framing.terminator[-1:]
         self._rest = b""
         self._before = [0] * len(COLUMN_NAMES)
 
@@ -150,6 +165,13 @@ class Judge:
         grown = [name for name, before, now in zip(COLUMN_NAMES, self._before, totals, strict=True) if now > before]
         self._before = totals
         return [(name, line) for name in grown]
+
+
+def way_of(guessed: Guess) -> Way:
+    """The guess as the agent reads, with no higher lanes and chutes than it needs."""
+    lane = LANES if guessed.lane <= LANES else _LANE_MOST
+    chute = CHUTES if guessed.chute <= CHUTES else _CHUTE_USUAL if guessed.chute <= _CHUTE_USUAL else chutes_most(lane)
+    return Way(framing_of(guessed), lane, chute)
 
 
 def framing_of(guessed: Guess) -> Framing:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 
-from agent.trial.findings import Findings
+from agent.scans.counting import CHUTES, LANES
+from agent.trial.findings import Findings, way_of
 from config import messages
 from config.messages import Language
 from config.settings import ScannerDial, ScannerListen, ScannerWire
@@ -40,6 +41,12 @@ def to_paste(wire: ScannerWire, guessed: Guess | None) -> str:
         for kind in _TEXTS:
             if fresh := _unknown(preset, guessed, kind):
                 rows.append((kind, (*getattr(preset, kind), *fresh)))
+        way = way_of(guessed)
+        rows += [
+            (key, most)
+            for key, most, usual in (("lanes", way.lane, LANES), ("chutes", way.chute, CHUTES))
+            if most > usual
+        ]
     return "\n".join(f"{key} = {_toml(value)}" for key, value in rows)
 
 
@@ -58,6 +65,7 @@ def as_json(where: str, seconds: float, found: Findings, paste: str) -> dict[str
         "framing": _framing_as_json(framing) if framing else None,
         "guessed": found.guess is not None,
         "preset": nearest(found.guess) if found.guess else None,
+        "trust": PRESETS[nearest(found.guess)].trust if found.guess else None,
         "toml": paste,
     }
 
@@ -93,7 +101,9 @@ def _described(framing: Framing, guessed: Guess | None, lang: Language) -> Itera
 def _origin(guessed: Guess | None, lang: Language) -> str:
     if guessed is None:
         return messages.word("scan_test_from_settings", lang)
-    return messages.word("scan_test_guessed", lang, lines=guessed.lines, preset=nearest(guessed))
+    name = nearest(guessed)
+    trust = messages.word(f"trust_{PRESETS[name].trust}", lang)
+    return messages.word("scan_test_guessed", lang, lines=guessed.lines, preset=name, trust=trust)
 
 
 def _marks(octets: bytes) -> str:

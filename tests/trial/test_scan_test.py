@@ -24,7 +24,7 @@ from uplink_rig import eventually
 import config
 from agent.cli.scan_test import EXIT_TAKEN
 from agent.clock import boot_seconds
-from agent.trial.findings import ENOUGH_LINES, Findings
+from agent.trial.findings import ENOUGH_LINES, Findings, Way, framing_of
 from agent.trial.report import to_paste
 from agent.twin.site import Scenario
 from config.settings import ScannerDial
@@ -119,7 +119,7 @@ def test_it_counts_the_truth_and_its_settings_read_the_scanner(wire: tuple[Playe
     assert said["counts"].get("heartbeat", 0) == truth.get("heartbeat", 0)
     assert {name for name in said["rejects"] if name != "lane"} <= {name for name in truth if name in BAD_NAMES}
     assert said["framing"]["fields"][:2] == ["lane", "code"]
-    assert said["preset"] == "sick"
+    assert (said["preset"], said["trust"]) == ("sick", "experimental")
     port = "/dev/serial/by-path/p9" if how == "serial" else address
     pasted = said["toml"].replace('line = ""', 'line = "a"').replace(address, port)
     report = config.check_text("site.toml", (HEAD + PLC + pasted).encode())
@@ -129,7 +129,9 @@ def test_it_counts_the_truth_and_its_settings_read_the_scanner(wire: tuple[Playe
     assert (speech.terminator, speech.start, speech.separator) == (b"\x03", b"\x02", b",")
 
 
-@pytest.mark.parametrize(("lang", "word"), [("en", "nearest preset: sick"), ("zh", "最接近的预设:sick")])
+@pytest.mark.parametrize(
+    ("lang", "word"), [("en", "nearest preset: sick (experimental)"), ("zh", "最接近的预设:sick(试用)")]
+)
 def test_in_words_it_shows_each_line_hidden_and_what_to_paste(lang: str, word: str, tmp_path: Path) -> None:
     with playing(settings_of(SCANNERS["tcp"]), tmp_path, Scenario(running=False)) as played:
         address = played.twin.scanners.plays["s"].port.address
@@ -204,7 +206,7 @@ def test_silence_is_said_with_what_to_look_at() -> None:
 
 @pytest.mark.parametrize("framing", FRAMINGS.values(), ids=FRAMINGS)
 def test_with_the_framing_told_every_line_is_counted_as_the_twin_means_it(framing: Framing) -> None:
-    scene, found = Scene(framing, 3), Findings(framing)
+    scene, found = Scene(framing, 3), Findings(Way(framing))
     shown = [seen.shown for now_ms, octets in scene.lines(150) for seen in found.hear(octets, now_ms)]
     truth = scene.tunnel.truth
     assert {name: found.counts[name] for name in truth if name not in {"new", "recirculated"}} == {
@@ -224,7 +226,7 @@ def test_guessing_on_the_way_leaves_no_line_out(framing: Framing) -> None:
     for now_ms, octets in scene.lines(150):
         found.hear(octets, now_ms)
     found.cut()
-    known = Findings(found.framing)
+    known = Findings(found.way)
     for now_ms, octets in Scene(framing, 5).lines(150):
         known.hear(octets, now_ms)
     known.cut()
@@ -244,7 +246,7 @@ def test_a_few_lines_are_judged_as_soon_as_no_more_come() -> None:
 
 def test_a_line_that_we_did_not_wait_for_is_no_reject_and_one_that_the_scanner_broke_off_is() -> None:
     for gone, rejects in ((False, {}), (True, {"cut": 1})):
-        found = Findings(FRAMINGS["plain"])
+        found = Findings(Way(FRAMINGS["plain"]))
         found.hear(b"SF1234567890123\r\nSF99", 0)
         found.cut() if gone else found.pause()
         assert {name: reject.count for name, reject in found.rejects.items()} == rejects
@@ -306,3 +308,16 @@ def test_of_the_codes_it_heard_it_leaves_no_core_image(tmp_path: Path) -> None:
     process.returncode = status
     assert os.WTERMSIG(status) == signal.SIGABRT
     assert not os.WCOREDUMP(status)
+
+
+def test_lanes_and_chutes_beyond_the_usual_are_read_and_pasted_and_what_settings_leave_out_is_refused() -> None:
+    octets = b"".join(b"%02d,SF%013d,%d\r\n" % (number % 60, number, 9 * number) for number in range(1, 61))
+    found = Findings()
+    found.hear(octets, 0)
+    assert found.counts == {"new": 60}
+    assert found.guess is not None
+    assert to_paste(ScannerDial("h", 1), found.guess).splitlines()[-2:] == ["lanes = 99", "chutes = 999"]
+    wrong = ["lane" if number % 60 > 40 else "chute" if 9 * number > 200 else "new" for number in range(1, 61)]
+    told = Findings(Way(framing_of(found.guess), lane=40, chute=200))
+    told.hear(octets, 0)
+    assert told.counts == {name: wrong.count(name) for name in set(wrong)}

@@ -35,7 +35,7 @@ class Baselines:
     """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name.
 
     `load` is what the load models remember, as they wrote it. `cuts` are the places, by device, where reads are parted
-    because the device refused them together.
+    because the device refused them together, `identities` what each device with a fingerprint was known by.
     """
 
     epoch: Epoch | None = None
@@ -43,6 +43,7 @@ class Baselines:
     counters: Mapping[str, list[object]] = field(default_factory=dict)
     cuts: Mapping[str, Sequence[Cut]] = field(default_factory=dict)
     load: Mapping[str, object] = field(default_factory=dict)
+    identities: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         form: dict[str, object] = {
@@ -51,7 +52,8 @@ class Baselines:
             "seq": self.seq,
             "counters": self.counters,
         }
-        form |= {name: kept for name, kept in (("cuts", self.cuts), ("load", self.load)) if kept}
+        more = (("cuts", self.cuts), ("load", self.load), ("identities", self.identities))
+        form |= {name: kept for name, kept in more if kept}
         return json.dumps(form, separators=(",", ":")).encode()
 
     @classmethod
@@ -66,8 +68,12 @@ class Baselines:
         if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
             raise ValueError("baselines are incomplete")
         kept = {name: state for name, state in counters.items() if isinstance(state, list)}
-        load = form.get("load")
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load if isinstance(load, dict) else {})
+        load, known = _table(form.get("load")), _table(form.get("identities"))
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known)
+
+
+def _table(written: object) -> dict[str, object]:
+    return written if isinstance(written, dict) else {}
 
 
 def _cuts(written: object) -> dict[str, list[Cut]]:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import log
-from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner
+from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner, Reopened
 from agent.bus.heard_plan import NOT_ASKED, HeardPlan, Plan
-from agent.bus.plans import DevicePlan
+from agent.bus.identity import Identity, is_identity
+from agent.bus.plans import REFUSED, DevicePlan
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
 from config.settings import CounterRef, Device, Point, Settings
-from drivers import Value
+from drivers import Batch, Value
 from drivers.plan import Cut
 
 SECOND_LOOK = frozenset({"doubt", "garbage"})
@@ -74,10 +75,10 @@ def _rule(point: Point, device: Device, timeout_s: float) -> CounterRule:
 
 
 class Intake:
-    """Hears outcomes, advances meters, keeps each device's presence and what it is asked.
+    """Hears outcomes, advances meters, keeps each device's presence, who it is and what it is asked.
 
     `owner_of` gives the owner of a device's wire: it is told when a count wants a second look at once, and when the
-    device is asked differently from now on.
+    device is asked differently from now on. `kept` is what `identities` gave before, perhaps in another process.
     """
 
     def __init__(
@@ -86,18 +87,26 @@ class Intake:
         meters: Mapping[CounterRef, Meter],
         owner_of: Callable[[str], Owner],
         now_s: float,
+        kept: Mapping[str, object] | None = None,
     ) -> None:
         self._owner_of = owner_of
         self._meters = meters
         self.plans = {plan.device.id: plan for plan in plans}
         self._counters = {plan.device.id: _counters_by_ask(plan, meters) for plan in plans}
         self._unreadable: set[CounterRef] = set()
+        self._identities = {
+            plan.device.id: Identity(plan.device.fingerprint, (kept or {}).get(plan.device.id))
+            for plan in plans
+            if plan.device.fingerprint is not None and isinstance(plan, DevicePlan)
+        }
         self.presence = {plan.device.id: Presence(None, "not_asked", now_s, None) for plan in plans}
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
         """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
         match outcome:
             case Answered(device, ask, batch):
+                if not self._is_believed(device, ask, batch):
+                    return
                 self._answered(device, batch.at_s)
                 at = _moment(now, batch.at_s)
                 for position, ref, meter in self._counters[device].get(ask, ()):
@@ -105,15 +114,25 @@ class Intake:
                 if self.plans[device].answered(ask, batch.at_s):
                     self._replanned(device, "answers", batch.at_s)
             case Missed(device, ask, reason, at_s):
+                if reason in REFUSED and is_identity(self.plans[device].device, ask):
+                    self._identify(device, None, at_s)
                 self._missed(device, reason, at_s)
                 if self.plans[device].missed(ask, reason, at_s):
                     self._replanned(device, reason, at_s)
             case LinkChanged(bus, up, reason, _):
                 log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
+                self._doubt(bus)
+            case Reopened(bus):
+                self._doubt(bus)
 
     def cuts(self) -> dict[str, list[Cut]]:
         """Where the reads of each device are parted because it refused them together."""
         return {name: sorted(plan.learned.cuts) for name, plan in self.plans.items() if plan.learned.cuts}
+
+    def identities(self) -> dict[str, list[object]]:
+        """What devices were last known by, for those that have a fingerprint."""
+        known = {name: identity.kept() for name, identity in self._identities.items()}
+        return {name: kept for name, kept in known.items() if kept is not None}
 
     def retry(self, now_s: float) -> None:
         """Ask again, where it is time to, for what devices did not have; and notice what is not asked any more."""
@@ -123,13 +142,48 @@ class Intake:
             elif isinstance(plan, HeardPlan):
                 self._notice_unasked(name, plan, now_s)
 
+    def _doubt(self, bus: str) -> None:
+        """The wire was opened: who is on it must be proved anew."""
+        for name, identity in self._identities.items():
+            if self.plans[name].device.bus == bus:
+                identity.doubt()
+
+    def _is_believed(self, device: str, ask: int, batch: Batch) -> bool:
+        """Whether an answer is one of the device meant; where that is not known, the device is asked who it is."""
+        identity = self._identities.get(device)
+        if identity is None:
+            return True
+        known = self.plans[device].device
+        if is_identity(known, ask):
+            self._identify(device, batch.values[0], batch.at_s)
+            return identity.trusted
+        if self.presence[device].online is False:
+            identity.doubt()
+        if not identity.trusted and identity.wants_asking(batch.at_s, known.period_s):
+            self._owner_of(device).hurry(device)
+        return identity.trusted
+
+    def _identify(self, device: str, value: Value | None, at_s: float) -> None:
+        """Take note of who a device says it is; said once, not each time."""
+        identity, seen = self._identities[device], self.presence[device]
+        match identity.judge(value):
+            case "wrong":
+                log.warn("wrong_device", device=device, expected=identity.expected, seen=value)
+                self._change(device, Presence(False, "wrong_device", at_s, seen.answered_s, seen.unsupported))
+            case "learned":
+                log.event("device_learned", device=device, fingerprint=value)
+            case "proved":
+                log.event("device_proved", device=device, fingerprint=value)
+            case "again":
+                pass
+
     def _replanned(self, device: str, reason: str, at_s: float) -> None:
         """The device is asked differently from now on, because it refused or answered something."""
         self._ask_anew(device)
         plan, seen = self.plans[device], self.presence[device]
         if plan.missing == seen.unsupported:
             return
-        online = seen.online if plan.asks else False
+        online = seen.online if len(plan.missing) < len(plan.device.points) else False
         told = ("points_unsupported" if plan.missing else "answers") if online else reason
         self._change(device, Presence(online, told, at_s, seen.answered_s, plan.missing))
 

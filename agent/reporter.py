@@ -234,10 +234,13 @@ class Reporter:
         """Messages and the baselines they were made from, in one frame; then the uplink may have them."""
         if not messages:
             return
+        intake = self._site.intake
         counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
         first = self._spool.commit(
             [message.encode() for message in messages],
-            Baselines(self._epoch, self._seq, counters, self._site.intake.cuts(), self._remembered()).encode(),
+            Baselines(
+                self._epoch, self._seq, counters, intake.cuts(), self._remembered(), intake.identities()
+            ).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)
         self._retained_now = first + len(messages), tuple(self._retained.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from config.notation import AREAS, BIT_AREAS, ORDERS, TYPES, Notation, Range, find, nearest
 from config.reading import snapshot
@@ -24,25 +24,40 @@ _PLC_NAME = re.compile(r"[A-Z]+[0-9][0-9A-F]*")
 _AREA_OF_DIGIT: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
 
 
-def point(name: str, table: Table, notation: Notation = ()) -> Point:
-    """The point of that table, `notation` being the device's own names; with faults, something near it."""
+class Register(NamedTuple):
+    """Where a number stands and how it is written there."""
+
+    area: Area
+    address: int
+    type: ValueType
+    word_order: WordOrder
+
+
+def register(table: Table, notation: Notation = ()) -> Register:
+    """Where the number of that table stands, `notation` being the device's own names; with faults, somewhere near."""
     area, address, named = _where(table, notation)
-    in_bits = area in BIT_AREAS
-    value_type = _type(table, in_bits, named)
-    kind = _kind(table, in_bits, value_type)
+    value_type = _type(table, area in BIT_AREAS, named)
     if named:
         _refuse_other_width(table, address, value_type, named)
     elif address + REGISTERS[value_type] > 65536:
         table.fault("ref" if "ref" in table else "address", "E2315", last=65536 - REGISTERS[value_type])
+    word_order = table.choice("word_order", named.word_order if named else "ABCD", ORDERS)
+    return Register(area, address, value_type, word_order)
+
+
+def point(name: str, table: Table, notation: Notation = ()) -> Point:
+    """The point of that table, `notation` being the device's own names; with faults, something near it."""
+    found = register(table, notation)
+    kind = _kind(table, found.area in BIT_AREAS, found.type)
     low, high = _limits(table)
     made = Point(
         name=name,
         kind=kind,
-        area=area,
-        address=address,
-        type=value_type,
-        word_order=table.choice("word_order", named.word_order if named else "ABCD", ORDERS),
-        modulus=_modulus(table, kind, value_type),
+        area=found.area,
+        address=found.address,
+        type=found.type,
+        word_order=found.word_order,
+        modulus=_modulus(table, kind, found.type),
         max_rate_per_s=_max_rate(table, kind),
         scale=_scale(table),
         unit=table.text("unit", ""),

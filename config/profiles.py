@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from config import files
 from config.document import Node
 from config.faults import ConfigError, Ledger, Place, nowhere
+from config.fingerprint import fingerprint
 from config.notation import Notation, notation
 from config.points import overlapping, point
 from config.reading import stretches
-from config.settings import Parity, Point, Stretch, Trust
+from config.settings import Fingerprint, Parity, Point, Stretch, Trust
 from config.table import Table
 
 Transport = Literal["tcp", "rtu"]
@@ -56,6 +57,7 @@ class Profile:
     nodes: Mapping[str, Node]
     notation: Notation
     readable: tuple[Stretch, ...]
+    fingerprint: Fingerprint | None = None
 
 
 def load(name: str, folders: Sequence[Path] = ()) -> Profile:
@@ -121,7 +123,8 @@ def _profile(name: str, file: Table) -> Profile:
     head, written, names = file.table("profile"), file.tables("point"), notation(file.tables("notation"))
     points = {point_name: point(point_name, table, names) for point_name, table in written.items()}
     refuse_overlaps(points, written)
-    made = _described(name, head, points, {point_name: table.node for point_name, table in written.items()}, names)
+    nodes = {point_name: table.node for point_name, table in written.items()}
+    made = replace(_described(name, head, points, nodes, names), fingerprint=fingerprint(file, names))
     head.end()
     file.end()
     return made

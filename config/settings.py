@@ -179,10 +179,22 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A whole number that tells a device from others of its kind: a serial number, a site's own mark.
+
+    `expect` is what stands there; None: what is read first is remembered.
+    """
+
+    point: Point
+    expect: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """One Modbus unit on a bus: what is read from it, how often, and in reads of at most how many registers.
 
-    No read leaves the `readable` stretches of an area; an area without any may be read everywhere.
+    No read leaves the `readable` stretches of an area; an area without any may be read everywhere. With a
+    `fingerprint` nothing of it is believed that did not prove to be it since its wire was opened.
     """
 
     id: str
@@ -193,6 +205,7 @@ class Device:
     max_read_registers: int
     points: tuple[Point, ...]
     readable: tuple[Stretch, ...] = ()
+    fingerprint: Fingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config import framing, reading
 from config.document import Node
+from config.fingerprint import fingerprint
 from config.hosts import is_host
 from config.points import point
 from config.profiles import BAUDS, Library, Profile, refuse_overlaps
@@ -75,6 +76,9 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
         table.refuse("tls", "E2234")
     spoken = framing.line_framing(table)
     characters = framing.characters(table, spoken)
+    role = table.choice("role", "master", BUS_ROLES)
+    if role == "listen" and spoken == "ascii":
+        table.fault("role", "E2238")
     return SerialBus(
         id=name,
         port=port,
@@ -87,7 +91,7 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
         data_bits=characters.data_bits,
         framing=spoken,
         rs485=framing.rs485(table),
-        role=table.choice("role", "master", BUS_ROLES),
+        role=role,
     )
 
 
@@ -122,9 +126,12 @@ def device(name: str, table: Table, buses: dict[str, Bus], library: Library) -> 
         max_read_registers=table.whole("max_read_registers", profile.max_read_registers if profile else 125, 1, 125),
         points=tuple(points.values()),
         readable=reading.stretches(table, profile.readable if profile else ()),
+        fingerprint=fingerprint(table, profile.notation if profile else ())
+        or (profile.fingerprint if profile else None),
     )
     _fit(made, table, bus_of, profile)
     reading.refuse_unreadable(made, tables)
+    _fit_fingerprint(made, table, bus_of)
     if complete and not points:
         table.fault("point", "E2323")
     table.end()
@@ -162,6 +169,16 @@ def _overridden(own: Table, known: Node) -> Table:
             entries.pop(other, None)
     node = Node({**entries, **own.node.value}, own.node.key, own.node.place, damaged=own.node.damaged)
     return Table(node, own.name, own.ledger)
+
+
+def _fit_fingerprint(made: Device, table: Table, bus_of: Bus | None) -> None:
+    """Note a fingerprint of the site's own that cannot be asked for."""
+    if made.fingerprint is None or "fingerprint" not in table:
+        return
+    point = made.fingerprint.point
+    reading.refuse_unreadable(replace(made, points=(point,)), {point.name: table.table("fingerprint")})
+    if isinstance(bus_of, SerialBus) and bus_of.role == "listen":
+        table.fault("fingerprint", "E2237", bus=bus_of.id)
 
 
 def _fit(made: Device, table: Table, bus_of: Bus | None, profile: Profile | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.bus.identity import IDENTITY
 from config.settings import Device, Framing
 from drivers import Ask
 from drivers.modbus import read_ask
@@ -44,7 +45,8 @@ class DevicePlan:
         self._tried: frozenset[str] = frozenset()
         self._retry_s = 0.0
         self._wait_s = FIRST_RETRY_S
-        self._next = 0
+        self._identity = _identity_ask(device, framing)
+        self._next = len(self._identity)
         self._plan()
 
     @property
@@ -103,6 +105,14 @@ class DevicePlan:
             self._next += run not in known
             runs[number] = run
         kept = self.asks
-        self.asks = {n: kept.get(n) or read_ask(self.device.unit, run, self._framing) for n, run in runs.items()}
+        reads = {n: kept.get(n) or read_ask(self.device.unit, run, self._framing) for n, run in runs.items()}
+        self.asks = {**self._identity, **reads}
         self._runs = runs
         self._refusals = {number: count for number, count in self._refusals.items() if number in runs}
+
+
+def _identity_ask(device: Device, framing: Framing) -> dict[int, Ask]:
+    """The read that asks who the device is, under its number; none in a device without a fingerprint."""
+    if device.fingerprint is None:
+        return {}
+    return {IDENTITY: read_ask(device.unit, (device.fingerprint.point,), framing)}

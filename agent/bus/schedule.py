@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
+from agent.bus.identity import RECHECK_S, is_identity
 from config.settings import Device
 from drivers import Ask
 
@@ -15,10 +16,11 @@ _GIVE_WAY_S = 5.0
 class Slot:
     """Ask number `index` of `device`, and its place in time. `waiting`: it is due and others go first.
 
-    An `errand` is asked for by people: a unit held off is asked all the same, and its silence does not hold it off.
+    `first`: it goes before all others that are due. An `errand` is asked for by people: a unit held off is asked all
+    the same, and its silence does not hold it off.
     """
 
-    __slots__ = ("ask", "bus", "cycle", "device", "entry", "index", "period_s", "unit", "waiting")
+    __slots__ = ("ask", "bus", "cycle", "device", "entry", "first", "index", "period_s", "unit", "waiting")
     errand = False
 
     def __init__(self, bus: str, device: str, index: int, ask: Ask, period_s: float) -> None:
@@ -31,26 +33,30 @@ class Slot:
         self.cycle = 0
         self.entry = 0
         self.waiting = False
+        self.first = False
+
+    def deadline_s(self, due_s: float) -> float:
+        """Until when it should have been asked that is due at `due_s`: within its period, or at once."""
+        return due_s if self.first else due_s + self.period_s
+
+
+def _slot(device: Device, number: int, ask: Ask) -> Slot:
+    slot = Slot(device.bus, device.id, number, ask, device.period_s)
+    if is_identity(device, number):
+        slot.first, slot.period_s = True, max(device.period_s, RECHECK_S)
+    return slot
 
 
 def slots_of(devices: Iterable[tuple[Device, Sequence[Ask]]]) -> list[Slot]:
     """A slot for each ask, devices and asks in the order given."""
-    return [
-        Slot(device.bus, device.id, index, ask, device.period_s)
-        for device, asks in devices
-        for index, ask in enumerate(asks)
-    ]
+    return [_slot(device, index, ask) for device, asks in devices for index, ask in enumerate(asks)]
 
 
 def replan(slots: list[Slot], device: Device, asks: Mapping[int, Ask]) -> tuple[list[Slot], list[Slot]]:
     """Make `slots` ask `device` just `asks`, by number; gives the slots that went and those that came."""
     of_device = {slot.index: slot for slot in slots if slot.device == device.id}
     gone = [slot for number, slot in of_device.items() if number not in asks]
-    fresh = [
-        Slot(device.bus, device.id, number, ask, device.period_s)
-        for number, ask in asks.items()
-        if number not in of_device
-    ]
+    fresh = [_slot(device, number, ask) for number, ask in asks.items() if number not in of_device]
     slots[:] = [slot for slot in slots if slot not in gone] + fresh
     return gone, fresh
 
@@ -85,7 +91,7 @@ class DeadlineSchedule:
         while self._due and self._due[0][0] <= now_s:
             due_s, entry, slot = heapq.heappop(self._due)
             if entry == slot.entry:
-                self._put(self._ready, due_s + slot.period_s, slot)
+                self._put(self._ready, slot.deadline_s(due_s), slot)
         while self._ready:
             _, entry, slot = heapq.heappop(self._ready)
             if entry == slot.entry:
@@ -110,13 +116,13 @@ class DeadlineSchedule:
         if slot.waiting or not self._ready:
             return False
         slot.waiting = True
-        self._put(self._ready, now_s + slot.period_s + _GIVE_WAY_S, slot)
+        self._put(self._ready, slot.deadline_s(now_s) + _GIVE_WAY_S, slot)
         return True
 
     def all_due(self, now_s: float) -> None:
         """A link came back: everything is due at once."""
         for slot in self._slots:
-            self._put(self._ready, now_s + slot.period_s, slot)
+            self._put(self._ready, slot.deadline_s(now_s), slot)
 
     def replan(self, device: Device, asks: Mapping[int, Ask], now_s: float) -> None:
         """From now on `device` is asked `asks`; what is new of it is due at once."""
@@ -125,7 +131,7 @@ class DeadlineSchedule:
             slot.entry = 0  # its place in a heap counts no more
         for slot in fresh:
             slot.cycle = int((now_s - self._start_s) / slot.period_s)
-            self._put(self._ready, now_s + slot.period_s, slot)
+            self._put(self._ready, slot.deadline_s(now_s), slot)
 
     def hurry(self, device: str) -> None:
         """All asks of `device` are due at once and before all others."""

@@ -183,9 +183,9 @@ class TcpLink:
             self._talk.health.fresh_start()
         if self._bus.tls is None:
             self._say_opened(now_s)
-        self._talk.begin(sock, now_s)
         for slot in self._slots:
             self._talk.ask(slot, now_s)
+        self._talk.begin(sock, now_s)
 
     def _lost(self, fault: LinkError, now_s: float) -> None:
         """Close, and wait before the next try; a mute connection is made anew at once, and that is no news yet."""

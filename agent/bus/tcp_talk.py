@@ -82,7 +82,8 @@ class TcpTalk:
         if slot.waiting:
             return
         slot.waiting = True
-        (self._probes if self.health.is_open(slot.unit) else self._line).append(slot)
+        line = self._probes if self.health.is_open(slot.unit) else self._line
+        (line.appendleft if slot.first else line.append)(slot)
         if self._current is None and self._sock is not None:
             self._next(now_s)
 

@@ -123,3 +123,59 @@ def test_modbus_over_tls_has_a_port_of_its_own_and_the_host_is_whose_certificate
     assert (plain.port, plain.tls) == (802, BusTls(Tls(Path("/etc/ca.pem"), None, None), "192.168.10.21"))
     mutual = tcp(TLS + 'cert_file = "/c.pem"\nkey_file = "/k.pem"\nserver_name = "plc-7"')
     assert mutual.tls == BusTls(Tls(Path("/etc/ca.pem"), Path("/c.pem"), Path("/k.pem")), "plc-7")
+
+
+PROOF = '[device.plc-a.fingerprint]\narea = "holding"\naddress = 100\ntype = "u32"\n'
+
+
+def proved(written: str, of_device: str = "") -> config.Report:
+    """A site with this table behind it, and these lines under its first device."""
+    text = SITE.replace("period_s = 0.5\n", f"period_s = 0.5\n{of_device}") + f"\n{written}"
+    return config.check_text("site.toml", text.encode())
+
+
+def test_a_fingerprint_is_a_whole_number_at_a_register_or_learned() -> None:
+    for written, expect in (
+        ('expect = "learn"', None),
+        ("expect = 240317", 240317),
+        ("expect = 0xFFFFFFFF", 2**32 - 1),
+    ):
+        report = proved(PROOF + written)
+        assert report.settings, report.faults
+        proof = report.settings.devices[0].fingerprint
+        assert proof and (proof.point.area, proof.point.address, proof.point.type) == ("holding", 100, "u32")
+        assert proof.expect == expect
+        assert report.settings.devices[1].fingerprint is None
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "key"),
+    [
+        (PROOF, "E2206", "expect"),
+        (PROOF + "expect = -1", "E2210", "expect"),
+        (PROOF + "expect = 4294967296", "E2210", "expect"),
+        (PROOF + 'expect = "learned"', "E2205", "expect"),
+        (PROOF + "expect = 1.5", "E2203", "expect"),
+        (PROOF.replace("u32", "f32") + "expect = 1", "E2236", "type"),
+        (PROOF.replace('"holding"', '"coil"').replace('type = "u32"\n', "") + "expect = 1", "E2236", "area"),
+        (PROOF + "expect = 1\nscale = 2", "E2202", "scale"),
+        (PROOF.replace("address = 100", "address = 65535") + "expect = 1", "E2315", "address"),
+    ],
+)
+def test_a_fingerprint_that_cannot_be_compared_is_one_fault(written: str, code: str, key: str) -> None:
+    (fault,) = proved(written).faults
+    assert (fault.code, fault.parameters.get("key", key)) == (code, key)
+
+
+def test_a_fingerprint_outside_what_may_be_read_is_a_fault() -> None:
+    readable = 'readable = { holding = ["100-103"], input = ["0-99"] }\n'
+    assert proved(PROOF + "expect = 1", readable).settings
+    (fault,) = proved(PROOF.replace("address = 100", "address = 104") + "expect = 1", readable).faults
+    assert fault.code == "E2352"
+    assert [fault.code for fault in proved("", "fingerprint = 5\n").faults] == ["E2203"]
+
+
+def test_a_line_that_is_only_listened_to_is_asked_for_no_fingerprint_and_speaks_rtu() -> None:
+    text = (SITE + "\n" + PROOF + "expect = 1").replace("baud = 19200", 'baud = 19200\nrole = "listen"')
+    assert [fault.code for fault in config.check_text("site.toml", text.encode()).faults] == ["E2237"]
+    assert [fault.code for fault in told(serial='framing = "ascii"\nrole = "listen"').faults] == ["E2238"]

@@ -359,7 +359,7 @@ def test_the_example_names_every_key_there_is() -> None:
         *(field.name for made in PARTS for field in dataclasses.fields(made)),
         "cert_file", "key_file", "ca_file", "directory", "max_mb", "serial", "tcp",
     }  # fmt: skip
-    assert written - keys <= {"points", "name", "kwh_per_count"}
+    assert written - keys <= {"points", "name", "kwh_per_count", "fingerprint"}
 
 
 def test_what_is_worth_knowing_is_a_notice_and_no_fault() -> None:

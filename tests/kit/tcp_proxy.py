@@ -20,11 +20,12 @@ class FaultProxy:
     `latency_s` delays each chunk, both ways. `black_hole` swallows everything and says nothing, on open
     connections and for new ones (accepted, then mute): what a half-open link looks like. `cut_after` closes
     each connection after that many bytes from upstream; `refusing` closes new ones at once. All may be
-    changed at any time. `connections` counts those accepted, `carried` the bytes passed (to, from upstream).
+    changed at any time, `upstream` too. `connections` counts those accepted, `carried` the bytes passed
+    (to, from upstream).
     """
 
     def __init__(self, upstream: int | tuple[str, int]) -> None:
-        self._upstream = ("127.0.0.1", upstream) if isinstance(upstream, int) else upstream
+        self.upstream = ("127.0.0.1", upstream) if isinstance(upstream, int) else upstream
         self.latency_s = 0.0
         self.black_hole = False
         self.refusing = False
@@ -98,7 +99,7 @@ class FaultProxy:
             client.close()
             return
         try:
-            server = socket.create_connection(self._upstream, timeout=2)
+            server = socket.create_connection(self.upstream, timeout=2)
         except OSError:
             client.close()
             return

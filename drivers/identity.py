@@ -35,6 +35,9 @@ class Identity:
         return " ".join(filter(None, (self.vendor, self.product, self.revision, self.server_id)))
 
 
+NOBODY = Identity()
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityAsk:
     """One of the two questions, an `Ask` whose reply has no length of its own; the batch holds no value.

@@ -56,7 +56,9 @@ def complain(verb: str, complaint: ComplaintError, lang: Language) -> int:
 
 
 def reason_in_words(reason: str, lang: Language) -> str:
-    """Why no value came, for people."""
+    """Why no value came, or that one did, for people."""
+    if reason == "answers":
+        return messages.word("answers_read", lang)
     if reason.startswith("exception_"):
         code = reason.removeprefix("exception_")
         known = code if code in ("1", "2", "3", "4", "6", "10", "11") else "other"

@@ -19,7 +19,8 @@ Heard = tuple[int, int]
 class Station:
     """One unit: registers and bits by area, from address 0; `refuses` gives an exception code for a function.
 
-    `baud` and `stop_bits` None: it hears everybody. `identity` is the whole PDU it answers to 43/14, None: silence.
+    `baud` and `stop_bits` None: it hears everybody. `identity` and `server_id` are the whole PDUs it answers to 43/14
+    and 17, None: it refuses the function.
     """
 
     images: Mapping[str, list[int]] = field(default_factory=dict)
@@ -37,7 +38,7 @@ class Station:
         if function in self.refuses:
             return bytes((function | 0x80, self.refuses[function]))
         if function in (0x2B, 0x11):
-            return self.identity if function == 0x2B else self.server_id
+            return (self.identity if function == 0x2B else self.server_id) or bytes((function | 0x80, 1))
         return self._read(function, int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big"))
 
     def _read(self, function: int, first: int, quantity: int) -> bytes:

@@ -1,0 +1,81 @@
+"""Who is on a line: every unit asked at every setting, the likely first, and how long the rest will take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+FIRST = tuple(range(1, 17))
+REST = tuple(range(17, 248))
+"""The units of a serial line (MODBUS over Serial Line V1.02, 2.2)."""
+
+_ABSENT = frozenset({"timeout", "late", "link_down", "exception_10", "exception_11"})
+"""A gateway refuses with 10 and 11 for a device that is not there."""
+
+Setting = TypeVar("Setting")
+
+Asker = Callable[[int], str]
+"""Asks one unit; tells `answers`, or why no value came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[Setting]):
+    """One unit was asked at one setting. `left` is how many such steps are still to come at most."""
+
+    setting: Setting
+    unit: int
+    reason: str
+    left: int
+
+    @property
+    def present(self) -> bool:
+        """Whether somebody is there who understood: a refusal is an answer too."""
+        return self.reason == "answers" or (self.reason.startswith("exception") and self.reason not in _ABSENT)
+
+    @property
+    def garbled(self) -> bool:
+        """Whether something came that makes no sense at this setting."""
+        return not self.present and self.reason not in _ABSENT
+
+
+class Sweep(Generic[Setting]):
+    """Goes through `settings` with the `first` units, then with the `rest`, beginning where somebody was found.
+
+    `found` is the setting and the reason by unit; nobody is asked again who was found.
+    """
+
+    def __init__(self, settings: Sequence[Setting], first: Sequence[int], rest: Sequence[int] = ()) -> None:
+        self.found: dict[int, Step[Setting]] = {}
+        self._settings = settings
+        self._first = first
+        self._rest = rest
+
+    def run(self, at: Callable[[Setting], AbstractContextManager[Asker]]) -> Iterator[Step[Setting]]:
+        """Every step as it is done; `at` sets the line up. To stop early, ask for no more."""
+        yield from self._pass(at, self._settings, self._first, len(self._settings) * len(self._rest))
+        if self._rest:
+            known = {step.setting for step in self.found.values()}
+            yield from self._pass(at, sorted(self._settings, key=lambda one: one not in known), self._rest, 0)
+
+    def _pass(
+        self,
+        at: Callable[[Setting], AbstractContextManager[Asker]],
+        settings: Sequence[Setting],
+        units: Sequence[int],
+        later: int,
+    ) -> Iterator[Step[Setting]]:
+        """All of `units` that are not found yet, at each setting; `later` steps come after that."""
+        for behind, setting in zip(reversed(range(len(settings))), settings, strict=True):
+            todo = [unit for unit in units if unit not in self.found]
+            unfound = len(todo)
+            with at(setting) as ask:
+                for here, unit in zip(reversed(range(len(todo))), todo, strict=True):
+                    reason = ask(unit)
+                    step = Step(setting, unit, reason, 0)
+                    unfound -= step.present
+                    step = Step(setting, unit, reason, here + behind * unfound + later)
+                    if step.present:
+                        self.found[unit] = step
+                    yield step

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from agent.bureau.totals import Report, join
-from agent.bureau.view import read_message
+from agent.bureau.view import Heard, read_messages
 from agent.load.reckoning import NOTHING, Reckoning
 
 _CHANGES_ON_THE_WAY = ("hist", "ts", "tsq")
@@ -59,9 +59,13 @@ class Presence:
     sid: int
 
 
-def read(topic: str, payload: bytes) -> Arrival | Presence:
-    """The message behind an MQTT topic and payload; ValueError with the reason for any bytes that are none."""
-    heard = read_message(topic, payload)
+def read(topic: str, payload: bytes) -> Iterator[Arrival | Presence]:
+    """What an MQTT message holds: one message, or a frame of late ones; ValueError with the reason for other bytes."""
+    for heard in read_messages(topic, payload):
+        yield _arrival(heard)
+
+
+def _arrival(heard: Heard) -> Arrival | Presence:
     fields = heard.fields
     if heard.tail == "status":
         return _presence(heard.site, fields)
@@ -74,7 +78,7 @@ def read(topic: str, payload: bytes) -> Arrival | Presence:
         quality=_word(fields.get("q"), 16),
         hist=fields.get("hist") is True,
         mark=_mark(fields),
-        payload=payload.decode(),
+        payload=json.dumps(fields, separators=(",", ":")),
         before=_before(fields.get("prev")) if heard.tail == "meta" else None,
         gone=tuple(_gone(fields)) if heard.tail == "cmd/ack" else (),
     )

@@ -144,7 +144,7 @@ class Worker:
     def _readable(self, batch: list[Received]) -> Iterator[Arrival | Presence]:
         for one in batch:
             try:
-                yield read(one.topic, one.payload)
+                yield from read(one.topic, one.payload)
             except ValueError:
                 self.progress.rejected += 1
 

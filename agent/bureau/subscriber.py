@@ -190,7 +190,7 @@ class Subscriber:
         except UnicodeDecodeError:
             topic = ""
         with self._news:
-            heard = self._view.hear(topic, bytes(message.payload), retained=message.retain)
-            if heard is not None and self._listener is not None:
-                self._listener(heard)
+            for heard in self._view.hear(topic, bytes(message.payload), retained=message.retain):
+                if self._listener is not None:
+                    self._listener(heard)
             self._news.notify_all()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.bureau.totals import Report, Totals
-from agent.uplink.contract import ROOT
+from agent.uplink import late
+from agent.uplink.contract import ROOT, Json
 
 MAX_PAYLOAD_BYTES = 1 << 20
 MAX_TOPICS = 1000
@@ -86,18 +87,19 @@ class View:
         self.sites: dict[str, SiteView] = {}
         self.rejected = 0
 
-    def hear(self, topic: str, payload: bytes, *, retained: bool = False) -> Heard | None:
-        """Take one MQTT message in, `retained` when the broker had kept it; None when it was rejected.
+    def hear(self, topic: str, payload: bytes, *, retained: bool = False) -> list[Heard]:
+        """Take one MQTT message in, `retained` when the broker had kept it; what it held that is an agent's.
 
         Never raises, whatever the bytes are.
         """
+        good = []
         try:
-            heard = read_message(topic, payload)
-            self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
+            for heard in read_messages(topic, payload):
+                self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
+                good.append(heard)
         except ValueError:
             self.rejected += 1
-            return None
-        return heard
+        return good
 
     def site(self, name: str) -> SiteView:
         """The site by its id or its `prov/city/site`; an empty one when it was never heard of."""
@@ -123,15 +125,26 @@ def _is_older(fields: Mapping[str, object], known: Mapping[str, object]) -> bool
     )
 
 
-def read_message(topic: str, payload: bytes) -> Heard:
-    """The message behind an MQTT topic and payload; ValueError for any bytes that are none."""
+def read_messages(topic: str, payload: bytes) -> Iterator[Heard]:
+    """The message behind an MQTT topic and payload, or all that a frame of late ones holds; ValueError for others."""
     found = _TOPIC.fullmatch(topic)
     if found is None or len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError("not a topic of the contract")
+    site, tail = found.groups()
+    if tail != late.TAIL:
+        yield Heard(site, tail, _object(payload))
+        return
+    for inner, fields in late.unpacked(payload):
+        if not _TOPIC.fullmatch(f"{ROOT}/{site}/{inner}") or inner in {"status", late.TAIL}:
+            raise ValueError("a frame holds a topic that is none")
+        yield Heard(site, inner, fields)
+
+
+def _object(payload: bytes) -> Json:
     try:
         fields = json.loads(payload)
     except RecursionError:
         raise ValueError("a message nested without end") from None
     if not isinstance(fields, dict):
         raise ValueError("a message is an object")
-    return Heard(found[1], found[2], fields)
+    return fields

@@ -14,14 +14,24 @@ class TokenBucket:
         self._tokens = self._burst
         self._at_s = 0.0
 
-    def ready_in_s(self, now_s: float) -> float:
-        """Seconds until the next may pass; 0 when it may now."""
+    def pace(self, rate_per_s: float) -> None:
+        """Another rate from now on, with its own burst."""
+        self._rate_per_s = rate_per_s
+        self._burst = max(1.0, rate_per_s / 10)
+
+    def ready_in_s(self, now_s: float, count: int = 1) -> float:
+        """Seconds until the next `count` (or as many as a burst is) may pass together; 0 when they may now."""
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
         self._at_s = now_s
-        return max(0.0, (1.0 - self._tokens) / self._rate_per_s)
+        return max(0.0, (min(count, self._burst) - self._tokens) / self._rate_per_s)
 
-    def take(self) -> None:
-        self._tokens -= 1.0
+    @property
+    def whole(self) -> int:
+        """How many may pass now."""
+        return max(0, int(self._tokens))
+
+    def take(self, count: int = 1) -> None:
+        self._tokens -= count
 
     def rest(self, pause_s: float) -> None:
         """Let nothing pass for so long."""

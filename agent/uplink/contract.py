@@ -62,14 +62,6 @@ class Message:
         return cls(tail, record[end:], bool(record[0] & _RETAIN))
 
 
-def as_history(message: Message) -> Message:
-    """The same message marked as late: `hist` appended, and never retained, so that it cannot hide what is newer."""
-    payload = message.payload
-    if payload.endswith(b"}") and len(payload) > 2:
-        payload = payload[:-1] + b',"hist":true}'
-    return Message(message.tail, payload, retain=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """What every message begins with. `at` is the end of its window on both clocks: a wrong wall time can be mended."""

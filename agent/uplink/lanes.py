@@ -8,15 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.uplink.bucket import TokenBucket
-from agent.uplink.contract import Message, as_history
+from agent.uplink.contract import Message
 from agent.uplink.positions import Positions
 from agent.uplink.resend import Resends
 from agent.uplink.search import UnreadableError, received_upto
 
 _CHUNK_MESSAGES = 64
 _CHUNK_BYTES = 64 << 10
-_REREAD_S = 1.0
 
 
 class Store(Protocol):
@@ -39,11 +37,10 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A message due to be sent, as it is to be sent; `again` when the bureau asked for it."""
+    """A message as the spool holds it; `again` when the bureau asked for it once more."""
 
     position: int
     message: Message
-    backlog: bool
     again: bool = False
 
 
@@ -61,12 +58,13 @@ class Lanes:
     The spool forgets what a broker acknowledged; `by_receipt` what the bureau has receipted, and nothing before.
     """
 
-    def __init__(self, spool: Store, backlog_per_s: float, *, epoch: str = "", by_receipt: bool = False) -> None:
+    def __init__(self, spool: Store, *, epoch: str = "", by_receipt: bool = False) -> None:
         self._spool = spool
         self._by_receipt = by_receipt
         self.resends = Resends(spool, epoch)
         self._done = Positions()
-        self._bucket = TokenBucket(backlog_per_s)
+        self._kept: Record | None = None
+        self._refused = False
         self._begin(spool.next_position)
         self.unreadable = 0
 
@@ -74,6 +72,7 @@ class Lanes:
         self._live = _Cursor(live_from, deque())
         self._backlog = _Cursor(self._spool.acked, deque())
         self._backlog_end = live_from
+        self._kept = None
 
     def reconnected(self, live_from: int) -> None:
         """A new connection: what is committed from that position on is live, what is not acknowledged is backlog."""
@@ -81,7 +80,12 @@ class Lanes:
 
     def rewind(self, live_from: int) -> None:
         """Offer again whatever was passed over: as backlog, but for what is at `live_from` or above."""
-        self._begin(min(live_from, self._live.position if not self._live.ahead else self._live.ahead[0][0]))
+        self._begin(min(live_from, self.live_position))
+
+    @property
+    def live_position(self) -> int:
+        """Where the next live message is."""
+        return self._live.ahead[0][0] if self._live.ahead else self._live.position
 
     @property
     def live(self) -> int:
@@ -100,38 +104,46 @@ class Lanes:
             self._renumbered()
         while (found := self._pull(self._live, end)) is not None:
             if (message := self._decode(*found)) is not None and message.tail not in held:
-                return Record(found[0], message, backlog=False)
+                return Record(found[0], message)
         return None
 
-    def next_backlog(self, held: Container[str], in_flight: Container[int]) -> Record | None:
-        """The next message of the backlog, marked as history; the caller asks `backlog_in_s` first.
-
-        What the bureau asked for goes before.
-        """
+    def next_late(self, held: Container[str], in_flight: Container[int]) -> Record | None:
+        """The next message of the backlog; what the bureau asked for goes before. None when there is none now."""
+        if (kept := self._kept) is not None:
+            self._kept = None
+            return kept
         if (again := self._again()) is not None:
             return again
         while (found := self._pull(self._backlog, self._backlog_end)) is not None:
             if found[0] in in_flight or self._done.next_absent(found[0]) != found[0]:
                 continue
             if (message := self._decode(*found)) is not None and message.tail not in held:
-                self._bucket.take()
-                return Record(found[0], as_history(message), backlog=True)
+                return Record(found[0], message)
         return None
 
-    def backlog_in_s(self, now_s: float) -> float | None:
-        """Seconds until the backlog may send its next message; None when it has nothing."""
-        if self._backlog.position >= self._backlog_end and not self._backlog.ahead and not self.resends:
-            return None
-        return self._bucket.ready_in_s(now_s)
+    def put_back(self, record: Record) -> None:
+        """What `next_late` gave last is not sent now."""
+        self._kept = record
+
+    @property
+    def late(self) -> int:
+        """About how many messages `next_late` has to give, at least one where there is one."""
+        waiting = self._backlog_end - self._backlog.position + len(self._backlog.ahead)
+        return max(0, waiting) + bool(self.resends) + (self._kept is not None)
+
+    def rest(self) -> bool:
+        """Whether the disk refused since the last call, so that a moment later is soon enough."""
+        refused, self._refused = self._refused, False
+        return refused
 
     def fetch(self, position: int) -> Record | None:
-        """The message at `position` as history; None when it is done with or gone."""
+        """The message at `position`; None when it is done with or gone."""
         if position < self._spool.acked or self._done.next_absent(position) != position:
             return None
         found = self._spool.read(position, 1, _CHUNK_BYTES)
         if not found or found[0][0] != position or (message := self._decode(*found[0])) is None:
             return None
-        return Record(position, as_history(message), backlog=True)
+        return Record(position, message)
 
     def settle(self, position: int) -> None:
         """The message there needs no more sending; the spool learns the contiguous watermark."""
@@ -161,12 +173,9 @@ class Lanes:
         try:
             found = self.resends.next()
         except UnreadableError:
-            self._bucket.rest(_REREAD_S)
+            self._refused = True
             return None
-        if found is None:
-            return None
-        self._bucket.take()
-        return Record(found[0], as_history(found[1]), backlog=True, again=True)
+        return None if found is None else Record(*found, again=True)
 
     def _pull(self, lane: _Cursor, end: int) -> tuple[int, bytes] | None:
         if not lane.ahead:
@@ -187,7 +196,7 @@ class Lanes:
             return
         held = min(self._spool.next_held(lane.position), end)
         if held == lane.position:
-            self._bucket.rest(_REREAD_S)
+            self._refused = True
         self._settle(lane.position, held)
         lane.position = held
 

@@ -27,6 +27,7 @@ from agent.uplink.dialect import Dialect, Version
 from agent.uplink.inbox import FLOOD, Command, Inbox
 from agent.uplink.lanes import Lanes, Store
 from agent.uplink.session import Documents, Memory, Pace, Session
+from agent.uplink.shipping import Shipping
 from agent.uplink.status import UplinkStatus
 from config.settings import Bureau
 
@@ -65,7 +66,8 @@ class Publisher:
         self._identity = identity
         self._retained = retained
         self._login = login
-        self._lanes = Lanes(spool, pace.backlog_per_s, epoch=identity.epoch, by_receipt=bureau.receipts)
+        self._lanes = Lanes(spool, epoch=identity.epoch, by_receipt=bureau.receipts)
+        self._shipping = Shipping(self._lanes, pace.backlog_per_s, clock.now)
         self._inbox = Inbox(identity.topic)
         self._commands: deque[Command] = deque(maxlen=_KEPT_COMMANDS)
         self._deaf: tuple[str, ...] = ()
@@ -204,7 +206,9 @@ class Publisher:
         """A connection from its CONNACK to its end; the reason of the end."""
         began = clock.now()
         topic = self._identity.topic
-        session = Session(connection, accepted, topic, self._lanes, self._retained, self._memory, self._pace)
+        session = Session(
+            connection, accepted, topic, self._lanes, self._shipping, self._retained, self._memory, self._pace
+        )
         session.open(contract.birth(self._identity, sid, began), began.boot_s)
         connection.subscribe(self._inbox.topics)
         self._inbox.begin()
@@ -274,6 +278,7 @@ class Publisher:
             return
         if command.name == "receipt":
             self._lanes.received(_watermarks(command.fields))
+            self._shipping.advise(command.fields.get("backlog_per_s"))
         elif command.name == "resend":
             self._lanes.resends.ask(command.fields)
         else:

@@ -104,11 +104,12 @@ class Resends:
             self._over(wanted)
         return None
 
-    def too_large(self) -> None:
-        """The broker does not take what `next` gave last."""
-        for wanted in list(self._wanted)[:1]:
-            wanted.sent -= 1
-            wanted.gone.append((wanted.due - 1, wanted.due - 1, TOO_LARGE))
+    def too_large(self, message: Message) -> None:
+        """The broker does not take that one."""
+        one = named(message.encode())
+        alone = Wanted(one.epoch, one.seq, one.seq, one.seq)
+        alone.miss(one.seq, TOO_LARGE)
+        self.answers.append(alone.answer())
 
     def _find(self, wanted: Wanted) -> tuple[int, Message] | None:
         """The next message of it that is there; what misses before it is noted."""

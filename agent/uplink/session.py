@@ -10,7 +10,10 @@ from typing import Protocol
 from agent import log
 from agent.uplink.connection import Accepted, Acknowledged, packet_bytes
 from agent.uplink.contract import Message
-from agent.uplink.lanes import Lanes, Record
+from agent.uplink.lanes import Lanes
+from agent.uplink.late import TAIL
+from agent.uplink.room import Room
+from agent.uplink.shipping import Shipment, Shipping
 from agent.uplink.suspicion import Suspicion
 from agent.uplink.window import Sent, Window
 
@@ -18,6 +21,8 @@ IDLE_TURN_S = 5.0
 _LAST_RETRY_S = 3600.0
 _REFUSED = 0x80
 _NO_SUBSCRIBERS = 0x10
+_FRAME_EXTRA_BYTES = 64
+"""What a frame adds to the messages in it, and zlib to what it cannot compress."""
 
 Documents = Callable[[], tuple[int, Sequence[Message]]]
 """What the broker shall keep, and the position from which on the spool's records are newer than that."""
@@ -39,7 +44,7 @@ class Pace:
     is asked again after `refused_retry_s`, then after twice as long each time.
     """
 
-    backlog_per_s: float = 200.0
+    backlog_per_s: float = 1500.0
     connack_deadline_s: float = 10.0
     puback_deadline_s: float = 15.0
     refused_retry_s: float = 60.0
@@ -65,6 +70,7 @@ class Session:
         accepted: Accepted,
         topic: Callable[[str], str],
         lanes: Lanes,
+        shipping: Shipping,
         documents: Documents,
         memory: Memory,
         pace: Pace,
@@ -73,6 +79,8 @@ class Session:
         self._pace = pace
         self._topic = topic
         self._lanes = lanes
+        self._shipping = shipping
+        self._room = Room()
         self._retained = documents
         self._memory = memory
         self._largest_bytes = accepted.maximum_packet_bytes
@@ -97,7 +105,7 @@ class Session:
 
     def say_status(self, payload: bytes, now_s: float) -> None:
         """Publish the retained `status`."""
-        self._send(Message("status", payload, retain=True), None, now_s)
+        self._send(Shipment(Message("status", payload, retain=True)), now_s)
 
     def send(self, now_s: float, *, stopping: bool = False) -> None:
         """Send what the window and the pace allow; when `stopping` only what is live."""
@@ -113,43 +121,55 @@ class Session:
         if self._documents:
             document = self._documents.popleft()
             if document.tail not in self._memory.banned:
-                self._send(document, None, now_s)
+                self._send(Shipment(document), now_s)
             return True
-        record = self._lanes.next_live(self._held)
-        if record is None and not stopping and self.window.open_for_backlog and self._lanes.backlog_in_s(now_s) == 0:
-            record = self._lanes.next_backlog(self._held, self.window)
-        if record is not None:
-            self._send(record.message, record, now_s)
-        return record is not None
+        shipment = self._shipping.live(self._held)
+        if shipment is None and not stopping and self._has_room and self._shipping.late_in_s(now_s) == 0:
+            shipment = self._shipping.late(self._held, self.window, self._largest_payload_bytes)
+        if shipment is not None:
+            self._send(shipment, now_s)
+        return shipment is not None
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether the backlog may have more under way."""
+        return self.window.open_for_backlog and self.window.backlog_bytes < self._room.bytes
+
+    @property
+    def _largest_payload_bytes(self) -> int | None:
+        """What a frame may be, uncompressed, so that the broker takes it whatever it compresses to."""
+        if self._largest_bytes is None:
+            return None
+        return max(1, self._largest_bytes - packet_bytes(self._topic(TAIL), b"") - _FRAME_EXTRA_BYTES)
 
     def _send_suspect(self, suspect: int | str, now_s: float) -> None:
         if len(self.window):
             return
         if isinstance(suspect, int):
-            if (record := self._lanes.fetch(suspect)) is not None:
-                self._send(record.message, record, now_s)
+            if (shipment := self._shipping.alone(suspect)) is not None:
+                self._send(shipment, now_s)
                 return
         elif (document := next((one for one in self._documents if one.tail == suspect), None)) is not None:
             self._documents.remove(document)
-            self._send(document, None, now_s)
+            self._send(Shipment(document), now_s)
             return
         self._memory.suspicion.passed(suspect)
 
-    def _send(self, message: Message, record: Record | None, now_s: float) -> None:
-        position = record.position if record else None
+    def _send(self, shipment: Shipment, now_s: float) -> None:
+        message, positions = shipment.message, shipment.positions
         if self._is_too_large(message):
-            if record is not None and record.again:
-                self._lanes.resends.too_large()
-                return
-            self._set_aside(
-                message.tail if position is None else position, "larger than the broker takes", message.tail
-            )
+            if shipment.again:
+                self._lanes.resends.too_large(message)
+            else:
+                self._set_aside(
+                    positions[0] if positions else message.tail, "larger than the broker takes", message.tail
+                )
             return
         packet = self._wire.publish(self._topic(message.tail), message.payload, retain=message.retain)
         if packet is None:
             self._wire.cut("the connection broke")
             return
-        self.window.put(packet, Sent(message.tail, position, bool(record and record.backlog), now_s))
+        self.window.put(packet, Sent(message.tail, positions, shipment.backlog, len(message.payload), now_s))
 
     def _is_too_large(self, message: Message) -> bool:
         largest_bytes = self._largest_bytes
@@ -160,17 +180,28 @@ class Session:
         if (sent := self.window.take(puback.packet)) is None:
             return
         self.is_proven = True
+        self._measure(sent, now_s)
         self._memory.suspicion.passed(sent.key)
         if puback.code >= _REFUSED:
             self._hold(sent, puback.code, now_s)
             return
         self._memory.denied.pop(sent.tail, None)
-        if sent.position is not None:
+        if sent.positions:
             self._memory.no_subscribers = puback.code == _NO_SUBSCRIBERS
-            self._lanes.settle(sent.position)
+        for position in sent.positions:
+            self._lanes.settle(position)
+
+    def _measure(self, sent: Sent, now_s: float) -> None:
+        if sent.backlog:
+            self._room.acknowledged(sent.size_bytes, now_s - sent.sent_s, now_s)
+        else:
+            self._room.observe(now_s - sent.sent_s, now_s)
 
     def _hold(self, sent: Sent, code: int, now_s: float) -> None:
         """The broker refused it: it stays in the spool, its topic rests, the others flow."""
+        if sent.tail == TAIL:
+            self._frames_denied(code)
+            return
         if sent.tail not in self._memory.denied:
             log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}")
         self._memory.denied[sent.tail] = code
@@ -179,10 +210,19 @@ class Session:
             self._retry_at_s = now_s + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
 
+    def _frames_denied(self, code: int) -> None:
+        """This account may not write the topic of frames: from now on late messages go one by one on their own."""
+        if self._shipping.framed:
+            log.warn("topic_denied", topic=self._topic(TAIL), reason_code=f"0x{code:02x}", instead="one by one")
+        self._shipping.framed = False
+        self._lanes.rewind(self._lanes.live_position)
+
     def ended(self, code: int | None) -> None:
         """The connection is over; `code` is the broker's reason, None when it (or the line) gave none."""
         oldest = self.window.oldest() if self.is_proven else None
-        if oldest is not None and (key := self._memory.suspicion.ended(oldest, code)) is not None:
+        if oldest is not None and len(oldest.positions) > 1:
+            self._shipping.singly(oldest.positions)
+        elif oldest is not None and (key := self._memory.suspicion.ended(oldest, code)) is not None:
             self._set_aside(key, "brokers hang up on it", oldest.tail)
 
     def _set_aside(self, key: int | str, reason: str, tail: str) -> None:
@@ -219,8 +259,8 @@ class Session:
         if self._retry_at_s is not None:
             due_s = min(due_s, self._retry_at_s)
         flowing = self.is_proven and not stopping and self._memory.suspicion.suspect is None
-        if flowing and self.window.open_for_backlog:
-            pause_s = self._lanes.backlog_in_s(now_s)
+        if flowing and self._has_room:
+            pause_s = self._shipping.late_in_s(now_s)
             due_s = due_s if pause_s is None else min(due_s, now_s + pause_s)
         return max(0.0, due_s - now_s)
 

@@ -10,29 +10,31 @@ LARGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One PUBLISH in flight; `position` is None for what is in no spool (birth, retained documents)."""
+    """One PUBLISH in flight: the spool's positions in it; none for birth and retained documents."""
 
     tail: str
-    position: int | None
+    positions: tuple[int, ...]
     backlog: bool
+    size_bytes: int
     sent_s: float
 
     @property
     def key(self) -> int | str:
         """What tells this message from others over connections."""
-        return self.tail if self.position is None else self.position
+        return self.positions[0] if self.positions else self.tail
 
 
 class Window:
     """Messages in flight by packet id, oldest first. Backlog takes half of it: live never queues behind."""
 
-    __slots__ = ("_backlog", "_capacity", "_positions", "_sent")
+    __slots__ = ("_backlog", "_capacity", "_positions", "_sent", "backlog_bytes")
 
     def __init__(self, receive_maximum: int) -> None:
         self._capacity = max(1, min(receive_maximum, LARGEST))
         self._sent: dict[int, Sent] = {}
         self._positions: set[int] = set()
         self._backlog = 0
+        self.backlog_bytes = 0
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -55,17 +57,19 @@ class Window:
 
     def put(self, packet: int, sent: Sent) -> None:
         self._sent[packet] = sent
-        self._backlog += sent.backlog
-        if sent.position is not None:
-            self._positions.add(sent.position)
+        self._positions.update(sent.positions)
+        if sent.backlog:
+            self._backlog += 1
+            self.backlog_bytes += sent.size_bytes
 
     def take(self, packet: int) -> Sent | None:
         """The message that packet id was, no longer in flight; None for an id nobody sent."""
         sent = self._sent.pop(packet, None)
         if sent is not None:
-            self._backlog -= sent.backlog
-            if sent.position is not None:
-                self._positions.discard(sent.position)
+            self._positions.difference_update(sent.positions)
+            if sent.backlog:
+                self._backlog -= 1
+                self.backlog_bytes -= sent.size_bytes
         return sent
 
     def oldest(self) -> Sent | None:

@@ -59,7 +59,7 @@ def payload(seq: int, total: int, *, epoch: str = "3-abcdef", **more: object) ->
 
 
 def arrival(seq: int, total: int | None = None, **more: object) -> Arrival:
-    message = read(TELEMETRY, payload(seq, seq if total is None else total, **more))
+    (message,) = read(TELEMETRY, payload(seq, seq if total is None else total, **more))
     assert isinstance(message, Arrival)
     return message
 
@@ -92,7 +92,7 @@ def test_any_messages_in_any_batches_give_the_totals_of_the_merge_by_hand(
     (tmp_path / "oracle.db").unlink(missing_ok=True)
     store, by_hand = databases.opener(f"sqlite:{tmp_path / 'oracle.db'}")(), Totals()
     for batch in batches:
-        store.take([read(*message) for message in batch])
+        store.take([one for message in batch for one in read(*message)])
         for _, octets in batch:
             by_hand.merge(octets)
     totals, events = store.totals().get(SITE, {}), store.events().get(SITE, {})
@@ -144,14 +144,14 @@ def test_gaps_are_listed_then_closed_and_the_watermark_follows(store: Store) -> 
 def test_the_lost_end_of_an_epoch_is_known_from_the_next_ones_meta(store: Store) -> None:
     store.take([arrival(1), arrival(2)])
     meta = json.dumps({"epoch": "4-123456", "seq": 1, "prev": {"epoch": "3-abcdef", "seq": 4}}).encode()
-    store.take([read(f"hubpulse/v1/{SITE}/meta", meta)])
+    store.take(list(read(f"hubpulse/v1/{SITE}/meta", meta)))
     assert [(hole.epoch, hole.gaps) for hole in store.settle()] == [("3-abcdef", ((3, 4),))]
 
 
 def test_what_the_site_says_is_gone_is_no_gap_any_more(store: Store) -> None:
     store.take([arrival(1), arrival(6)])
     ack = {"epoch": "3-abcdef", "seq": 7, "cmd": "resend", "of": "3-abcdef", "gone": [[2, 5, "dropped"]]}
-    store.take([read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(ack).encode())])
+    store.take(list(read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(ack).encode())))
     assert store.settle() == []
     assert store.watermarks()[SITE]["3-abcdef"] == 7
     ((site, gone),) = store.gone()
@@ -230,8 +230,8 @@ def test_an_address_that_is_none_is_told_without_the_secret_in_it(address: str, 
 
 @given(st.binary(max_size=80) | messages.map(lambda one: one[1][:-1]))
 def test_whatever_bytes_arrive_are_read_or_refused_with_a_reason(octets: bytes) -> None:
-    for tail in ("line/north/telemetry", "status", "meta", "cmd/ack", "../x"):
+    for tail in ("line/north/telemetry", "status", "meta", "cmd/ack", "backlog", "../x"):
         try:
-            read(f"hubpulse/v1/{SITE}/{tail}", octets)
+            list(read(f"hubpulse/v1/{SITE}/{tail}", octets))
         except ValueError as reason:
             assert str(reason)

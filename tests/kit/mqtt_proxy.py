@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -30,6 +31,13 @@ class Packet:
         """Of a PUBLISH."""
         (size,) = struct.unpack_from("!H", self.body)
         return self.body[2 : 2 + size].decode()
+
+    @property
+    def text(self) -> bytes:
+        """Of a PUBLISH: what it says, a frame of late messages unpacked."""
+        if not self.topic.endswith("/backlog"):
+            return self.body
+        return zlib.decompress(self.body[self.body.index(b"\x78\x01") :])
 
     @property
     def mid(self) -> int:

@@ -22,7 +22,8 @@ from agent.load.machine import Transition
 from agent.load.site import SiteLoad
 from agent.load.steering import Event
 from agent.uplink import reports, site_reports
-from agent.uplink.contract import Head, Identity, Message, as_history, birth, compact, death
+from agent.uplink.contract import Head, Identity, Message, birth, compact, death
+from agent.uplink.late import as_history
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
 from config.settings import Bureau, CounterRef, Device, Line, Point, Settings, Site, Spool

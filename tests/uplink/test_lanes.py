@@ -56,7 +56,7 @@ class Shelf:
 
 def backlog(lanes: Lanes, held: frozenset[str] = NO_TOPICS) -> list[int]:
     found = []
-    while (record := lanes.next_backlog(held, NOTHING)) is not None:
+    while (record := lanes.next_late(held, NOTHING)) is not None:
         found.append(record.position)
     return found
 
@@ -78,7 +78,7 @@ def test_positions_behave_like_a_set(added: list[tuple[int, int]], below: int, a
 
 def test_what_was_there_at_connect_time_is_backlog_and_what_comes_later_is_live() -> None:
     shelf = Shelf(3)
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     lanes.reconnected(shelf.next_position)
     shelf.write(2)
     live = [lanes.next_live(NO_TOPICS), lanes.next_live(NO_TOPICS), lanes.next_live(NO_TOPICS)]
@@ -90,7 +90,7 @@ def test_what_was_there_at_connect_time_is_backlog_and_what_comes_later_is_live(
 def test_the_spool_forgets_exactly_what_is_settled_without_a_gap(order: list[int], lost: set[int]) -> None:
     shelf = Shelf(12)
     shelf.lose(*lost)
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     assert backlog(lanes) == sorted(set(range(12)) - lost)
     settled = set(lost)
     for position in order:
@@ -105,7 +105,7 @@ def test_the_spool_forgets_exactly_what_is_settled_without_a_gap(order: list[int
 def test_a_held_topic_is_passed_over_and_offered_again_after_a_rewind() -> None:
     shelf = Shelf(2)
     shelf.write(1, "line/b/telemetry")
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     lanes.reconnected(shelf.next_position)
     shelf.write(1, "line/b/telemetry")
     shelf.write(1)
@@ -125,10 +125,10 @@ def test_a_held_topic_is_passed_over_and_offered_again_after_a_rewind() -> None:
 
 
 def test_messages_in_flight_are_not_sent_twice_by_a_rewind() -> None:
-    lanes = Lanes(Shelf(4), 1e6)
+    lanes = Lanes(Shelf(4))
     assert backlog(lanes) == [0, 1, 2, 3]
     lanes.rewind(1 << 63)
-    record = lanes.next_backlog(NO_TOPICS, {0, 1, 3})
+    record = lanes.next_late(NO_TOPICS, {0, 1, 3})
     assert record is not None
     assert record.position == 2
 
@@ -136,7 +136,7 @@ def test_messages_in_flight_are_not_sent_twice_by_a_rewind() -> None:
 def test_a_record_that_is_no_message_is_counted_and_does_not_stop_the_others() -> None:
     shelf = Shelf(3)
     shelf.records[1] = b"\xff\xff garbage"
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     assert backlog(lanes) == [0, 2]
     lanes.settle(0)
     assert shelf.acked == 2
@@ -145,15 +145,15 @@ def test_a_record_that_is_no_message_is_counted_and_does_not_stop_the_others() -
 
 def test_what_cannot_be_read_for_now_is_not_given_up_and_not_asked_for_without_pause() -> None:
     shelf = Shelf(3)
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     lanes.reconnected(2)
     shelf.refuses = True
     assert lanes.next_live(NO_TOPICS) is None
     assert backlog(lanes) == []
     assert (shelf.acked, lanes.unacknowledged) == (0, 3)
-    pause_s = lanes.backlog_in_s(0.0)
-    assert pause_s is not None
-    assert pause_s > 0
+    assert lanes.late > 0
+    assert lanes.rest()
+    assert not lanes.rest()
     shelf.refuses = False
     assert backlog(lanes) == [0, 1]
     live = lanes.next_live(NO_TOPICS)
@@ -163,15 +163,15 @@ def test_what_cannot_be_read_for_now_is_not_given_up_and_not_asked_for_without_p
 
 def test_what_is_given_up_is_counted_by_the_spool() -> None:
     shelf = Shelf(2)
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     lanes.set_aside(0)
     assert (shelf.acked, shelf.gone) == (1, {0})
 
 
 def test_what_the_spool_drops_is_not_waited_for() -> None:
     shelf = Shelf(10)
-    lanes = Lanes(shelf, 1e6)
-    assert lanes.next_backlog(NO_TOPICS, NOTHING) is not None
+    lanes = Lanes(shelf)
+    assert lanes.next_late(NO_TOPICS, NOTHING) is not None
     shelf.acknowledge(6)
     lanes.reconnected(shelf.next_position)
     assert backlog(lanes) == [6, 7, 8, 9]
@@ -179,7 +179,7 @@ def test_what_the_spool_drops_is_not_waited_for() -> None:
 
 def test_a_spool_that_renumbers_is_sent_from_its_beginning() -> None:
     shelf = Shelf(2, first=1 << 62)
-    lanes = Lanes(shelf, 1e6)
+    lanes = Lanes(shelf)
     lanes.reconnected(shelf.next_position)
     shelf.write(1)
     assert lanes.next_live(NO_TOPICS) is not None
@@ -190,10 +190,10 @@ def test_a_spool_that_renumbers_is_sent_from_its_beginning() -> None:
 
 
 def test_a_single_message_can_be_fetched_unless_it_is_done_with() -> None:
-    lanes = Lanes(Shelf(3), 1e6)
+    lanes = Lanes(Shelf(3))
     record = lanes.fetch(1)
     assert record is not None
-    assert record.message.payload == b'{"n":1,"hist":true}'
+    assert record.message.payload == b'{"n":1}'
     lanes.settle(1)
     assert lanes.fetch(1) is None
     assert lanes.fetch(99) is None
@@ -212,17 +212,18 @@ def test_the_backlog_keeps_its_pace() -> None:
 def test_the_window_keeps_room_for_live_messages_and_knows_the_oldest() -> None:
     window = Window(4)
     for packet in (1, 2):
-        window.put(packet, Sent("t", packet, True, float(packet)))
+        window.put(packet, Sent("t", (packet, packet + 10), True, 100, float(packet)))
     assert window.open
     assert not window.open_for_backlog
-    window.put(3, Sent("t", None, False, 3.0))
-    window.put(4, Sent("t", 9, False, 4.0))
+    window.put(3, Sent("t", (), False, 7, 3.0))
+    window.put(4, Sent("t", (9,), False, 7, 4.0))
     assert not window.open
-    assert (len(window), window.records) == (4, 3)
+    assert (len(window), window.records, window.backlog_bytes) == (4, 5, 200)
     assert 9 in window
     taken = window.take(1)
     assert taken is not None
-    assert taken.position == 1
+    assert taken.positions == (1, 11)
+    assert (11 in window, window.backlog_bytes) == (False, 100)
     assert window.take(1) is None
     oldest = window.oldest()
     assert oldest is not None

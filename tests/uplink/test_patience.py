@@ -7,8 +7,8 @@ from agent.uplink.dialect import Dialect
 from agent.uplink.suspicion import Suspicion
 from agent.uplink.window import Sent
 
-FIRST, OTHER = Sent("line/a/telemetry", 7, True, 0.0), Sent("line/a/telemetry", 8, True, 0.0)
-DOCUMENT = Sent("meta", None, False, 0.0)
+FIRST, OTHER = Sent("line/a/telemetry", (7,), True, 100, 0.0), Sent("line/a/telemetry", (8,), True, 100, 0.0)
+DOCUMENT = Sent("meta", (), False, 100, 0.0)
 TOO_LARGE, BUSY = 0x95, 0x89
 
 

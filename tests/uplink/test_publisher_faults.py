@@ -285,6 +285,17 @@ def test_live_messages_overtake_a_backlog_which_is_paced_and_marked(
     assert all(hist == (seq <= 2000) for seq, hist in order if seq)
 
 
+def test_an_account_that_may_not_write_frames_gets_its_backlog_through_one_by_one(tmp_path: Path) -> None:
+    acl = [f"topic write {STATUS}", f"topic write {IDENTITY.topic('line/+/telemetry')}", "topic read hubpulse/#"]
+    with Broker(tmp_path / "broker", acl=acl) as broker, Subscriber("127.0.0.1", broker.port) as bureau:
+        rig = Rig(tmp_path, broker.port)
+        rig.commit(300)
+        with rig:
+            assert rig.drained()
+            assert nothing_missing(bureau, 300)
+            assert rig.publisher.status().denied == ()
+
+
 def test_history_never_overwrites_what_the_broker_retains(tmp_path: Path, broker: Broker) -> None:
     old, new = (Message("state", json.dumps({"epoch": EPOCH, "seq": seq}).encode(), retain=True) for seq in (1, 2))
     rig = Rig(tmp_path, broker.port, retained=(new,))
@@ -354,7 +365,7 @@ def test_a_message_the_broker_hangs_up_on_is_set_aside_after_three_times(
     tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
 ) -> None:
     def poisoned(packet: Packet, link: Link) -> bytes | None:
-        if packet.kind == PUBLISH and b'"seq": 4,' in packet.body:
+        if packet.kind == PUBLISH and b'"seq": 4,' in packet.text:
             link.reply(disconnect(0x95))
             link.close()
             return None

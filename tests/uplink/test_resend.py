@@ -132,7 +132,7 @@ def test_while_the_disk_refuses_nothing_is_said_to_be_gone() -> None:
 
 def test_a_receipt_while_the_disk_refuses_frees_nothing() -> None:
     held = shelf([5], set())
-    lanes = Lanes(held, 1e6, epoch="1-abcdef", by_receipt=True)
+    lanes = Lanes(held, epoch="1-abcdef", by_receipt=True)
     held.refuses = True
     lanes.received({"1-abcdef": 5})
     assert held.acked == 0

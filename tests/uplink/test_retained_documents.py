@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from agent import clock
 from agent.uplink.connection import Accepted, Acknowledged
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.session import Memory, Pace, Session
+from agent.uplink.shipping import Shipping
 from agent.uplink.spool import Spool
 
 OLD, NEW = (Message("dev/eye-1/state", b'{"seq":%d}' % seq, retain=True) for seq in (1, 2))
@@ -42,12 +44,13 @@ class Talk:
     def __init__(self, spool: Spool) -> None:
         self.spool, self.wire = spool, Wire()
         self.documents: tuple[int, Sequence[Message]] = (self.put(OLD) + 1, (OLD,))
-        lanes = Lanes(spool, 1e6)
+        lanes = Lanes(spool)
         self.session = Session(
             self.wire,
             Accepted(100, None),
             str,
             lanes,
+            Shipping(lanes, 1e6, clock.now),
             lambda: self.documents,
             Memory(),
             Pace(1e6, refused_retry_s=60.0),

@@ -1,4 +1,4 @@
-"""A serial line at its limit: how much of the wire's time reads use, what the dead cost the living, CPU a read.
+"""Serial lines at their limit: how much of the wire's time reads use, what the dead cost the living, CPU and memory.
 
 The line is emulated in C (line_emulator.c, compiled here) behind a pseudo-terminal: every byte takes its character
 time, devices answer as soon as the standard's silence lets them. The theoretical limit of a read is its characters
@@ -19,9 +19,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import many_buses
 
 if TYPE_CHECKING:
     from agent.bus import Answered, Owner
@@ -41,7 +44,14 @@ DEAD_BAUD, DEAD_REGISTERS, DEAD_TIMEOUT_S = 19200, 10, 0.2
 WARM_UP_S = 2.0
 HELD_OFF_S = 10.0
 """After this long every silent device is held off (three misses, and what they cost together)."""
-TARGETS = {"busy_9600": 0.95, "busy_19200": 0.95, "busy_115200": 0.80, "lateness_ratio": 1.1, "cpu_ratio": 0.2}
+TARGETS = {
+    "busy_9600": 0.95,
+    "busy_19200": 0.95,
+    "busy_115200": 0.80,
+    "lateness_ratio": 1.1,
+    "cpu_ratio": 0.2,
+    "rss_mb": 60,
+}
 
 
 def main() -> int:
@@ -57,6 +67,7 @@ def main() -> int:
         emulator = Path(folder) / "line_emulator"
         subprocess.run(["gcc", "-O2", "-o", emulator, HERE / "line_emulator.c"], check=True)
         found = {"full": full_lines(emulator, args.seconds), "dead": dead_slaves(emulator, args.seconds)}
+        found["many"] = many_buses.measure(Path(folder), partial(line, emulator), args.seconds)
     found |= {"targets": TARGETS, "met": met(found)}
     print(json.dumps(found, indent=1) if args.json else table(found))
     return 0
@@ -156,6 +167,7 @@ def met(found: Json) -> dict[str, bool]:
         "gap_held": all(one["ours"]["gap_broken"] == 0 for one in full.values()),
         "lateness_ratio": all(one["ratio"] <= TARGETS["lateness_ratio"] for one in dead.values()),
         "cpu_ratio": full["115200"]["cpu_ratio"] <= TARGETS["cpu_ratio"],
+        "rss_mb": found["many"]["rss_mb"] <= TARGETS["rss_mb"],
         "cpu_ratio_in_lumps": full["115200 in lumps"]["cpu_ratio"] <= TARGETS["cpu_ratio"],
     }
 
@@ -257,6 +269,8 @@ def table(found: Json) -> str:
         kept = f"{one['periods_kept']:.1%}"
         wait_s = one["longest_wait_s"]
         rows.append(f"  {dead:>2} dead{one['p50_ms']:>35}{one['p99_ms']:>14}{one['ratio']:>16}{kept:>8}{wait_s:>17}")
+    many = ", ".join(f"{name} {value}" for name, value in found["many"].items())
+    rows.append(f"{many_buses.BUSES} lines with {many_buses.SLAVES} slaves each, each second, the whole daemon: {many}")
     rows.append("met: " + ", ".join(f"{name} {'yes' if good else 'NO'}" for name, good in found["met"].items()))
     return "\n".join(rows)
 

@@ -21,21 +21,17 @@ _FRAMES: Mapping[Framing, Callable[[Read], Frames]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ReadAsk:
-    """One read of one unit, an `Ask` of the driver contract. It can ask nothing but what its `Read` says."""
+    """One read of one unit, an `Ask` of the driver contract. It can ask nothing but what its `Read` says.
+
+    `unit` and `reply_length` (bytes of a good reply with its framing) are looked at with every turn: no properties.
+    """
 
     read: Read
     frames: Frames
     points: tuple[str, ...]
     decode: Decode
-
-    @property
-    def unit(self) -> int:
-        return self.read.unit
-
-    @property
-    def reply_length(self) -> int:
-        """Bytes of a good reply with its framing."""
-        return self.frames.reply_length
+    unit: int
+    reply_length: int
 
     def request(self, turn: int) -> bytes:
         """The frame to send; on TCP `turn` (its low 16 bits) is the transaction number."""
@@ -66,4 +62,5 @@ def read_ask(unit: int, points: Run, framing: Framing) -> ReadAsk:
     read = Read(unit, points[0].area, first, quantity)
     frames = _FRAMES[framing](read)
     decoder = bit_decoder if points[0].type == "bit" else register_decoder
-    return ReadAsk(read, frames, tuple(point.name for point in points), decoder(points, first, frames.data_at))
+    names = tuple(point.name for point in points)
+    return ReadAsk(read, frames, names, decoder(points, first, frames.data_at), unit, frames.reply_length)

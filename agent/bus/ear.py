@@ -12,6 +12,7 @@ from agent.clock import boot_seconds
 
 if TYPE_CHECKING:
     from agent.bus.serial_talk import Port
+    from agent.bus.turn import Turn
 
 _KEPT = 1024
 
@@ -85,9 +86,9 @@ class Ears:
         with self._lock:
             self._ears = tuple(one for one in self._ears if one is not ear)
 
-    def hear(self, octets: bytes, *, sent: bool) -> None:
-        """Tell all of them."""
-        heard = Heard(boot_seconds(), sent, octets)
+    def hear(self, octets: bytes, *, sent: bool, at_s: float | None = None) -> None:
+        """Tell all of them; it happened now, or at `at_s`."""
+        heard = Heard(boot_seconds() if at_s is None else at_s, sent, octets)
         for ear in self._ears:
             ear.hear(heard)
 
@@ -109,8 +110,12 @@ class OverheardPort:
             self._ears.hear(octets, sent=False)
         return octets
 
-    def send(self, request: bytes) -> None:
+    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None:
         """As the port's own; what it refused is not heard."""
-        self._port.send(request)
-        if self._ears:
-            self._ears.hear(request, sent=True)
+        taken = self._port.turn(request, begin_s, reply_s)
+        if taken is not None and self._ears:
+            sent_s, read_s, heard = taken
+            self._ears.hear(request, sent=True, at_s=sent_s)
+            if heard:
+                self._ears.hear(bytes(heard), sent=False, at_s=read_s)
+        return taken

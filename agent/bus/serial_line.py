@@ -169,13 +169,14 @@ class SerialOwner(OwnerThread):
 
     def _serve(self, schedule: DeadlineSchedule, slot: Slot, now_s: float) -> None:
         """Give a due ask its turn: on the wire, or told off at once where it has no chance."""
-        if self._health.is_doubted(slot.unit) and schedule.give_way(slot, now_s):
+        doubted = self._health.is_doubted(slot.unit)
+        if doubted and schedule.give_way(slot, now_s):
             return
         if self._port is None:
             self._missed(slot, "link_down")
         elif now_s < self._rest_until_s:
             self._missed(slot, "garbage")
-        elif not self._health.may_ask(slot.unit, now_s):
+        elif doubted and not self._health.may_ask(slot.unit, now_s):
             self._missed(slot, "timeout")
         elif self._talk.free_s(slot.unit) <= now_s:
             self._ask(slot, now_s)
@@ -207,7 +208,8 @@ class SerialOwner(OwnerThread):
         else:
             self._heard(slot)
             self._tell(Answered(slot.device, slot.index, batch))
-        self._tell(self._state.changed(True, "open", now_s))
+        if not self._state.up:
+            self._tell(self._state.changed(True, "open", now_s))
 
     def _silent(self, slot: Slot, reason: str, now_s: float) -> None:
         """Somebody who asks for a unit that is not there shall not cost the others their connection."""

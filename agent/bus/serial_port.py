@@ -15,16 +15,19 @@ from serial.rs485 import RS485Settings
 
 from agent.bus.guard import check_outgoing, nothing
 from agent.bus.link import LinkError
+from agent.bus.turn import Turn
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import Parity, Rs485, SerialBus
 from drivers import Guard
+from fastpath.turn import GONE, STRAY, UNSENT, WOKEN, turn
 
 _PARITY: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _STOP_BITS: Final = {1: serial.STOPBITS_ONE, 2: serial.STOPBITS_TWO}
 _DATA_BITS: Final = {7: serial.SEVENBITS, 8: serial.EIGHTBITS}
 _RTS: Final = termios.TIOCM_RTS.to_bytes(4, sys.byteorder)
 _CHUNK_BYTES = 4096
+_NAP_S = 0.2  # the longest sleep without a sign of life
 _CC = 6  # where the control characters stand in what tcgetattr gives
 _REASONS: Final = {
     errno.ENOENT: "no such port",
@@ -55,11 +58,12 @@ class LineSettings(Protocol):
 class SerialPort:
     """An open line. Every method raises LinkError when the device is gone (by errno or end of file)."""
 
-    __slots__ = ("_device", "_fd", "_guard", "_waiter")
+    __slots__ = ("_device", "_fd", "_guard", "_heard", "_waiter")
 
     def __init__(self, device: serial.Serial, waiter: Waiter, guard: Guard) -> None:
         self._device = device
         self._guard = guard
+        self._heard = bytearray(_CHUNK_BYTES)
         self._fd: int = device.fileno()
         self._waiter = waiter
 
@@ -121,15 +125,30 @@ class SerialPort:
             raise LinkError("the port is gone")
         return length
 
-    def send(self, request: bytes) -> None:
-        """Put a query on the wire; ForbiddenFrameError, and not a byte sent, when it is anything else."""
+    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None:
+        """Send a query at `begin_s` and listen `reply_s` after that; None, and nothing sent, when bytes come before.
+
+        ForbiddenFrameError, and not a byte sent, when the request is no query.
+        """
         check_outgoing(request, self._guard)
-        try:
-            written = os.write(self._fd, request)
-        except OSError as fault:
-            raise LinkError("the port takes no output") from fault
-        if written != len(request):
+        if begin_s - self._waiter.alive() > _NAP_S:
+            self._waiter.pause(begin_s)
+        nap_s = min(reply_s, _NAP_S)
+        while (taken := turn(self._fd, self._waiter.fd, request, self._heard, begin_s, nap_s))[0] == WOKEN:
+            self._waiter.woken()  # why, the owner looks up in its next round
+        outcome, sent_s, now_s = taken
+        if outcome == STRAY:
+            return None
+        if outcome == UNSENT:
             raise LinkError("the port takes no output")
+        if outcome == GONE:
+            raise LinkError("the port is gone")
+        heard = self._heard[:outcome]
+        if now_s < sent_s + reply_s:  # woken, or a long reply: sleep on with signs of life
+            self._waiter.pause(sent_s + reply_s)
+            heard += self.read()
+            now_s = boot_seconds()
+        return sent_s, now_s, heard
 
     def close(self) -> None:
         """Let the port go, also when the device is no longer there."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from agent.bus.counts import Tally
 from agent.bus.quarantine import Quarantine
+from agent.bus.turn import Turn
 from drivers import Ask, Batch, DeviceError, FrameError, Told
 from drivers.budget import QUIET_SHARE
 from drivers.wire import Wire
@@ -43,7 +44,7 @@ class Port(Protocol):
     def wait(self, until_s: float) -> bool: ...
     def pause(self, until_s: float) -> None: ...
     def read(self) -> bytes: ...
-    def send(self, request: bytes) -> None: ...
+    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None: ...
 
 
 class SilenceError(Exception):
@@ -117,16 +118,14 @@ class Conversation:
 
     def _exchange(self, ask: Ask) -> Batch:
         """One request and its reply; every way out leaves the line free to be used after the gap."""
-        request = self._send(ask)
-        wire_s = self._wire.frame_s(len(request) + ask.reply_length)
+        self._turn += 1
+        unit, request, reply_length = ask.unit, ask.request(self._turn), ask.reply_length
+        wire_s = self._wire.frame_s(len(request) + reply_length)
+        now_s, buffer = self._send(request, wire_s + self._turnaround_s.get(unit, 0.0))
         deadline_s = self._sent_s + wire_s + self._timeout_s
-        self._port.pause(self._sent_s + wire_s + self._turnaround_s.get(ask.unit, 0.0))
-        buffer = bytearray()
         self._others_spoke = False
         at_once = True
         while True:
-            buffer += self._port.read()
-            now_s = self._port.now()
             if now_s > deadline_s:  # also when there are bytes: they came too late, or we slept (suspend)
                 raise self._silence(ask, deadline_s)
             try:
@@ -136,24 +135,24 @@ class Conversation:
                 self._tally.exception += 1
                 raise
             if batch is not None:
-                self._learn(ask.unit, now_s - self._sent_s - wire_s, at_once)
+                self._learn(unit, now_s - self._sent_s - wire_s, at_once)
                 self._settle(ask, buffer, now_s)
                 return batch
             at_once = False
-            self._gather(deadline_s, ask.reply_length - len(buffer))
+            self._gather(deadline_s, reply_length - len(buffer))
+            buffer += self._port.read()
+            now_s = self._port.now()
 
-    def _send(self, ask: Ask) -> bytes:
-        """Hold the gap, take what is left on the line, and put the request out."""
-        self._port.pause(self._free_s)
-        stray = self._port.read()
-        if stray:
-            self._unbidden(stray + self._hush())
-        self._turn += 1
-        request = ask.request(self._turn)
+    def _send(self, request: bytes, reply_s: float) -> tuple[float, bytearray]:
+        """Hold the gap, take what is left on the line, put the request out, and hear what has come `reply_s` later."""
         self._tally.asked += 1
-        self._port.send(request)
-        self._sent_s = self._port.now()
-        return request
+        for _ in range(_TRIES):
+            taken = self._port.turn(request, self._free_s, reply_s)
+            if taken is not None:
+                self._sent_s, now_s, heard = taken
+                return now_s, heard
+            self.overhear()
+        raise BabbleError("the line does not fall silent")
 
     def _gather(self, deadline_s: float, missing: int) -> None:
         """Sleep until the rest can have arrived: first for a byte, then for the time the others take."""
@@ -214,7 +213,8 @@ class Conversation:
         """An answer was taken: is it this ask's, and what stands behind it? Raises DoubtError."""
         self._free_s = now_s + self._wire.gap_s
         believed = self._quarantine.answered(ask.unit, self._sent_s, now_s)
-        self._unbidden(rest)
+        if rest:
+            self._unbidden(rest)
         if not believed:
             raise DoubtError
         self._owing.pop(ask.unit, None)

@@ -8,6 +8,7 @@ import socket
 from agent.bus.guard import check_outgoing, nothing
 from agent.bus.link import LinkError
 from agent.bus.tcp_dial import Address, Resolver, check_connected, dial
+from agent.bus.turn import Turn, plain_turn
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import TcpBus
@@ -95,6 +96,10 @@ class TcpPort:
             raise LinkError(_reason(fault)) from fault
         if sent != len(request):
             raise LinkError("the converter takes no requests")
+
+    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None:
+        """As `serial_port.SerialPort.turn`."""
+        return plain_turn(self, request, begin_s, reply_s)
 
     def close(self) -> None:
         """Let the connection go."""

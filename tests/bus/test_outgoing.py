@@ -72,7 +72,7 @@ def test_a_line_opened_without_a_guard_can_send_nothing_at_all() -> None:
         with closing(port):
             for frame in (framed("rtu", 1, b"\x03\x00\x00\x00\x01"), b"\x00", b""):
                 with pytest.raises(ForbiddenFrameError):
-                    port.send(frame)
+                    port.turn(frame, 0.0, 0.0)
             with pytest.raises(BlockingIOError):
                 os.read(ours, 1)
     os.close(ours)

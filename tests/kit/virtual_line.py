@@ -11,6 +11,7 @@ from slaves import rtu_count
 
 from agent.bus import Outcome, serial_line
 from agent.bus.serial_line import SerialOwner
+from agent.bus.turn import Turn, plain_turn
 from agent.bus.waiter import Stopped
 from config.settings import Device, SerialBus
 from drivers.modbus import asks
@@ -64,6 +65,9 @@ class VirtualLine:
         arrived = sorted(each for each in self._arriving if each[0] <= self._now_s)
         self._arriving = [each for each in self._arriving if each[0] > self._now_s]
         return b"".join(octets for _, octets in arrived)
+
+    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None:
+        return plain_turn(self, request, begin_s, reply_s)
 
     def send(self, request: bytes) -> None:
         unit = request[0]

@@ -138,7 +138,7 @@ def test_the_kernel_refuses_a_byte_even_where_the_guard_is_gone_round(adapter: A
         port = SerialPort.open(line(adapter), waiter, nothing)
         stack.callback(port.close)
         with pytest.raises(ForbiddenFrameError):
-            port.send(ASK)
+            port.turn(ASK, 0.0, 0.0)
         with pytest.raises(OSError, match="Bad file descriptor") as refused:
             os.write(port.fileno(), ASK)
         assert refused.value.errno == errno.EBADF

@@ -1,9 +1,10 @@
-/* A serial line with Modbus RTU slaves on it, behind a pseudo-terminal, at the speed of the wire.
+/* A serial line with Modbus RTU slaves or lock boards on it, behind a pseudo-terminal, at the speed of the wire.
  *
- *   line_emulator BAUD BITS_A_CHARACTER GAP_US LUMP_US UNIT...
+ *   line_emulator [-b] BAUD BITS_A_CHARACTER GAP_US LUMP_US UNIT...
  *
  * Prints the port's name, then serves FC 3 and 4 of the units given until its standard input ends; units not given
- * are silent. Every byte takes its character time in both directions, one after the other as on a wire: a request is
+ * are silent. With -b the units are boards of the 8A/80 family with 24 channels, whose doors open and close one after
+ * the other. Every byte takes its character time in both directions, one after the other as on a wire: a request is
  * heard when its last character would have arrived, the reply begins GAP_US (the silence that ends a frame) later,
  * and each byte of it is handed over when its last bit is in, or every LUMP_US what there is, as USB adapters do.
  * At the end one line of JSON: requests answered, requests to nobody, requests that broke the silence before them,
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REQUEST = 8, MOST = 256 };
+enum { MODBUS_REQUEST = 8, BOARD_REQUEST = 5, BOARD_REPLY = 7, MOST = 256 };
 
 static int64_t now_ns(void) {
     struct timespec t;
@@ -76,7 +77,27 @@ static size_t answer(const uint8_t *request, uint8_t *reply) {
 
 static int is_read(const uint8_t *request) {
     int quantity = request[4] << 8 | request[5];
-    return (request[1] == 3 || request[1] == 4) && quantity >= 1 && quantity <= 125 && crc16(request, REQUEST) == 0;
+    return (request[1] == 3 || request[1] == 4) && quantity >= 1 && quantity <= 125 && crc16(request, MODBUS_REQUEST) == 0;
+}
+
+static uint8_t xor8(const uint8_t *octets, size_t length) {
+    uint8_t all = 0;
+    for (size_t i = 0; i < length; i++) all ^= octets[i];
+    return all;
+}
+
+static int is_board_query(const uint8_t *request) {
+    return request[0] == 0x80 && request[2] == 0 && request[3] == 0x33 && xor8(request, BOARD_REQUEST) == 0;
+}
+
+/* The status of a board: all doors are closed but one, which is another every eighth reply. */
+static size_t answer_board(const uint8_t *request, uint8_t *reply) {
+    static uint32_t asked[256];
+    uint32_t closed = 0xFFFFFF & ~(1u << asked[request[1]]++ / 8 % 24);
+    uint8_t status[] = {0x80, request[1], (uint8_t)(closed >> 16), (uint8_t)(closed >> 8), (uint8_t)closed, 0x33, 0};
+    status[6] = xor8(status, 6);
+    memcpy(reply, status, BOARD_REPLY);
+    return BOARD_REPLY;
 }
 
 /* Hand over each byte at the end of its character or of a lump; gives the moment when the last was on the wire. */
@@ -94,7 +115,11 @@ static int64_t deliver(int line, const uint8_t *reply, size_t length, int64_t st
 }
 
 int main(int argc, char **argv) {
-    if (argc < 5) { fprintf(stderr, "usage: %s BAUD BITS GAP_US LUMP_US UNIT...\n", argv[0]); return 2; }
+    int boards = argc > 1 && strcmp(argv[1], "-b") == 0;
+    size_t whole = boards ? BOARD_REQUEST : MODBUS_REQUEST;
+    argc -= boards;
+    argv += boards;
+    if (argc < 5) { fprintf(stderr, "usage: line_emulator [-b] BAUD BITS GAP_US LUMP_US UNIT...\n"); return 2; }
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     int64_t char_ns = (int64_t)(1e9 * atoi(argv[2]) / atoi(argv[1]));
     int64_t gap_ns = (int64_t)(1e3 * atof(argv[3])), lump_ns = (int64_t)(1e3 * atof(argv[4]));
@@ -118,12 +143,13 @@ int main(int argc, char **argv) {
             early += silence_ns < gap_ns;
         }
         have += (size_t)got;
-        if (have < REQUEST) continue;
-        int64_t heard_out_ns = heard_ns + REQUEST * char_ns;
+        if (have < whole) continue;
+        int64_t heard_out_ns = heard_ns + (int64_t)whole * char_ns;
         have = 0;
         quiet_since = heard_out_ns;
-        if (!is_read(request) || !there[request[0]]) { unanswered++; continue; }
-        quiet_since = deliver(line, reply, answer(request, reply), heard_out_ns + gap_ns, char_ns, lump_ns);
+        if (!(boards ? is_board_query(request) : is_read(request)) || !there[request[boards]]) { unanswered++; continue; }
+        size_t length = boards ? answer_board(request, reply) : answer(request, reply);
+        quiet_since = deliver(line, reply, length, heard_out_ns + gap_ns, char_ns, lump_ns);
         answered++;
     }
     printf("{\"answered\": %ld, \"unanswered\": %ld, \"early\": %ld, \"shortest_gap_us\": %.0f}\n", answered, unanswered,

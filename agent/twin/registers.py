@@ -11,7 +11,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.twin.flow import Gate
-from config.settings import Area, Device, Point, ValueType
+from config.settings import Area, Device, Fingerprint, Point, ValueType
 
 _READS: Mapping[int, Area] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
 _BITS: Mapping[ValueType, int] = {
@@ -65,6 +65,15 @@ class Face:
 
     def served(self) -> None:
         """Called when a read that covers the whole point was answered."""
+
+
+class MarkFace(Face):
+    """What the device is known by: what is expected of it, or any number where that is to be learned."""
+
+    def __init__(self, fingerprint: Fingerprint, rng: Random) -> None:
+        super().__init__(fingerprint.point)
+        expect = fingerprint.expect
+        self._still = words(fingerprint.point, rng.randint(1, 9999) if expect is None else expect)
 
 
 class CounterFace(Face):
@@ -149,6 +158,8 @@ class Image:
             point.name: CounterFace(point, gates[point.name], rng) for point in device.points if point.name in gates
         }
         self._faces = [self.counters.get(point.name) or Face(point) for point in device.points]
+        if device.fingerprint is not None:
+            self._faces.append(MarkFace(device.fingerprint, rng))
         self._plans: dict[tuple[int, int, int], list[tuple[Face, int]]] = {}
 
     def sim_device(self) -> SimDevice:

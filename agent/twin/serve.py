@@ -77,12 +77,22 @@ def addresses(twin: Twin) -> dict[Keys, Change]:
         ("bus", bus.id, "tcp" if isinstance(bus, TcpBus) else "serial"): twin.wires[bus.id].address
         for bus in twin.settings.buses
     }
+    secured: dict[Keys, Change] = {
+        ("bus", bus.id, "tls", key): path
+        for bus in twin.settings.buses
+        if isinstance(bus, TcpBus) and bus.tls is not None
+        for key, path in twin.certificates.changes(bus.tls).items()
+    }
     keys = {ScannerDial: "tcp", ScannerListen: "listen", ScannerSerial: "serial"}
     plays = twin.scanners.plays
-    return buses | {
-        ("scanner", scanner.id, keys[type(scanner.wire)]): plays[scanner.id].port.address
-        for scanner in twin.settings.scanners
-    }
+    return (
+        buses
+        | secured
+        | {
+            ("scanner", scanner.id, keys[type(scanner.wire)]): plays[scanner.id].port.address
+            for scanner in twin.settings.scanners
+        }
+    )
 
 
 async def _until_stopped(twin: Twin) -> None:

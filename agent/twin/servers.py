@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from pymodbus import pymodbus_apply_logging_config
-from pymodbus.server import ModbusSerialServer, ModbusTcpServer
+from pymodbus.framer import FramerType
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer
 from pymodbus.server.base import ModbusBaseServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import SimDevice
 
-from agent.twin.loopback import LOOPBACK
+from agent.twin.certificates import Certificates
+from agent.twin.loopback import LOOPBACK, is_loopback
 from agent.twin.pty_line import PtyLine
-from config.settings import SerialBus
+from config.settings import Framing, SerialBus, TcpBus
 
 pymodbus_apply_logging_config(logging.CRITICAL)  # it prints every lost connection
+
+_FRAMERS: Mapping[Framing, FramerType] = MappingProxyType(
+    {"tcp": FramerType.SOCKET, "rtu": FramerType.RTU, "ascii": FramerType.ASCII}
+)
 
 
 class Wire(Protocol):
@@ -69,13 +76,18 @@ class Manners:
 
 
 class TcpWire:
-    """A Modbus TCP server on the loopback; `port` 0 takes a free one at the first start and keeps it."""
+    """A server on the loopback that speaks as its bus does; `port` 0 takes a free one at the first start and keeps it.
 
-    def __init__(self, devices: Sequence[SimDevice], port: int, host: str = LOOPBACK) -> None:
+    A device behind TLS shows what `certificates` holds.
+    """
+
+    def __init__(self, bus: TcpBus, devices: Sequence[SimDevice], certificates: Certificates) -> None:
         self.manners = Manners([device.id for device in devices])
+        self._bus = bus
         self._devices = list(devices)
-        self._host, self._port = host, port
-        self._server: _TcpServer | None = None
+        self._certificates = certificates
+        self._host, self._port = (bus.host, bus.port) if is_loopback(bus.host) else (LOOPBACK, 0)
+        self._server: _TcpServer | _TlsServer | None = None
 
     @property
     def address(self) -> str:
@@ -86,11 +98,17 @@ class TcpWire:
         return self._server is not None
 
     async def start(self) -> None:
-        server = _TcpServer(self._devices, address=(self._host, self._port))
-        server.manners = self.manners
+        server = self._made()
+        server.manners, server.framing = self.manners, self._bus.framing
         await _listen(server, self.address)
         self._port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
         self._server = server
+
+    def _made(self) -> _TcpServer | _TlsServer:
+        address = self._host, self._port
+        if self._bus.tls is not None:
+            return _TlsServer(self._devices, address=address, sslctx=self._certificates.server(self._bus.tls))
+        return _TcpServer(self._devices, framer=_FRAMERS[self._bus.framing], address=address)
 
     async def plug(self) -> None:
         """Listen again, on the same port."""
@@ -107,11 +125,11 @@ class TcpWire:
 
 
 class SerialWire:
-    """Modbus RTU units on one line, reached through a pseudo-terminal under a name that stays."""
+    """Modbus RTU or ASCII units on one line, reached through a pseudo-terminal under a name that stays."""
 
     def __init__(self, bus: SerialBus, devices: Sequence[SimDevice], link: Path) -> None:
         self.manners = Manners([device.id for device in devices])
-        self._baud = bus.baud
+        self._bus = bus
         self._devices = list(devices)
         self._link = link
         self._line: PtyLine | None = None
@@ -127,8 +145,10 @@ class SerialWire:
 
     async def start(self) -> None:
         self._line = PtyLine(self._link)
-        self._server = _SerialServer(self._devices, port=self._line.server_port, baudrate=self._baud)
+        framer, port = _FRAMERS[self._bus.framing], self._line.server_port
+        self._server = _SerialServer(self._devices, framer=framer, port=port, baudrate=self._bus.baud)
         self._server.manners, self._server.line = self.manners, self._line
+        self._server.framing = self._bus.framing
         await _listen(self._server, self.address)
         self._line.plug()
 
@@ -147,24 +167,35 @@ class SerialWire:
             self._server = self._line = None
 
 
-class _TcpServer(ModbusTcpServer):
-    """Every connection's replies go through the manners of the bus."""
+class _Mannered:
+    """A server of which every connection's replies go through the manners of the bus."""
 
     manners: Manners
+    framing: Framing
 
     def callback_new_connection(self) -> ServerRequestHandler:
-        talk: ServerRequestHandler = super().callback_new_connection()  # type: ignore[no-untyped-call]
+        talk: ServerRequestHandler = super().callback_new_connection()  # type: ignore[misc]
         talk.trace_packet = partial(self._pass_on, talk)
         return talk
 
     def _pass_on(self, talk: ServerRequestHandler, sending: bool, packet: bytes) -> bytes:
-        return self.manners.pass_on(packet[6], packet, partial(_write, talk)) if sending else packet
+        unit = _unit_of(packet, self.framing) if sending else 0
+        return self.manners.pass_on(unit, packet, partial(_write, talk)) if sending else packet
+
+
+class _TcpServer(_Mannered, ModbusTcpServer):
+    """Modbus TCP, or the bytes of a serial line over TCP."""
+
+
+class _TlsServer(_Mannered, ModbusTlsServer):
+    """Modbus TCP inside TLS."""
 
 
 class _SerialServer(ModbusSerialServer):
     """The replies of all units go through the manners of the bus; late ones onto the line as it then is."""
 
     manners: Manners
+    framing: Framing
     line: PtyLine
 
     def callback_new_connection(self) -> ServerRequestHandler:
@@ -173,7 +204,15 @@ class _SerialServer(ModbusSerialServer):
         return talk
 
     def _pass_on(self, sending: bool, packet: bytes) -> bytes:
-        return self.manners.pass_on(packet[0], packet, self.line.say) if sending else packet
+        unit = _unit_of(packet, self.framing) if sending else 0
+        return self.manners.pass_on(unit, packet, self.line.say) if sending else packet
+
+
+def _unit_of(packet: bytes, framing: Framing) -> int:
+    """Whose reply this is."""
+    if framing == "ascii":
+        return int(packet[1:3], 16)
+    return packet[6] if framing == "tcp" else packet[0]
 
 
 async def _listen(server: ModbusBaseServer, address: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 
 from agent.twin.arrivals import DayKind
+from agent.twin.certificates import Certificates
 from agent.twin.day import Day
-from agent.twin.loopback import is_loopback
 from agent.twin.pace import Pace
 from agent.twin.registers import CounterFace, Image
 from agent.twin.scanners import Scanners
@@ -46,6 +46,7 @@ class Twin:
         self.day = Day(settings.lines, rates, scenario.seed, scenario.kind)
         self.day.pace(scenario.speed)
         self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
+        self.certificates = Certificates(folder / "tls")
         self.wires: dict[str, Wire] = {bus.id: self._wire(bus, folder) for bus in settings.buses}
         self.scanners = Scanners(settings, self.day.flows, folder, scenario.seed)
 
@@ -189,7 +190,7 @@ class Twin:
     def _wire(self, bus: Bus, folder: Path) -> Wire:
         devices = [self.images[device.id].sim_device() for device in self.settings.devices if device.bus == bus.id]
         if isinstance(bus, TcpBus):
-            return TcpWire(devices, bus.port, bus.host) if is_loopback(bus.host) else TcpWire(devices, 0)
+            return TcpWire(bus, devices, self.certificates)
         return SerialWire(bus, devices, folder / f"tty-{bus.id}")
 
     # --- looking up ---

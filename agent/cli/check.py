@@ -14,6 +14,7 @@ from typing import TextIO
 import config
 from agent.capacity import OVERFULL, judged
 from agent.cli.check_wires import Wires
+from agent.stable_names import with_stable_names
 from config import messages
 from config.faults import Fault, columns
 from config.messages import Language
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     report = checked(args.file, args.conf_d, args.profiles)
     wires = Wires.of(report.settings, [*args.profiles, args.file.parent / "profiles"])
     report = judged(report, wires.budgets, wires.longest)
+    report = dataclasses.replace(report, notices=with_stable_names(report.notices))
     if args.json:
         said = _as_json(args.file, report, lang) | {"wires": wires.as_json()}
         say(json.dumps(said, ensure_ascii=False, indent=2))

@@ -16,6 +16,7 @@ VERBS = {
     "init": "write a commented configuration to begin with          · 生成带注释的配置文件",
     "profiles": "list, show or begin device profiles                    · 列出、查看或新建设备模板",
     "install": "put unit, directories and example in place             · 安装服务、目录和示例",
+    "ports": "the serial ports: stable names, who holds them, traps      · 列出串口、占用者和隐患",
     "probe": "find who answers on a port: speed, parity, unit, model     · 探测串口上的设备",
     "read": "read one register with everything that it can mean     · 读取寄存器并列出所有解释",
     "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",

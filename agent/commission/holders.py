@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+PROC, DEV = Path("/proc"), Path("/dev")
 _OURS = "hubpulse"
 
 
@@ -27,13 +27,13 @@ def holders(port: Path, proc: Path = PROC) -> tuple[Holder, ...]:
     return by_port(proc).get(os.path.realpath(port), ())
 
 
-def by_port(proc: Path = PROC) -> dict[str, tuple[Holder, ...]]:
+def by_port(proc: Path = PROC, dev: Path = DEV) -> dict[str, tuple[Holder, ...]]:
     """The same for every device file that anybody has open."""
     found = dict[str, tuple[Holder, ...]]()
     for process in proc.iterdir():
         if not process.name.isdecimal() or int(process.name) == os.getpid():
             continue
-        for path in _open_devices(process):
+        for path in _open_devices(process, f"{dev}/"):
             found[path] = (*found.get(path, ()), _holder(process))
     return found
 
@@ -43,7 +43,7 @@ def said(found: tuple[Holder, ...]) -> str:
     return ", ".join(map(str, found)) or "–"
 
 
-def _open_devices(process: Path) -> set[str]:
+def _open_devices(process: Path, dev: str) -> set[str]:
     try:
         descriptors = list((process / "fd").iterdir())
     except OSError:  # it ended, or is not ours to look into
@@ -54,7 +54,7 @@ def _open_devices(process: Path) -> set[str]:
             target = os.readlink(descriptor)  # noqa: PTH115  pathlib gives no text
         except OSError:
             continue
-        if target.startswith("/dev/") and not target.startswith(("/dev/null", "/dev/shm")):  # noqa: S108
+        if target.startswith(dev):
             found.add(target)
     return found
 

@@ -67,7 +67,7 @@ def guess(octets: bytes) -> Guess | None:
     if code_at is None:
         return None
     codes = columns[code_at]
-    texts |= {value for value in codes if _is_known(value)}
+    texts |= {row[code_at] for row in rows if len(row) > code_at and _is_known(row[code_at])}  # often without the rest
     words = sorted({text.decode() for text in texts})
     fields = _fields(columns, code_at)
     return Guess(

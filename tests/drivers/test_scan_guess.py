@@ -79,3 +79,9 @@ def test_any_bytes_give_a_guess_that_a_counter_accepts_or_none(octets: bytes) ->
     found = guess(octets)
     if found is not None:
         framing_of(found).listen(0)
+
+
+def test_a_text_in_the_place_of_the_code_is_known_also_where_the_fields_behind_it_are_missing() -> None:
+    found = guess(b"\x0201,SF1234567890123,7\r\n" * 3 + b"\x0201,NOREAD\r\n")
+    assert found is not None
+    assert (found.fields, found.no_read) == (("lane", "code", "chute"), ("NOREAD",))

@@ -79,7 +79,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
         owners = (*owners, scans.readers)
     intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds(), past.identities)
     patience_s = max(LEAST_PATIENCE_S, PATIENT_REPORTS * settings.bureau.report_s)
-    lines = [LineModel(line, meters, settings.load.thresholds, patience_s) for line in settings.lines]
+    lines = [LineModel(line, meters, settings.load, patience_s) for line in settings.lines]
     whole = SiteModel(settings.load, lines, meters, patience_s)
     memory.restore(past.load, clock.now(), {one.line.id: one for one in lines}, whole, _forgotten)
     site = Site(meters, lines, whole, intake, owners, scans)

@@ -10,6 +10,7 @@ from config.table import Table
 from config.wiring import Unit
 
 _BASELINE_BYTES = 200
+_MEMORY_BYTES = 600
 _SPOOL_SHARE = 32
 
 
@@ -54,9 +55,11 @@ def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
 
 
 def refuse_too_small_a_spool(made: Settings, table: Table) -> None:
-    """Every commit carries the baseline of every counter, and may take a thirty-second of the spool at most."""
+    """Every commit carries the baseline of every counter and the memory of every line and the site, and may take a
+    thirty-second of the spool at most."""
     counters = len({ref for line in made.lines for _, ref in line.counters()} | set(made.load.floor.counters()))
-    needed_mb = -(-counters * _BASELINE_BYTES * _SPOOL_SHARE // 2**20)
+    carried = counters * _BASELINE_BYTES + (len(made.lines) + 1) * _MEMORY_BYTES
+    needed_mb = -(-carried * _SPOOL_SHARE // 2**20)
     if made.spool.max_bytes < needed_mb * 2**20 and table.sound("max_mb"):
         table.fault("max_mb", "E2349", counters=counters, needed=needed_mb)
 

@@ -48,10 +48,12 @@ class CountedRates:
         at_s, total = meter.at.boot_s, meter.total
         if meter.breaks != self.breaks:
             self.breaks = meter.breaks
-            for rate in (self.display, self.short, self.long):
-                rate.restart()
-        for rate in (self.display, self.short, self.long):
-            rate.advance(at_s, total)
+            self.display.restart()
+            self.short.restart()
+            self.long.restart()
+        self.display.advance(at_s, total)
+        self.short.advance(at_s, total)
+        self.long.advance(at_s, total)
 
     def settled(self, at: Instant) -> bool:
         """True when nothing within the long window was a guess, and at least half of it was seen."""
@@ -60,53 +62,58 @@ class CountedRates:
 
 
 class RoleFlow:
-    """The counters of one role together."""
+    """The counters of one role together, as they were when they were last followed.
 
-    __slots__ = ("counters",)
+    `fresh`: there are some, and all had an accepted sample within 3 of their periods. `total` is counted since the
+    first baseline of each; it continues as long as `breaks` stays, and `guesses` stays where nothing in it was guessed.
+    `pph_900` is over a quarter of an hour, of which `span_s` was seen; None unless all are fresh and have a rate.
+    """
 
-    def __init__(self, refs: Iterable[CounterRef], counters: Mapping[CounterRef, CountedRates]) -> None:
-        self.counters = tuple(counters[ref] for ref in refs)
+    __slots__ = ("breaks", "counters", "fresh", "guesses", "pph_900", "span_s", "total")
+
+    def __init__(self, refs: Iterable[CounterRef], meters: Mapping[CounterRef, Meter]) -> None:
+        self.counters = tuple(CountedRates(meters[ref]) for ref in refs)
+        self.fresh = False
+        self.total = self.breaks = 0
+        self.guesses = self.span_s = 0.0
+        self.pph_900: float | None = None
 
     def __bool__(self) -> bool:
         return bool(self.counters)
-
-    def fresh(self, at: Instant) -> bool:
-        """True when every counter is, and there is one."""
-        return bool(self.counters) and all(one.meter.fresh(at) for one in self.counters)
 
     @property
     def meters(self) -> list[Meter]:
         return [one.meter for one in self.counters]
 
-    @property
-    def total(self) -> int:
-        """Counted since the first baseline of each."""
-        return sum(one.meter.earlier.total + one.meter.total for one in self.counters)
+    def follow(self, at: Instant) -> None:
+        """Take in what the meters have counted until `at`."""
+        fresh, total, breaks, guesses = bool(self.counters), 0, 0, 0.0
+        for one in self.counters:
+            one.advance(at.boot_id)
+            meter = one.meter
+            fresh = fresh and meter.fresh(at)
+            total += meter.earlier.total + meter.total
+            breaks += one.breaks
+            guesses += meter.estimated_s or 0.0
+        self.fresh, self.total, self.breaks, self.guesses = fresh, total, breaks, guesses + breaks
+        self.pph_900 = together([one.long.per_hour for one in self.counters]) if fresh else None
+        self.span_s = min([one.long.span_s for one in self.counters], default=0.0)
 
-    def pph_900(self, at: Instant) -> float | None:
-        """Over a quarter of an hour; None unless all are fresh and have a rate."""
-        return together(one.long.per_hour for one in self.counters) if self.fresh(at) else None
-
-    @property
-    def span_s(self) -> float:
-        """How much of the long window was seen by all of them."""
-        return min((one.long.span_s for one in self.counters), default=0.0)
-
-    def draw(self, at: Instant) -> Flow | None:
-        """All of it at `at`; None of a role without counters."""
+    def draw(self) -> Flow | None:
+        """All of it; None of a role without counters."""
         if not self.counters:
             return None
-        counted, fresh = NOTHING, self.fresh(at)
+        counted, fresh = NOTHING, self.fresh
         for one in self.counters:
             counted = counted.plus(one.meter.overall)
         return Flow(
             total=counted.total,
             lo=counted.lo,
             hi=counted.hi,
-            pph_60=together(one.short.per_hour for one in self.counters) if fresh else None,
-            pph_900=together(one.long.per_hour for one in self.counters) if fresh else None,
+            pph_60=together([one.short.per_hour for one in self.counters]) if fresh else None,
+            pph_900=self.pph_900,
             fresh=fresh,
-            pph_10=together(one.display.per_hour for one in self.counters) if fresh else None,
+            pph_10=together([one.display.per_hour for one in self.counters]) if fresh else None,
         )
 
 

@@ -24,27 +24,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.load.conditions import ORDINARY, Conditions
-from agent.load.flow import CountedRates, RoleFlow, ratio, together
+from agent.load.flow import RoleFlow, ratio, together
+from agent.load.history import LineHistory
 from agent.load.instant import Instant
-from agent.load.line_load import NOWHERE, LineLoad, Quality, Standing
+from agent.load.ledger import LineLedger
+from agent.load.line_load import NOWHERE, LineLoad, Pace, Quality, Room, Standing
 from agent.load.meter import Meter
+from agent.load.observed import ObservedCapacity
 from agent.load.progress import WorkInProgress
-from agent.load.rates import Bins, WindowRate
 from agent.load.reckoning import Reckoning
-from agent.load.standstill import Standstill
 from agent.load.steering import Steering
-from config.load_settings import DEFAULTS, Mode, Thresholds
+from config.load_settings import LoadSettings, Thresholds
 from config.settings import CounterRef, Line
 
 MAX_LOAD_INDEX = 200.0
-HOUR_S = 3600.0
-BIN_S, BINS = 300.0, 12
-
 SAMPLE_S = 5.0
 """Rates and work in progress are followed at least this often, however long a reporting interval is."""
 
 PATIENCE_S = 30.0
 """For so long figures may be missing where nobody says otherwise."""
+
+ORDINARY_SETTINGS = LoadSettings()
+"""How load is judged where nobody says otherwise."""
 
 MIN_FLOW_PPH = 60.0
 """Below so many parcels an hour a share of them says more of chance than of the line."""
@@ -57,7 +58,7 @@ class LineModel:
         self,
         line: Line,
         meters: Mapping[CounterRef, Meter],
-        thresholds: Mapping[Mode, Thresholds] = DEFAULTS,
+        settings: LoadSettings = ORDINARY_SETTINGS,
         patience_s: float = PATIENCE_S,
     ) -> None:
         """Figures may be missing for `patience_s` before the line's state is called unknown.
@@ -65,22 +66,27 @@ class LineModel:
         Raises KeyError for a counter of the line that has no meter.
         """
         self.line = line
-        self.steering = Steering(thresholds, patience_s)
-        self._counters = {ref: CountedRates(meters[ref]) for _, ref in line.counters()}
-        self._induct = RoleFlow(line.induct, self._counters)
-        self._discharge = RoleFlow(line.discharge, self._counters)
-        self._recirculation = RoleFlow(line.recirculation, self._counters)
-        self._reject = RoleFlow(line.reject, self._counters)
-        self._manual = RoleFlow(line.manual, self._counters)
-        self._energy = RoleFlow(line.energy, self._counters)
-        self._kwh, self._sorted = WindowRate(HOUR_S), WindowRate(HOUR_S)
+        self.steering = Steering(settings.thresholds, patience_s)
+        self._induct, self._discharge = RoleFlow(line.induct, meters), RoleFlow(line.discharge, meters)
+        self._recirculation, self._reject = RoleFlow(line.recirculation, meters), RoleFlow(line.reject, meters)
+        self._manual, self._energy = RoleFlow(line.manual, meters), RoleFlow(line.energy, meters)
+        self._parcels = {
+            "in": self._induct,
+            "out": self._discharge,
+            "recirc": self._recirculation,
+            "reject": self._reject,
+            "manual": self._manual,
+        }
+        self._flows = tuple(flow for flow in (*self._parcels.values(), self._energy) if flow)
+        self._counters = tuple(counter for flow in self._flows for counter in flow.counters)
         again = self._recirculation.meters if line.induct_counts_passes else []
         ends = self._discharge.meters and self._discharge.meters + self._reject.meters + again
         self._progress = WorkInProgress(self._induct.meters, ends)
-        self._in_bins, self._out_bins = Bins(BIN_S, BINS), Bins(BIN_S, BINS)
-        self._breaks = 0
-        self._standstill = Standstill()
+        self._history = LineHistory(self._induct, self._discharge, self._reject, self._energy)
+        self._ledger = LineLedger(settings, self._parcels)
+        self._observed = ObservedCapacity(line.capacity_pph)
         self._conditions = ORDINARY
+        self._wip: Reckoning | None = None
         self.standing = NOWHERE
         self.quality: Quality = "unsupported"
         self._sampled_s = -SAMPLE_S
@@ -92,45 +98,25 @@ class LineModel:
             self._follow(at)
 
     def _follow(self, at: Instant) -> Reckoning | None:
-        self._sampled_s = at.boot_s
-        for counter in self._counters.values():
-            counter.advance(at.boot_id)
-        wip = self._progress.advance(at)
-        self._follow_bins(at)
-        self._follow_energy(at)
-        self._follow_standstill(at, wip)
-        self.standing, self.quality = self._stand(at, wip), self._quality(at)
+        if at.boot_s == self._sampled_s:
+            return self._wip
+        self._sampled_s, breaks = at.boot_s, 0
+        for flow in self._flows:
+            flow.follow(at)
+            breaks += flow.breaks
+        self._wip = wip = self._progress.advance(at)
+        known = wip.total if wip and self._progress.known(at) else None
+        self._history.advance(at, breaks, known, self._conditions.run)
+        self.standing, self.quality = self._stand(at, wip, breaks), self._quality(at)
         self.steering.advance(at.boot_s, self.standing, self.quality, self._conditions)
+        self._observed.advance(at.boot_s, self.standing.out_pph)
+        for record in self._ledger.advance(at, self.standing):
+            self.steering.note(record)
         return wip
 
-    def _follow_bins(self, at: Instant) -> None:
-        breaks = sum(counter.breaks for counter in self._counters.values())
-        for flow, bins in ((self._induct, self._in_bins), (self._discharge, self._out_bins)):
-            if breaks != self._breaks or not flow.fresh(at):
-                bins.restart()
-            else:
-                bins.advance(at.boot_s, flow.total)
-        self._breaks = breaks
-
-    def _follow_energy(self, at: Instant) -> None:
-        if self._energy.fresh(at) and self._discharge.fresh(at):
-            self._kwh.advance(at.boot_s, self._energy.total)
-            self._sorted.advance(at.boot_s, self._discharge.total)
-
-    def _follow_standstill(self, at: Instant, wip: Reckoning | None) -> None:
-        ends = self._induct.fresh(at) and self._discharge.fresh(at)
-        if not ends:
-            self._standstill.silent()
-            return
-        known = self._progress.known(at) and wip is not None
-        went = self._discharge.total + self._reject.total
-        self._standstill.advance(
-            at.boot_s, self._induct.total, went, wip.total if wip and known else None, self._conditions.run
-        )
-
-    def _stand(self, at: Instant, wip: Reckoning | None) -> Standing:
-        in_pph, out_pph = self._induct.pph_900(at), self._discharge.pph_900(at)
-        rejected = self._reject.pph_900(at) if self._reject else 0.0
+    def _stand(self, at: Instant, wip: Reckoning | None, breaks: int) -> Standing:
+        in_pph, out_pph = self._induct.pph_900, self._discharge.pph_900
+        rejected = self._reject.pph_900 if self._reject else 0.0
         ratio_in = ratio(in_pph, self.capacity_pph)
         fill = ratio(wip.total if wip else None, self.line.buffer_parcels)
         return Standing(
@@ -141,7 +127,7 @@ class LineModel:
             size=self.line.buffer_parcels,
             came=self._induct.total,
             went=self._discharge.total + self._reject.total,
-            breaks=self._breaks,
+            breaks=breaks,
             ratio_in=ratio_in,
             fill=fill,
             index=load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
@@ -150,91 +136,84 @@ class LineModel:
 
     @property
     def capacity_pph(self) -> float:
-        """What the line can sort now: what a plan says, else what it was built for or seen to do."""
-        return self._conditions.capacity_pph or self.line.capacity_pph
+        """What the line can sort now: what a plan says, else what it was built for or, where enabled, seen to do."""
+        design_pph = self.line.capacity_pph
+        seen_pph = self._observed.pph if self.line.capacity_observed else None
+        return self._conditions.capacity_pph or min(design_pph, seen_pph or design_pph)
 
     def advance(self, at: Instant) -> LineLoad:
         """The load at `at`, from the samples the meters have taken until now."""
         wip = self._follow(at)
-        now, steering = self.standing, self.steering
-        induct, discharge = self._induct.draw(at), self._discharge.draw(at)
-        capacity = self.capacity_pph
-        saturated = steering.limits(self._conditions.mode).saturated / 100.0
-        tts = steering.tts
-        room = None if now.level is None else saturated * self.line.buffer_parcels - now.level
+        now, discharge = self.standing, self._discharge.draw()
         return LineLoad(
-            induct=induct,
+            induct=self._induct.draw(),
             discharge=discharge,
-            recirculation=self._recirculation.draw(at),
-            reject=self._reject.draw(at),
-            manual=self._manual.draw(at),
+            recirculation=self._recirculation.draw(),
+            reject=self._reject.draw(),
+            manual=self._manual.draw(),
             wip=now.level,
             wip_lo=wip.lo if wip else None,
             wip_hi=wip.hi if wip else None,
             wip_drift=self._progress.drift,
-            takt_s=ratio(HOUR_S, discharge.pph_60 if discharge else None),
+            takt_s=ratio(3600.0, discharge.pph_60 if discharge else None),
             load_ratio_in=now.ratio_in,
             load_ratio_out=ratio(now.out_pph, self.line.capacity_pph),
             fill_ratio=now.fill,
             load_index=now.index,
             quality=self.quality,
-            tempo=ratio(now.out_pph, now.in_pph, MIN_FLOW_PPH),
-            recirc_rate=ratio(self._recirculation.pph_900(at), now.out_pph, MIN_FLOW_PPH),
-            reject_rate=ratio(self._reject.pph_900(at), now.in_pph, MIN_FLOW_PPH),
-            manual_rate=ratio(self._manual.pph_900(at), now.in_pph, MIN_FLOW_PPH),
-            transit_min=ratio(None if now.level is None else 60.0 * now.level, now.out_pph, MIN_FLOW_PPH),
-            ramp_pph_min=self._ramp(),
-            smoothness=self._out_bins.evenness,
-            capacity_eff_pph=capacity,
-            headroom_pph=None if now.in_pph is None else max(0.0, capacity - now.in_pph),
-            headroom_parcels=None if room is None else max(0.0, room),
-            kwh_per_1000=self._energy_use(),
-            starved_s=self._standstill.starved_s,
-            blocked_s=self._standstill.blocked_s,
-            idle_run_s=self._standstill.idle_run_s,
-            tts_min=tts.min if tts else None,
-            tts_lo_min=tts.lo if tts else None,
-            tts_hi_min=tts.hi if tts else None,
-            clear_min=steering.clear_min,
-            warn_min=steering.warnings.most_urgent,
-            state=steering.machine.state,
-            state_s=at.boot_s - (steering.machine.since_s or at.boot_s),
-            cause=steering.machine.cause,
+            pace=self._pace(),
+            room=room(now, self.capacity_pph, self.steering.limits(self._conditions.mode)),
+            steered=self.steering.draw(at.boot_s),
+            so_far=self._ledger.records.draw(at, now.level, self.capacity_pph),
         )
 
-    def _ramp(self) -> float | None:
-        """Between the last two bins of the inductions, per minute."""
-        rates = self._in_bins.rates
-        return (rates[-1] - rates[-2]) / (BIN_S / 60.0) if len(rates) > 1 else None
-
-    def _energy_use(self) -> float | None:
-        """kWh a thousand sorted parcels, over the last hour, from half of it on."""
-        if self._kwh.span_s < HOUR_S / 2:
-            return None
-        used = self._kwh.per_hour
-        return ratio(None if used is None else 1000.0 * self.line.kwh_per_count * used, self._sorted.per_hour)
+    def _pace(self) -> Pace:
+        now, history = self.standing, self._history
+        stood, level = history.standstill, now.level
+        return Pace(
+            tempo=ratio(now.out_pph, now.in_pph, MIN_FLOW_PPH),
+            ramp_pph_min=history.ramp_pph_min,
+            recirc_rate=ratio(self._recirculation.pph_900, now.out_pph, MIN_FLOW_PPH),
+            reject_rate=ratio(self._reject.pph_900, now.in_pph, MIN_FLOW_PPH),
+            manual_rate=ratio(self._manual.pph_900, now.in_pph, MIN_FLOW_PPH),
+            transit_min=ratio(None if level is None else 60.0 * level, now.out_pph, MIN_FLOW_PPH),
+            smoothness=history.smoothness,
+            kwh_per_1000=history.energy_per_1000(self.line.kwh_per_count),
+            starved_s=stood.starved_s,
+            blocked_s=stood.blocked_s,
+            idle_run_s=stood.idle_run_s,
+        )
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""
-        return {"wip": self._progress.kept(), "steer": self.steering.kept()}
+        observed = {"observed": self._observed.kept()} if self.line.capacity_observed else {}
+        return {
+            "wip": self._progress.kept(),
+            "steer": self.steering.kept(),
+            "records": self._ledger.records.kept(),
+            **observed,
+        }
 
     def restore(self, kept: Mapping[str, object], shift_s: float) -> None:
         """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours, after the counters were
         restored; ValueError for what cannot be that."""
         self._progress.restore(kept.get("wip"), shift_s)
         self.steering.restore(kept.get("steer"), shift_s)
+        self._ledger.records.restore(kept.get("records", {}))
+        self._observed.restore(kept.get("observed", []))
 
     def _quality(self, at: Instant) -> Quality:
         if not (self._induct or self._discharge):
             return "unsupported"
-        counters = tuple(self._counters.values())
-        fresh = sum(counter.meter.fresh(at) for counter in counters)
-        if not fresh:
-            return "bad" if any(counter.meter.refusing(at) for counter in counters) else "stale"
-        if fresh < len(counters):
-            return "partial"
+        if not all(flow.fresh for flow in self._flows):
+            return self._quality_of_some(at)
         known = self._progress.known(at) or not (self._induct and self._discharge)
-        return "good" if known and all(counter.settled(at) for counter in counters) else "estimated"
+        return "good" if known and all(counter.settled(at) for counter in self._counters) else "estimated"
+
+    def _quality_of_some(self, at: Instant) -> Quality:
+        if not any(counter.meter.fresh(at) for counter in self._counters):
+            return "bad" if any(counter.meter.refusing(at) for counter in self._counters) else "stale"
+        return "partial"
 
 
 def load_index(ratio_in: float | None, fill: float | None, *, fill_expected: bool) -> float | None:
@@ -242,3 +221,13 @@ def load_index(ratio_in: float | None, fill: float | None, *, fill_expected: boo
     if ratio_in is None or (fill is None and fill_expected):
         return None
     return min(MAX_LOAD_INDEX, 100.0 * max(ratio_in, fill or 0.0))
+
+
+def room(now: Standing, capacity_pph: float, limits: Thresholds) -> Room:
+    """How much more can be taken before it is saturated."""
+    free = None if now.level is None or not now.size else limits.saturated / 100.0 * now.size - now.level
+    return Room(
+        capacity_eff_pph=capacity_pph,
+        headroom_pph=None if now.in_pph is None else max(0.0, capacity_pph - now.in_pph),
+        headroom_parcels=None if free is None else max(0.0, free),
+    )

@@ -1,4 +1,4 @@
-"""The figures of a line at one moment, as the model draws them."""
+"""The figures of a line at one moment, as the model draws them; `agent.load.metric_rows` defines each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,58 @@ from typing import Literal
 
 from agent.load.flow import Flow
 from agent.load.machine import Cause, State
+from agent.load.records import NOTHING_SO_FAR, SoFar
 
 Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How parcels go through a line; None is not known."""
+
+    tempo: float | None = None
+    ramp_pph_min: float | None = None
+    recirc_rate: float | None = None
+    reject_rate: float | None = None
+    manual_rate: float | None = None
+    transit_min: float | None = None
+    smoothness: float | None = None
+    kwh_per_1000: float | None = None
+    starved_s: float = 0.0
+    blocked_s: float = 0.0
+    idle_run_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a line or site can sort, and how much more it could take; None is not known."""
+
+    capacity_eff_pph: float | None = None
+    headroom_pph: float | None = None
+    headroom_parcels: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What a line or site is steered by; None is not known."""
+
+    tts_min: float | None = None
+    tts_lo_min: float | None = None
+    tts_hi_min: float | None = None
+    clear_min: float | None = None
+    warn_min: int | None = None
+    state: State = "UNKNOWN"
+    state_s: float = 0.0
+    cause: Cause = "no_figures"
+
+
+PACE, ROOM, STEERED = Pace(), Room(), Steered()
+"""Nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineLoad:
-    """A line at one moment, figure by figure as `agent.load.metric_rows` defines them. A role without counters is
-    None; None is not known.
+    """A line at one moment. A role without counters is None; None is not known.
 
     `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
     every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the
@@ -37,28 +81,10 @@ class LineLoad:
     quality: Quality
     wip_drift: int = 0
     manual: Flow | None = None
-    tempo: float | None = None
-    recirc_rate: float | None = None
-    reject_rate: float | None = None
-    manual_rate: float | None = None
-    transit_min: float | None = None
-    ramp_pph_min: float | None = None
-    smoothness: float | None = None
-    capacity_eff_pph: float | None = None
-    headroom_pph: float | None = None
-    headroom_parcels: float | None = None
-    kwh_per_1000: float | None = None
-    starved_s: float = 0.0
-    blocked_s: float = 0.0
-    idle_run_s: float | None = None
-    tts_min: float | None = None
-    tts_lo_min: float | None = None
-    tts_hi_min: float | None = None
-    clear_min: float | None = None
-    warn_min: int | None = None
-    state: State = "UNKNOWN"
-    state_s: float = 0.0
-    cause: Cause = "no_figures"
+    pace: Pace = PACE
+    room: Room = ROOM
+    steered: Steered = STEERED
+    so_far: SoFar = NOTHING_SO_FAR
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,11 @@ class Rise(NamedTuple):
         return value <= self.limit if self.cause == "tts_min" else value >= self.limit
 
 
-def value_of(cause: str, signs: Signs) -> float | None:
+def value_of(cause: Cause, signs: Signs) -> float | None:
     """The figure that a cause is about."""
-    return {"load_index": signs.index, "fill_ratio": signs.fill, "tts_min": signs.tts_min}.get(cause)
+    if cause == "load_index":
+        return signs.index
+    return signs.fill if cause == "fill_ratio" else signs.tts_min
 
 
 @cache
@@ -208,7 +210,7 @@ class Machine:
         return Transition(self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.index, None, 0.0, mode)
 
     def _level(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
-        met = [(rise, self._holds(rise, rise.met(signs), at_s)) for rise in rises(limits)]
+        met = [(rise, self._holds(-place, rise.met(signs), at_s)) for place, rise in enumerate(rises(limits))]
         for rise, held_s in met:
             if held_s is not None and held_s >= rise.hold_s and rise.rank > self.rank:
                 return self._to(OVERFLOW if rise.rank == OVERFLOW else self.rank + 1, rise, signs, held_s, mode)

@@ -9,102 +9,133 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.load.metrics import Metric
+from agent.load.metrics import Group, Metric
 
 _PPH, _N, _ONE = "parcels/h", "parcels", "1"
 
-FLOW = (
-    Metric("total", "total", _N, None, None, "always", "counters"),
-    Metric("lo", "lo", _N, None, None, "always", "counters"),
-    Metric("hi", "hi", _N, None, None, "always", "counters"),
-    Metric("pph_10", "pph_10", _PPH, 1, 10, "all fresh", "counters"),
-    Metric("pph_60", "pph", _PPH, 1, 60, "all fresh", "counters"),
-    Metric("pph_900", "pph_900", _PPH, 1, 900, "all fresh", "counters"),
+FLOW = Group(
+    (
+        Metric("total", "total", _N, None, None, "always", "counters"),
+        Metric("lo", "lo", _N, None, None, "always", "counters"),
+        Metric("hi", "hi", _N, None, None, "always", "counters"),
+        Metric("pph_10", "pph_10", _PPH, 1, 10, "all fresh", "counters"),
+        Metric("pph_60", "pph", _PPH, 1, 60, "all fresh", "counters"),
+        Metric("pph_900", "pph_900", _PPH, 1, 900, "all fresh", "counters"),
+    )
 )
 """Of each role: `in_` induct, `out_` discharge, `recirc_`, `reject_`, `manual_`; at the docks `unload_`, `load_`."""
 
-STEERING = (
-    Metric("tts_min", "tts_min", "min", 0, 900, "interval", "counters"),
-    Metric("tts_lo_min", "tts_lo_min", "min", 0, 900, "interval", "counters"),
-    Metric("tts_hi_min", "tts_hi_min", "min", 0, 900, "interval", "counters"),
-    Metric("clear_min", "clear_min", "min", 0, 900, "all fresh", "counters"),
-    Metric("warn_min", "warn_min", "min", None, 900, "settled", "counters"),
-    Metric("state", "state", "state", None, None, "always", "counters"),
-    Metric("state_s", "state_s", "s", 0, None, "always", "clock"),
-    Metric("cause", "cause", "cause", None, None, "always", "counters"),
+STEERING = Group(
+    (
+        Metric("steered.tts_min", "tts_min", "min", 0, 900, "interval", "counters"),
+        Metric("steered.tts_lo_min", "tts_lo_min", "min", 0, 900, "interval", "counters"),
+        Metric("steered.tts_hi_min", "tts_hi_min", "min", 0, 900, "interval", "counters"),
+        Metric("steered.clear_min", "clear_min", "min", 0, 900, "all fresh", "counters"),
+        Metric("steered.warn_min", "warn_min", "min", None, 900, "settled", "counters"),
+        Metric("steered.state", "state", "state", None, None, "always", "counters"),
+        Metric("steered.state_s", "state_s", "s", 0, None, "always", "clock"),
+        Metric("steered.cause", "cause", "cause", None, None, "always", "counters"),
+    )
 )
 """What a line and a site are steered by."""
 
-LINE = (
-    Metric("wip", "wip", _N, None, None, "at least", "counters"),
-    Metric("wip_lo", "wip_lo", _N, None, None, "at least", "counters"),
-    Metric("wip_hi", "wip_hi", _N, None, None, "always", "counters"),
-    Metric("wip_drift", "wip_drift", _N, None, None, "always", "counters", rare=True),
-    Metric("takt_s", "takt_s", "s", 3, 60, "all fresh", "counters"),
-    Metric("tempo", "tempo", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("ramp_pph_min", "ramp_pph_min", "parcels/h per min", 1, 600, "settled", "counters"),
-    Metric("recirc_rate", "recirc_rate", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("reject_rate", "reject_rate", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("manual_rate", "manual_rate", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("transit_min", "transit_min", "min", 1, 900, "at least", "counters"),
-    Metric("smoothness", "smoothness", _ONE, 3, 3600, "settled", "counters"),
-    Metric("capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
-    Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("load_ratio_out", "load_ratio_out", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("fill_ratio", "fill_ratio", _ONE, 4, None, "at least", "counters"),
-    Metric("load_index", "load_index", "0-200", 1, 900, "at least", "counters"),
-    Metric("headroom_pph", "headroom_pph", _PPH, 0, 900, "all fresh", "counters"),
-    Metric("headroom_parcels", "headroom_parcels", _N, 0, None, "at least", "counters"),
-    Metric("kwh_per_1000", "kwh_per_1000", "kWh", 3, 3600, "settled", "energy meter"),
-    Metric("starved_s", "starved_s", "s", 0, None, "always", "counters", rare=True),
-    Metric("blocked_s", "blocked_s", "s", 0, None, "always", "counters", rare=True),
-    Metric("idle_run_s", "idle_run_s", "s", 0, None, "always", "run input"),
-    *STEERING,
+RECORDS = Group(
+    (
+        Metric("so_far.peak_pph", "peak_day_pph", _PPH, 0, 900, "settled", "clock"),
+        Metric("so_far.peak_ms", "peak_day_ms", "ms since 1970", None, None, "settled", "clock"),
+        Metric("so_far.peak_to_mean", "peak_to_mean", _ONE, 3, 86400, "settled", "clock"),
+        Metric("so_far.hour", "hour_parcels", _N, None, None, "dated", "clock"),
+        Metric("so_far.shift", "shift_parcels", _N, None, None, "dated", "clock"),
+        Metric("so_far.day", "day_parcels", _N, None, None, "dated", "clock"),
+        Metric("so_far.season", "season_parcels", _N, None, None, "dated", "clock"),
+        Metric("so_far.wave_id", "wave", "wave", None, None, "dated", "clock"),
+        Metric("so_far.wave", "wave_parcels", _N, None, None, "dated", "clock"),
+        Metric("so_far.wave_left_min", "wave_left_min", "min", 0, None, "dated", "clock"),
+        Metric("so_far.wave_slack_min", "wave_slack_min", "min", 0, None, "dated", "clock"),
+    )
+)
+"""What has come together so far, told with the state."""
+
+LINE = Group(
+    (
+        Metric("wip", "wip", _N, None, None, "at least", "counters"),
+        Metric("wip_lo", "wip_lo", _N, None, None, "at least", "counters"),
+        Metric("wip_hi", "wip_hi", _N, None, None, "always", "counters"),
+        Metric("wip_drift", "wip_drift", _N, None, None, "always", "counters", rare=True),
+        Metric("takt_s", "takt_s", "s", 3, 60, "all fresh", "counters"),
+        Metric("pace.tempo", "tempo", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("pace.ramp_pph_min", "ramp_pph_min", "parcels/h per min", 1, 600, "settled", "counters"),
+        Metric("pace.recirc_rate", "recirc_rate", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("pace.reject_rate", "reject_rate", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("pace.manual_rate", "manual_rate", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("pace.transit_min", "transit_min", "min", 1, 900, "at least", "counters"),
+        Metric("pace.smoothness", "smoothness", _ONE, 3, 3600, "settled", "counters"),
+        Metric("room.capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
+        Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("load_ratio_out", "load_ratio_out", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("fill_ratio", "fill_ratio", _ONE, 4, None, "at least", "counters"),
+        Metric("load_index", "load_index", "0-200", 1, 900, "at least", "counters"),
+        Metric("room.headroom_pph", "headroom_pph", _PPH, 0, 900, "all fresh", "counters"),
+        Metric("room.headroom_parcels", "headroom_parcels", _N, 0, None, "at least", "counters"),
+        Metric("pace.kwh_per_1000", "kwh_per_1000", "kWh", 3, 3600, "settled", "energy meter"),
+        Metric("pace.starved_s", "starved_s", "s", 0, None, "always", "counters", rare=True),
+        Metric("pace.blocked_s", "blocked_s", "s", 0, None, "always", "counters", rare=True),
+        Metric("pace.idle_run_s", "idle_run_s", "s", 0, None, "always", "run input"),
+        *STEERING,
+    )
 )
 
-SITE = (
-    Metric("lines", "lines", "lines", None, None, "always", "settings"),
-    Metric("in_pph", "in_pph", _PPH, 1, 60, "all fresh", "counters"),
-    Metric("in_pph_900", "in_pph_900", _PPH, 1, 900, "all fresh", "counters"),
-    Metric("out_pph", "out_pph", _PPH, 1, 60, "all fresh", "counters"),
-    Metric("out_pph_900", "out_pph_900", _PPH, 1, 900, "all fresh", "counters"),
-    Metric("wip", "wip", _N, None, None, "at least", "counters"),
-    Metric("backlog", "backlog", _N, None, None, "estimate", "stock-take"),
-    Metric("backlog_err", "backlog_err", _N, None, None, "estimate", "stock-take"),
-    Metric("backlog_drift", "backlog_drift", _N, None, None, "always", "counters", rare=True),
-    Metric("backlog_based", "backlog_based", "true or false", None, None, "always", "stock-take"),
-    Metric("backlog_age_s", "backlog_age_s", "s", 0, None, "always", "stock-take"),
-    Metric("backlog_hours", "backlog_hours", "h", 2, None, "estimate", "counters"),
-    Metric("capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
-    Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("load_ratio_out", "load_ratio_out", _ONE, 4, 900, "all fresh", "counters"),
-    Metric("fill_ratio", "fill_ratio", _ONE, 4, None, "estimate", "counters"),
-    Metric("load_index", "load_index", "0-200", 1, 900, "at least", "counters"),
-    Metric("headroom_pph", "headroom_pph", _PPH, 0, 900, "all fresh", "counters"),
-    Metric("headroom_parcels", "headroom_parcels", _N, 0, None, "estimate", "counters"),
-    Metric("balance_index", "balance_index", _ONE, 3, 900, "all fresh", "counters"),
-    *STEERING,
+SITE = Group(
+    (
+        Metric("lines", "lines", "lines", None, None, "always", "settings"),
+        Metric("in_pph", "in_pph", _PPH, 1, 60, "all fresh", "counters"),
+        Metric("in_pph_900", "in_pph_900", _PPH, 1, 900, "all fresh", "counters"),
+        Metric("out_pph", "out_pph", _PPH, 1, 60, "all fresh", "counters"),
+        Metric("out_pph_900", "out_pph_900", _PPH, 1, 900, "all fresh", "counters"),
+        Metric("wip", "wip", _N, None, None, "at least", "counters"),
+        Metric("backlog", "backlog", _N, None, None, "estimate", "stock-take"),
+        Metric("backlog_err", "backlog_err", _N, None, None, "estimate", "stock-take"),
+        Metric("backlog_drift", "backlog_drift", _N, None, None, "always", "counters", rare=True),
+        Metric("backlog_based", "backlog_based", "true or false", None, None, "always", "stock-take"),
+        Metric("backlog_age_s", "backlog_age_s", "s", 0, None, "always", "stock-take"),
+        Metric("backlog_hours", "backlog_hours", "h", 2, None, "estimate", "counters"),
+        Metric("room.capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
+        Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("load_ratio_out", "load_ratio_out", _ONE, 4, 900, "all fresh", "counters"),
+        Metric("fill_ratio", "fill_ratio", _ONE, 4, None, "estimate", "counters"),
+        Metric("load_index", "load_index", "0-200", 1, 900, "at least", "counters"),
+        Metric("room.headroom_pph", "headroom_pph", _PPH, 0, 900, "all fresh", "counters"),
+        Metric("room.headroom_parcels", "headroom_parcels", _N, 0, None, "estimate", "counters"),
+        Metric("balance_index", "balance_index", _ONE, 3, 900, "all fresh", "counters"),
+        *STEERING,
+    )
 )
 
-SCAN = (
-    Metric("total", "scan_total", _N, None, None, "always", "scans"),
-    Metric("pph_60", "scan_pph", _PPH, 1, 60, "settled", "scans"),
-    Metric("pph_900", "scan_pph_900", _PPH, 1, 900, "settled", "scans"),
-    Metric("recirculated", "scan_recirc", _N, None, None, "always", "scans"),
-    Metric("duplicate", "scan_duplicate", "lines", None, None, "always", "scans"),
-    Metric("no_read", "scan_no_read", _N, None, None, "always", "scans"),
-    Metric("multi", "scan_multi", "lines", None, None, "always", "scans", rare=True),
-    Metric("bad", "scan_bad", "lines", None, None, "always", "scans", rare=True),
-    Metric("forgotten", "scan_forgotten", "codes", None, None, "always", "scans", rare=True),
-    Metric("peak_per_s", "scan_peak", "parcels/s", None, None, "always", "scans"),
-    Metric("chutes_used", "chutes_used", "chutes", None, None, "always", "scans"),
-    Metric("no_read_rate", "noread_rate", _ONE, 4, 900, "settled", "scans"),
+SCAN = Group(
+    (
+        Metric("total", "scan_total", _N, None, None, "always", "scans"),
+        Metric("pph_60", "scan_pph", _PPH, 1, 60, "settled", "scans"),
+        Metric("pph_900", "scan_pph_900", _PPH, 1, 900, "settled", "scans"),
+        Metric("recirculated", "scan_recirc", _N, None, None, "always", "scans"),
+        Metric("duplicate", "scan_duplicate", "lines", None, None, "always", "scans"),
+        Metric("no_read", "scan_no_read", _N, None, None, "always", "scans"),
+        Metric("multi", "scan_multi", "lines", None, None, "always", "scans", rare=True),
+        Metric("bad", "scan_bad", "lines", None, None, "always", "scans", rare=True),
+        Metric("forgotten", "scan_forgotten", "codes", None, None, "always", "scans", rare=True),
+        Metric("peak_per_s", "scan_peak", "parcels/s", None, None, "always", "scans"),
+        Metric("chutes_used", "chutes_used", "chutes", None, None, "always", "scans"),
+        Metric("no_read_rate", "noread_rate", _ONE, 4, 900, "settled", "scans"),
+    )
 )
 
-GROUPS: Mapping[str, tuple[tuple[Metric, ...], str]] = {
+GROUPS: Mapping[str, tuple[Group, str]] = {
     "flow": (FLOW, "…_"),
     "line": (LINE, ""),
     "scan": (SCAN, ""),
     "site": (SITE, ""),
+    "records": (RECORDS, ""),
 }
 """Every group of metrics, with what stands before its fields."""
+
+LINE_STATE, SITE_STATE = Group(STEERING + RECORDS), Group(SITE + RECORDS)
+"""What the retained documents of a line and of the site hold."""

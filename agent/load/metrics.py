@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 Source = Literal["counters", "scans", "settings", "clock", "stock-take", "energy meter", "run input"]
-Trust = Literal["always", "all fresh", "estimate", "at least", "settled", "interval"]
+Trust = Literal["always", "all fresh", "estimate", "at least", "settled", "interval", "dated"]
 """When a figure is given.
 
 `always`: as last known, only `q` ages. `all fresh`: only while every counter it needs is. `estimate`: with its error
 beside it. `at least`: a lower bound. `settled`: once its window was seen in full, or to its stated least. `interval`:
-a forecast, only together with its interval.
+a forecast, only together with its interval. `dated`: while the wall clock can be trusted.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure. `name` is its attribute in the pure model, `field` its name in payloads.
+    """One figure. `name` is its attribute in the pure model, dotted, `field` its name in payloads.
 
     `digits` are the decimals that are sent (None: as it is), `window_s` what it is drawn over (None: no window). A
     `rare` one is left out where it is 0.
@@ -40,11 +41,26 @@ class Metric:
         return None if self.rare and not value else value
 
 
-def fields(metrics: Iterable[Metric], load: object, prefix: str = "") -> dict[str, object]:
-    """The figures of `load` as payload fields; what is not known is None."""
-    return {prefix + one.field: one.said(getattr(load, one.name)) for one in metrics}
+class Group(tuple[Metric, ...]):
+    """Metrics that are drawn from one load together."""
 
+    def __new__(cls, metrics: Iterable[Metric]) -> Group:
+        made = super().__new__(cls, metrics)
+        made._drawn = attrgetter(*(one.name for one in made))
+        made._named = {}
+        return made
 
-def units(metrics: Iterable[Metric], prefix: str = "") -> dict[str, str]:
-    """The unit of each field."""
-    return {prefix + one.field: one.unit for one in metrics}
+    _drawn: Callable[[object], tuple[object, ...]]
+    _named: dict[str, tuple[str, ...]]
+
+    def fields(self, load: object, prefix: str = "") -> dict[str, object]:
+        """The figures of `load` as payload fields; what is not known is None."""
+        named = self._named.get(prefix) or self._named.setdefault(prefix, tuple(prefix + one.field for one in self))
+        return {
+            field: None if value is None else one.said(value)
+            for field, one, value in zip(named, self, self._drawn(load), strict=True)
+        }
+
+    def units(self, prefix: str = "") -> dict[str, str]:
+        """The unit of each field."""
+        return {prefix + one.field: one.unit for one in self}

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from agent.load.backlog import Backlog, Stock
 from agent.load.conditions import ORDINARY, Conditions
-from agent.load.flow import CountedRates, Flow, RoleFlow, ratio, together
+from agent.load.flow import Flow, RoleFlow, ratio, together
 from agent.load.instant import Instant
-from agent.load.line import MAX_LOAD_INDEX, PATIENCE_S, SAMPLE_S, LineModel
-from agent.load.line_load import LineLoad, Quality, Standing
-from agent.load.machine import Cause, State
+from agent.load.ledger import FULL_S
+from agent.load.line import MAX_LOAD_INDEX, PATIENCE_S, SAMPLE_S, LineModel, room
+from agent.load.line_load import NOWHERE, LineLoad, Quality, Room, Standing, Steered
 from agent.load.meter import Meter
 from agent.load.rates import evenness
+from agent.load.records import Records, SoFar
 from agent.load.steering import Steering
+from agent.load.tally import Record
 from config.load_settings import LoadSettings
 from config.settings import CounterRef
 
@@ -41,22 +43,14 @@ class SiteLoad:
     backlog_based: bool | None
     backlog_age_s: float | None
     backlog_hours: float | None
-    capacity_eff_pph: float
     load_ratio_in: float | None
     load_ratio_out: float | None
     fill_ratio: float | None
     load_index: float | None
-    headroom_pph: float | None
-    headroom_parcels: float | None
     balance_index: float | None
-    tts_min: float | None
-    tts_lo_min: float | None
-    tts_hi_min: float | None
-    clear_min: float | None
-    warn_min: int | None
-    state: State
-    state_s: float
-    cause: Cause
+    room: Room
+    steered: Steered
+    so_far: SoFar
 
 
 class SiteModel:
@@ -72,13 +66,20 @@ class SiteModel:
         self._floor = floor = settings.floor
         self._lines = [model for model in lines if model.line.counters()]
         self._line_count = len(lines)
-        self._counters = {ref: CountedRates(meters[ref]) for ref in floor.counters()}
-        self._unload, self._load = RoleFlow(floor.unload, self._counters), RoleFlow(floor.load, self._counters)
+        self._unload, self._load = RoleFlow(floor.unload, meters), RoleFlow(floor.load, meters)
+        self._counters = self._unload.counters + self._load.counters
         self.backlog = Backlog(self._unload.meters, self._load.meters, floor.miscount)
         self.steering = Steering(settings.thresholds, patience_s)
+        self._records = Records(settings, ("unload", "load") if floor.unload else ("in", "out"), self.arrives)
         self._conditions = ORDINARY
         self._stock: Stock | None = None
+        self._standing = NOWHERE
         self._sampled_s = -SAMPLE_S
+
+    @property
+    def arrives(self) -> str:
+        """The role by which arrivals at the site are counted."""
+        return "unload" if self._unload else "in"
 
     @property
     def capacity_pph(self) -> float:
@@ -94,21 +95,32 @@ class SiteModel:
 
     def follow(self, at: Instant) -> Standing:
         """Take in what the docks counted until `at` and judge the site by it."""
+        if at.boot_s == self._sampled_s:
+            return self._standing
         self._sampled_s = at.boot_s
-        for counter in self._counters.values():
-            counter.advance(at.boot_id)
+        self._unload.follow(at)
+        self._load.follow(at)
         self._stock = self.backlog.advance(at)
         for event in self.backlog.take_events():
             self.steering.note(event)
-        now = self._stand(at)
-        self.steering.advance(at.boot_s, now, self._quality(at), self._conditions)
+        self._standing = now = self._stand()
+        quality = self._quality(at)
+        self.steering.advance(at.boot_s, now, quality, self._conditions)
+        for record in self._record(at, now, quality):
+            self.steering.note(record)
         return now
 
-    def _stand(self, at: Instant) -> Standing:
+    def _record(self, at: Instant, now: Standing, quality: Quality) -> list[Record]:
+        gone = "load" if self._unload else "out"
+        rate = now.in_pph if now.settled_s >= FULL_S else None
+        totals = {self.arrives: now.came, gone: now.went}
+        return self._records.advance(at, totals, rate, now.level, sure=quality in {"good", "estimated"})
+
+    def _stand(self) -> Standing:
         lines = [model.standing for model in self._lines]
         docks = bool(self._unload)
-        in_pph = self._unload.pph_900(at) if docks else _sum([one.in_pph for one in lines])
-        gone_pph = self._load.pph_900(at) if self._load else _sum([one.gone_pph for one in lines])
+        in_pph = self._unload.pph_900 if docks else _sum([one.in_pph for one in lines])
+        gone_pph = self._load.pph_900 if self._load else _sum([one.gone_pph for one in lines])
         level = self._stock.parcels if self._stock else None
         ratio_in, fill = ratio(in_pph, self.capacity_pph), ratio(level, self._floor.buffer_parcels)
         settled = [self._unload.span_s] if docks else [one.settled_s for one in lines]
@@ -121,7 +133,7 @@ class SiteModel:
             size=self._floor.buffer_parcels,
             came=self._unload.total if counted else sum(one.came for one in lines),
             went=self._load.total if counted else sum(one.went for one in lines),
-            breaks=sum(one.breaks for one in self._counters.values()),
+            breaks=self._unload.breaks + self._load.breaks,
             ratio_in=ratio_in,
             fill=fill,
             index=self._index(ratio_in, fill, [one.index for one in lines]),
@@ -141,25 +153,23 @@ class SiteModel:
         return worst([*found, self._quality_of_docks(at)] if self._counters else found)
 
     def _quality_of_docks(self, at: Instant) -> Quality:
-        fresh = sum(one.meter.fresh(at) for one in self._counters.values())
+        fresh = sum(one.meter.fresh(at) for one in self._counters)
         if fresh < len(self._counters):
             return "partial" if fresh else "stale"
         certain = self._stock is None or (self._stock.based and self._stock.err is not None)
-        return "good" if certain and all(one.settled(at) for one in self._counters.values()) else "estimated"
+        return "good" if certain and all(one.settled(at) for one in self._counters) else "estimated"
 
     def advance(self, at: Instant, lines: Mapping[str, LineLoad]) -> SiteLoad:
         """The load at `at`; `lines` are those of the lines, drawn at the same moment."""
-        now, steering, stock, capacity = self.follow(at), self.steering, self._stock, self.capacity_pph
+        now, stock, capacity = self.follow(at), self._stock, self.capacity_pph
         loads = [load for load in lines.values() if load.quality != "unsupported"]
         out_pph_900 = _sum([load.discharge.pph_900 if load.discharge else None for load in loads])
         ratios = [load.load_ratio_out for load in loads]
-        saturated = steering.limits(self._conditions.mode).saturated / 100.0
-        size, tts = self._floor.buffer_parcels, steering.tts
         return SiteLoad(
             quality=self._quality(at),
             lines=self._line_count,
-            unload=self._unload.draw(at),
-            load=self._load.draw(at),
+            unload=self._unload.draw(),
+            load=self._load.draw(),
             in_pph=_sum([load.induct.pph_60 if load.induct else None for load in loads]),
             in_pph_900=_sum([load.induct.pph_900 if load.induct else None for load in loads]),
             out_pph=_sum([load.discharge.pph_60 if load.discharge else None for load in loads]),
@@ -171,33 +181,26 @@ class SiteModel:
             backlog_based=stock.based if stock else None,
             backlog_age_s=stock.age_s if stock else None,
             backlog_hours=ratio(stock.parcels if stock else None, capacity),
-            capacity_eff_pph=capacity,
             load_ratio_in=now.ratio_in,
             load_ratio_out=ratio(out_pph_900, capacity),
             fill_ratio=now.fill,
             load_index=now.index,
-            headroom_pph=None if now.in_pph is None else max(0.0, capacity - now.in_pph),
-            headroom_parcels=None if size is None or now.level is None else max(0.0, saturated * size - now.level),
             balance_index=evenness([one for one in ratios if one is not None]) if None not in ratios else None,
-            tts_min=tts.min if tts else None,
-            tts_lo_min=tts.lo if tts else None,
-            tts_hi_min=tts.hi if tts else None,
-            clear_min=steering.clear_min,
-            warn_min=steering.warnings.most_urgent,
-            state=steering.machine.state,
-            state_s=at.boot_s - (steering.machine.since_s or at.boot_s),
-            cause=steering.machine.cause,
+            room=room(now, capacity, self.steering.limits(self._conditions.mode)),
+            steered=self.steering.draw(at.boot_s),
+            so_far=self._records.draw(at, now.level, capacity),
         )
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""
-        return {"stock": self.backlog.kept(), "steer": self.steering.kept()}
+        return {"stock": self.backlog.kept(), "steer": self.steering.kept(), "records": self._records.kept()}
 
     def restore(self, kept: Mapping[str, object], shift_s: float) -> None:
         """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours, after the counters were
         restored; ValueError for what cannot be that."""
         self.backlog.restore(kept.get("stock"), shift_s)
         self.steering.restore(kept.get("steer"), shift_s)
+        self._records.restore(kept.get("records", {}))
 
 
 def worst(found: Sequence[Quality]) -> Quality:

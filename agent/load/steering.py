@@ -8,11 +8,12 @@ from agent.load.backlog import Drifted, Rebased
 from agent.load.conditions import Conditions
 from agent.load.early import EarlyWarning, EarlyWarnings
 from agent.load.forecast import WINDOW_S, Forecast, TimeToSaturation
-from agent.load.line_load import Quality, Standing
+from agent.load.line_load import Quality, Standing, Steered
 from agent.load.machine import Machine, Missing, Signs, Transition
+from agent.load.tally import Record
 from config.load_settings import NORMAL, Mode, Thresholds
 
-Event = Transition | EarlyWarning | Rebased | Drifted
+Event = Transition | EarlyWarning | Rebased | Drifted | Record
 """What happens to a line or a site and is told at once."""
 
 CONTRADICTION_S = 60.0
@@ -84,6 +85,20 @@ class Steering:
             return run
         contradicted = at_s - self._stood_s > CONTRADICTION_S and self._moved_s - self._stood_s > CONTRADICTION_S
         return None if contradicted and at_s - self._moved_s < CONTRADICTION_S else False
+
+    def draw(self, at_s: float) -> Steered:
+        """What it is steered by at boot-clock second `at_s`."""
+        tts, machine = self.tts, self.machine
+        return Steered(
+            tts_min=tts.min if tts else None,
+            tts_lo_min=tts.lo if tts else None,
+            tts_hi_min=tts.hi if tts else None,
+            clear_min=self.clear_min,
+            warn_min=self.warnings.most_urgent,
+            state=machine.state,
+            state_s=0.0 if machine.since_s is None else at_s - machine.since_s,
+            cause=machine.cause,
+        )
 
     def note(self, event: Event) -> None:
         """Something else that happened, to be told in its place."""

@@ -14,6 +14,8 @@ ROOT = "hubpulse/v1"
 SCHEMA = 1
 Json: TypeAlias = Mapping[str, object]
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 _RECORD_FORM = 0x10
 _RETAIN = 0x01
 _TAIL = re.compile(r"[a-z0-9_-]+(?:/[a-z0-9_-]+)*")
@@ -94,7 +96,7 @@ def wall_ms(at: Instant) -> int:
 def compact(fields: Json) -> bytes:
     """JSON without spaces, Chinese as it is; None at the top is left out. ValueError for numbers JSON does not have."""
     kept = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODE(kept).encode()
 
 
 def birth(identity: Identity, sid: int, at: Instant) -> bytes:

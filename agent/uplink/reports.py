@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Protocol
 
-from agent.load import metrics
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
-from agent.load.metric_rows import FLOW, LINE, SITE, STEERING
+from agent.load.metric_rows import FLOW, LINE, LINE_STATE, SITE_STATE
 from agent.uplink import scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition
@@ -83,7 +82,7 @@ def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     fields = head.fields(load.quality) | {"win": round(win_s, 1)}
     for name, flow, before in _flows(load, previous):
         fields |= flow_fields(name, flow, before)
-    fields |= {**metrics.fields(LINE, load), **(scans or {})}
+    fields |= {**LINE.fields(load), **(scans or {})}
     return Message(f"line/{line}/telemetry", compact({**fields, **record(counts)}))
 
 
@@ -116,7 +115,7 @@ def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flo
 def flow_fields(prefix: str, flow: Flow, before: Flow | None) -> Json:
     """What passed one role's counters, in all and since the report before."""
     counted = None if before is None else flow.total - before.total
-    return metrics.fields(FLOW, flow, prefix) | {f"{prefix}d": counted}
+    return FLOW.fields(flow, prefix) | {f"{prefix}d": counted}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
@@ -129,17 +128,17 @@ def units(settings: Settings) -> Json:
     used = {role for line in settings.lines for role, _ in line.counters()}
     for name, role in ROLES:
         if role in used:
-            said |= metrics.units(FLOW, f"{name}_") | {f"{name}_d": "parcels"}
+            said |= FLOW.units(f"{name}_") | {f"{name}_d": "parcels"}
     if settings.load.floor.counters():
-        said |= metrics.units(FLOW, "unload_") | metrics.units(FLOW, "load_")
-    said |= metrics.units(SITE) | metrics.units(LINE)
+        said |= FLOW.units("unload_") | FLOW.units("load_")
+    said |= SITE_STATE.units() | LINE.units()
     return said | (scan_fields.UNITS if settings.scanners else {})
 
 
 def line_state(head: Head, line: str, load: LineLoad) -> Message:
     """How the line stands and how far its figures can be trusted; retained, on change."""
     figures = {"load_index": _rounded(load.load_index, 1), "wip": load.wip}
-    fields = head.fields(load.quality) | figures | metrics.fields(STEERING, load)
+    fields = head.fields(load.quality) | figures | LINE_STATE.fields(load)
     return Message(f"line/{line}/state", compact(fields), retain=True)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.load import metrics
 from agent.load.metric_rows import SCAN
 from agent.uplink.contract import Json
 
 if TYPE_CHECKING:  # a site without scanners does without the counter
     from agent.load.scans import ScanLoad
 
-UNITS = metrics.units(SCAN) | {
+UNITS = SCAN.units() | {
     "scan_d": "parcels",
     "events": "since the epoch began, per stream: <line>.scan.<what> in lines, <line>.carrier.<whose> in parcels",
 }
@@ -22,7 +21,7 @@ def scan_fields(load: ScanLoad, previous: ScanLoad | None) -> Json:
 
     `events` are the authoritative counts. What is not known is None, what never happened of the rare is left out.
     """
-    return metrics.fields(SCAN, load) | {
+    return SCAN.fields(load) | {
         "scan_d": None if previous is None else load.total - previous.total,
         "events": load.streams,
     }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.load import metrics
 from agent.load.backlog import Drifted, Rebased
 from agent.load.early import EarlyWarning
 from agent.load.machine import Transition
-from agent.load.metric_rows import SITE
+from agent.load.metric_rows import SITE, SITE_STATE
 from agent.load.site import SiteLoad
 from agent.load.steering import Event
+from agent.load.tally import Record
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import Counted, flow_fields, record
 from config.settings import CounterRef
@@ -18,14 +18,15 @@ from config.settings import CounterRef
 
 def site_state(head: Head, load: SiteLoad) -> Message:
     """The site in one document: how loaded it is, how it stands; retained, each minute and on change."""
-    return Message("state", compact(head.fields(load.quality) | metrics.fields(SITE, load)), retain=True)
+    fields = head.fields(load.quality) | SITE_STATE.fields(load)
+    return Message("state", compact(fields), retain=True)
 
 
 def site_telemetry(
     head: Head, load: SiteLoad, counts: Mapping[CounterRef, Counted], previous: SiteLoad | None, win_s: float
 ) -> Message:
     """The same with the docks' own flows and their counters' authoritative totals."""
-    fields = head.fields(load.quality) | {"win": round(win_s, 1)} | metrics.fields(SITE, load)
+    fields = head.fields(load.quality) | {"win": round(win_s, 1)} | SITE.fields(load)
     for prefix, role in (("unload_", "unload"), ("load_", "load")):
         flow = getattr(load, role)
         if flow is not None:
@@ -35,11 +36,24 @@ def site_telemetry(
 
 def event(head: Head, line: str | None, happened: Event) -> Message:
     """What happened to a line, or to the site (None), once."""
+    if isinstance(happened, Record):
+        return _record(head, line, happened)
     tail = "event" if line is None else f"line/{line}/event"
     return Message(tail, compact({**head.fields(), **event_fields(happened)}))
 
 
-def event_fields(happened: Event) -> Json:
+def _record(head: Head, line: str | None, closed: Record) -> Message:
+    """An hour, shift, wave, day or season that is over: what was counted in it, and the totals at its end."""
+    quality = "good" if closed.complete and closed.sure else "estimated" if closed.complete else "partial"
+    period = closed.period
+    times = {"from": period.begin_s, "to": period.end_s, "counted_from": closed.from_s, "counted_to": closed.to_s}
+    fields = head.fields(quality) | {"id": period.name or None, "left": closed.left}
+    fields |= {name: 1000 * second for name, second in times.items()} | dict(closed.counted)
+    fields |= {f"{role}_total": total for role, total in closed.totals.items()}
+    return Message(closed.kind if line is None else f"line/{line}/{closed.kind}", compact(fields))
+
+
+def event_fields(happened: Transition | EarlyWarning | Rebased | Drifted) -> Json:
     """The event's own fields; `event` says of which kind it is."""
     match happened:
         case Transition():

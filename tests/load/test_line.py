@@ -245,22 +245,24 @@ def test_an_unbounded_counter_leaves_work_in_progress_unbounded_above() -> None:
 def test_shares_and_tempo_are_of_a_quarter_of_an_hour() -> None:
     every = line(recirculation=(LOOP,), manual=(KEYED,))
     load = Belt(every, {IN_1: 4, OUT: 3, REJECT: 1, LOOP: 2, KEYED: 1}).run(901)
-    assert load.tempo == pytest.approx(0.75)
-    assert load.reject_rate == load.manual_rate == pytest.approx(0.25)
-    assert load.recirc_rate == pytest.approx(2 / 3)
+    assert load.pace.tempo == pytest.approx(0.75)
+    assert load.pace.reject_rate == load.pace.manual_rate == pytest.approx(0.25)
+    assert load.pace.recirc_rate == pytest.approx(2 / 3)
 
 
 def test_a_line_at_rest_has_no_shares_and_no_tempo() -> None:
     load = Belt(line(recirculation=(LOOP,)), {}).run(901)
-    assert (load.tempo, load.reject_rate, load.recirc_rate, load.transit_min, load.takt_s) == (None,) * 5
+    assert (load.pace.tempo, load.pace.reject_rate, load.pace.recirc_rate, load.pace.transit_min, load.takt_s) == (
+        None,
+    ) * 5
 
 
 def test_headroom_is_what_the_capacity_and_the_floor_still_take() -> None:
     load = Belt(line(), {IN_1: 3, OUT: 2}).run_empty().run(1000)
-    assert load.headroom_pph == pytest.approx(20_000 - 10_800)
-    assert load.headroom_parcels == pytest.approx(0.95 * 5000 - 1000)
+    assert load.room.headroom_pph == pytest.approx(20_000 - 10_800)
+    assert load.room.headroom_parcels == pytest.approx(0.95 * 5000 - 1000)
     peak = Belt(line(), {IN_1: 3, OUT: 2}).run_empty().run(1000, conditions=Conditions(capacity_pph=10_000.0))
-    assert (peak.headroom_pph, peak.capacity_eff_pph) == (0.0, 10_000.0)
+    assert (peak.room.headroom_pph, peak.room.capacity_eff_pph) == (0.0, 10_000.0)
     assert peak.load_index == pytest.approx(108)
 
 
@@ -272,10 +274,10 @@ def test_induct_counters_that_see_every_pass_do_not_fill_the_line() -> None:
 
 def test_smoothness_is_known_after_an_hour_and_falls_with_stops() -> None:
     belt = Belt(line(), {IN_1: 2, OUT: 2})
-    assert belt.run(3500).smoothness is None
-    assert belt.run(400).smoothness == pytest.approx(1.0, abs=0.01)
+    assert belt.run(3500).pace.smoothness is None
+    assert belt.run(400).pace.smoothness == pytest.approx(1.0, abs=0.01)
     belt.per_s = {}
-    stopped = belt.run(900).smoothness
+    stopped = belt.run(900).pace.smoothness
     assert stopped is not None and stopped < 0.6
 
 
@@ -283,14 +285,14 @@ def test_a_line_that_swells_has_a_ramp() -> None:
     belt = Belt(line(), {IN_1: 1, OUT: 1})
     belt.run(620)
     belt.per_s = {IN_1: 2, OUT: 2}
-    ramp = belt.run(320).ramp_pph_min
+    ramp = belt.run(320).pace.ramp_pph_min
     assert ramp is not None and 0 < ramp <= 3600 / 5
 
 
 def test_energy_is_told_for_a_thousand_parcels_from_half_an_hour_on() -> None:
     belt = Belt(line(energy=(METER,), kwh_per_count=0.01), {IN_1: 2, OUT: 2, METER: 1})
-    assert belt.run(1000).kwh_per_1000 is None
-    assert belt.run(1000).kwh_per_1000 == pytest.approx(1000 * 0.01 / 2)
+    assert belt.run(1000).pace.kwh_per_1000 is None
+    assert belt.run(1000).pace.kwh_per_1000 == pytest.approx(1000 * 0.01 / 2)
 
 
 def test_a_line_without_parcels_is_starved_and_one_that_gives_none_out_is_blocked() -> None:
@@ -298,16 +300,16 @@ def test_a_line_without_parcels_is_starved_and_one_that_gives_none_out_is_blocke
     before = belt.run(200)
     belt.per_s = {IN_1: 2}
     jammed = belt.run(160)
-    assert jammed.blocked_s - before.blocked_s == pytest.approx(100, abs=2)
+    assert jammed.pace.blocked_s - before.pace.blocked_s == pytest.approx(100, abs=2)
     belt.per_s = {OUT: 40}
     belt.run(8)
     belt.per_s = {}
     empty = belt.run(160, conditions=Conditions(run=True))
-    assert empty.starved_s - jammed.starved_s == pytest.approx(100, abs=10)
-    assert empty.idle_run_s == pytest.approx(100, abs=10)
+    assert empty.pace.starved_s - jammed.pace.starved_s == pytest.approx(100, abs=10)
+    assert empty.pace.idle_run_s == pytest.approx(100, abs=10)
     stopped = belt.run(100, conditions=Conditions(run=False))
-    assert (stopped.starved_s, stopped.blocked_s, stopped.idle_run_s) == (
-        empty.starved_s,
-        empty.blocked_s,
-        empty.idle_run_s,
+    assert (stopped.pace.starved_s, stopped.pace.blocked_s, stopped.pace.idle_run_s) == (
+        empty.pace.starved_s,
+        empty.pace.blocked_s,
+        empty.pace.idle_run_s,
     )

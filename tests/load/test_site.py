@@ -68,19 +68,19 @@ def test_a_site_is_its_lines_and_its_docks() -> None:
     hub = Hub()
     load = hub.run(1000, north=2, south=1, dock_in=4, dock_out=3)
     assert load.in_pph == load.out_pph == pytest.approx(3 * 3600)
-    assert (load.lines, load.capacity_eff_pph) == (2, 20_000.0)
+    assert (load.lines, load.room.capacity_eff_pph) == (2, 20_000.0)
     assert load.load_ratio_in == pytest.approx(4 * 3600 / 20_000)
     assert load.load_ratio_out == pytest.approx(3 * 3600 / 20_000)
     assert load.backlog == pytest.approx(1000, abs=5)
     assert load.fill_ratio == pytest.approx(0.1, abs=0.001)
     assert load.backlog_hours == pytest.approx(0.05, abs=0.001)
-    assert load.headroom_pph == pytest.approx(20_000 - 14_400)
-    assert load.headroom_parcels == pytest.approx(9500 - 1000, abs=5)
+    assert load.room.headroom_pph == pytest.approx(20_000 - 14_400)
+    assert load.room.headroom_parcels == pytest.approx(9500 - 1000, abs=5)
     assert load.load_index == pytest.approx(72)
     assert load.balance_index == pytest.approx(1 - 0.5 / 1.5, abs=0.01)
-    assert load.tts_min == pytest.approx(9000 / 60, abs=1)
-    assert load.tts_lo_min is not None and load.tts_lo_min < load.tts_min
-    assert load.state == "NORMAL"
+    assert load.steered.tts_min == pytest.approx(9000 / 60, abs=1)
+    assert load.steered.tts_lo_min is not None and load.steered.tts_lo_min < load.steered.tts_min
+    assert load.steered.state == "NORMAL"
 
 
 def test_a_site_that_drains_knows_when_it_will_be_empty() -> None:
@@ -88,8 +88,8 @@ def test_a_site_that_drains_knows_when_it_will_be_empty() -> None:
     hub.run(3, dock_in=1)
     hub.site.backlog.rebase(hub.at, 7200, "li", "r")
     load = hub.run(1200, north=1, dock_in=1, dock_out=3)
-    assert load.tts_min is None
-    assert load.clear_min == pytest.approx((7200 - 2400) / 2 / 60, abs=1)
+    assert load.steered.tts_min is None
+    assert load.steered.clear_min == pytest.approx((7200 - 2400) / 2 / 60, abs=1)
 
 
 def test_the_most_loaded_part_is_the_sites_index() -> None:
@@ -99,7 +99,7 @@ def test_the_most_loaded_part_is_the_sites_index() -> None:
 
 def test_a_site_without_docks_is_its_lines_and_has_no_backlog() -> None:
     load = Hub(Floor()).run(950, north=2, south=1)
-    assert (load.backlog, load.fill_ratio, load.unload, load.tts_min) == (None, None, None, None)
+    assert (load.backlog, load.fill_ratio, load.unload, load.steered.tts_min) == (None, None, None, None)
     assert load.load_ratio_in == pytest.approx(3 * 3600 / 20_000)
     assert load.load_index == pytest.approx(72)
 
@@ -109,7 +109,12 @@ def test_a_line_or_dock_that_is_silent_leaves_the_site_without_a_calm_number() -
     hub.run(950, north=2, south=1, dock_in=1, dock_out=1)
     hub.silent = {CounterRef("south", "in")}
     load = hub.run(60, north=2, south=1, dock_in=1, dock_out=1)
-    assert (load.load_index, load.in_pph, load.state, load.cause) == (None, None, "UNKNOWN", "no_figures")
+    assert (load.load_index, load.in_pph, load.steered.state, load.steered.cause) == (
+        None,
+        None,
+        "UNKNOWN",
+        "no_figures",
+    )
     assert load.quality == "partial"
     hub.silent = {DOCK_OUT}
     load = hub.run(60, north=2, south=1, dock_in=1, dock_out=1)
@@ -119,15 +124,15 @@ def test_a_line_or_dock_that_is_silent_leaves_the_site_without_a_calm_number() -
 def test_a_site_without_lines_or_docks_is_unsupported_and_unknown() -> None:
     site = SiteModel(LoadSettings(), [], {})
     load = site.advance(Instant("a", 1.0, 0.0, "none"), {})
-    assert (load.quality, load.state, load.load_index, load.in_pph) == ("unsupported", "UNKNOWN", None, None)
+    assert (load.quality, load.steered.state, load.load_index, load.in_pph) == ("unsupported", "UNKNOWN", None, None)
 
 
 def test_a_belt_that_is_said_to_stand_and_still_counts_is_not_called_stopped() -> None:
     hub = Hub(Floor())
     hub.run(950, north=1, south=1)
     said = hub.run(600, Conditions(run=False), north=1, south=1)
-    assert said.state == "NORMAL"
-    assert hub.run(300, Conditions(run=False)).state == "STOPPED"
+    assert said.steered.state == "NORMAL"
+    assert hub.run(300, Conditions(run=False)).steered.state == "STOPPED"
 
 
 def test_everything_a_site_remembers_outlives_the_process_and_makes_no_transition() -> None:
@@ -135,7 +140,7 @@ def test_everything_a_site_remembers_outlives_the_process_and_makes_no_transitio
     hub.run(130, dock_in=1, dock_out=1)
     hub.site.backlog.rebase(hub.at, 9990, "li", "r")
     before = hub.run(1900, north=2, dock_in=2, dock_out=2)
-    assert (before.state, hub.models[0].steering.machine.state) == ("SATURATED", "NORMAL")
+    assert (before.steered.state, hub.models[0].steering.machine.state) == ("SATURATED", "NORMAL")
     kept = json.loads(json.dumps(memory.kept(hub.at, {"north": hub.models[0]}, hub.site)))
     states = {ref: meter.state() for ref, meter in hub.meters.items()}
 
@@ -149,9 +154,9 @@ def test_everything_a_site_remembers_outlives_the_process_and_makes_no_transitio
     told = [*again.models[0].steering.take_events(), *again.site.steering.take_events()]
     assert lost == []
     assert [one for one in told if isinstance(one, Transition)] == []
-    assert load.state == before.state
+    assert load.steered.state == before.steered.state
     assert load.backlog == before.backlog == 9990
-    assert load.state_s == pytest.approx(before.state_s + 605, abs=6)
+    assert load.steered.state_s == pytest.approx(before.steered.state_s + 605, abs=6)
 
 
 @pytest.mark.parametrize("kept", [{}, {"at": 3}, {"at": ["a", 1.0, 2.0, "ntp"], "site": {"stock": 5}, "lines": 3}])
@@ -160,7 +165,7 @@ def test_a_memory_that_is_none_is_told_and_changes_nothing(kept: dict[str, objec
     lost: list[str] = []
     memory.restore(kept, hub.at, {"north": hub.models[0]}, hub.site, lambda name, reason: lost.append(name))
     assert bool(lost) == bool(kept)
-    assert hub.run(950, north=1, south=1, dock_in=1, dock_out=1).state == "NORMAL"
+    assert hub.run(950, north=1, south=1, dock_in=1, dock_out=1).steered.state == "NORMAL"
 
 
 def test_a_plan_can_give_the_site_another_capacity() -> None:

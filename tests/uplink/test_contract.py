@@ -17,10 +17,13 @@ from agent.load.early import EarlyWarning
 from agent.load.flow import Flow
 from agent.load.forecast import TimeToSaturation
 from agent.load.instant import Instant
-from agent.load.line_load import LineLoad
+from agent.load.line_load import LineLoad, Room, Steered
 from agent.load.machine import Transition
+from agent.load.periods import Period
+from agent.load.records import SoFar
 from agent.load.site import SiteLoad
 from agent.load.steering import Event
+from agent.load.tally import Record
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Identity, Message, birth, compact, death
 from agent.uplink.late import as_history
@@ -121,12 +124,15 @@ def test_the_bureaus_merge_reads_what_the_agent_writes() -> None:
 
 def site_load(**known: object) -> SiteLoad:
     """A site of which nothing is known but that."""
-    names = {one.name for one in dataclasses.fields(SiteLoad)} - known.keys()
-    return SiteLoad(**dict.fromkeys(names), **known)  # type: ignore[arg-type]
+    parts = {"room": Room(), "steered": Steered(), "so_far": SoFar()}
+    names = {one.name for one in dataclasses.fields(SiteLoad)}
+    return SiteLoad(**(dict.fromkeys(names) | parts | known))  # type: ignore[arg-type]
 
 
 def test_the_site_says_what_is_known_of_it_and_leaves_out_what_is_not() -> None:
-    load = site_load(quality="stale", lines=2, in_pph=2400.08, backlog=18250, backlog_err=37, state="BUSY")
+    load = site_load(
+        quality="stale", lines=2, in_pph=2400.08, backlog=18250, backlog_err=37, steered=Steered(state="BUSY")
+    )
     message = site_reports.site_state(HEAD, load)
     assert (message.tail, message.retain) == ("state", True)
     told = fields(message)
@@ -163,6 +169,9 @@ HAPPENED = [
     (Rebased("ab12", "li", 5000, None), {"event": "baseline", "by": "li", "parcels": 5000, "request": "ab12"}),
     (Drifted(12), {"event": "drift", "parcels": 12}),
 ]
+HOUR = Record(
+    "hour", Period("", 1_800_000_000, 1_800_003_600), 1_800_000_002, 1_800_003_601, {"in": 9}, {"in": 99}, True, True, 7
+)
 
 
 @pytest.mark.parametrize(
@@ -273,3 +282,23 @@ def test_a_device_that_lacks_points_says_which_and_is_known_in_part() -> None:
     )
     said = json.loads(reports.device_state(HEAD, "plc-a", partly).payload)
     assert (said["online"], said["q"], said["unsupported"]) == (True, "partial", ["di5", "di6"])
+
+
+def test_an_hour_that_is_over_is_told_with_what_was_counted_and_the_totals_at_its_end() -> None:
+    message = site_reports.event(HEAD, "north", HOUR)
+    assert (message.tail, message.retain) == ("line/north/hour", False)
+    told = fields(message)
+    assert (told["from"], told["to"], told["in"], told["in_total"], told["left"], told["q"]) == (
+        1_800_000_000_000,
+        1_800_003_600_000,
+        9,
+        99,
+        7,
+        "good",
+    )
+    assert (told["counted_from"], told["counted_to"]) == (1_800_000_002_000, 1_800_003_601_000)
+    assert fields(site_reports.event(HEAD, None, replace(HOUR, sure=False)))["q"] == "estimated"
+    assert fields(site_reports.event(HEAD, None, replace(HOUR, complete=False)))["q"] == "partial"
+    wave = replace(HOUR, kind="wave", period=Period("night", 0, 60))
+    assert site_reports.event(HEAD, None, wave).tail == "wave"
+    assert fields(site_reports.event(HEAD, None, wave))["id"] == "night"

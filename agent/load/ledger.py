@@ -1,0 +1,44 @@
+"""The records of one line: its roles' totals, and whether what was counted since the last sample is sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.load.flow import LONG_S, RoleFlow
+from agent.load.instant import Instant
+from agent.load.line_load import Standing
+from agent.load.records import Records
+from agent.load.tally import Record
+from config.load_settings import LoadSettings
+
+FULL_S = 0.9 * LONG_S
+"""A peak is of a quarter of an hour that was seen, nearly in full."""
+
+
+class LineLedger:
+    """Feeds a line's records from its counters."""
+
+    def __init__(self, settings: LoadSettings, flows: Mapping[str, RoleFlow]) -> None:
+        self._roles = {name: flow for name, flow in flows.items() if flow}
+        arrives = "in" if "in" in self._roles else "out"
+        self._arrives = self._roles.get(arrives)
+        self.records = Records(settings, tuple(self._roles), arrives)
+        self._guesses = 0.0
+
+    def advance(self, at: Instant, now: Standing) -> list[Record]:
+        """Take in the totals at `at`; the records that were closed by it."""
+        arrives = self._arrives
+        if arrives is None:
+            return []
+        rate = arrives.pph_900 if arrives.span_s >= FULL_S else None
+        totals = {name: flow.total for name, flow in self._roles.items()}
+        return self.records.advance(at, totals, rate, now.level, sure=self._sure())
+
+    def _sure(self) -> bool:
+        """Whether all counters are fresh and none guessed since the last sample."""
+        guesses, fresh = 0.0, True
+        for flow in self._roles.values():
+            guesses += flow.guesses
+            fresh = fresh and flow.fresh
+        same, self._guesses = guesses == self._guesses, guesses
+        return same and fresh

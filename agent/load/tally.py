@@ -1,0 +1,97 @@
+"""Totals of a line or site over parts of local time: records that follow each other without a gap, so that they add up.
+
+A record is closed by the first sample of another period, and only while the wall clock is trusted. It says from when
+to when it truly counted: mostly the period itself, to one sample. Where the agent was away, or nobody knew the time,
+over an end, the record reaches on to the first moment after it: its `complete` is then False, and the next record
+begins there. What all records of a kind say together is what the counters counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.load.periods import Kind, Period
+
+SLACK_S = 30
+"""A record that begins and ends so near to its period is of that period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a line or site counted in one `period` of `kind`: from `from_s` to `to_s` of the wall clock, by role.
+
+    `totals` are the counters' sums at its end. `sure` is False where an increment in it was a best guess, or a counter
+    was silent at its end; `complete` where it covers its period and no more. `left` is the backlog or work in progress
+    at its end.
+    """
+
+    kind: str
+    period: Period
+    from_s: int
+    to_s: int
+    counted: Mapping[str, int]
+    totals: Mapping[str, int]
+    sure: bool
+    complete: bool
+    left: int | None
+
+
+@dataclass(slots=True)
+class _Open:
+    period: Period
+    from_s: int
+    totals: dict[str, int]
+    sure: bool
+
+
+class Tally:
+    """Adds up over the periods of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._open: _Open | None = None
+
+    @property
+    def kind(self) -> str:
+        return self._kind.kind
+
+    def advance(self, wall_s: float, totals: Mapping[str, int], left: int | None, *, sure: bool) -> Record | None:
+        """Take in the totals by role at that moment of a trusted wall clock; a record when another period began."""
+        before = self._open
+        if before is not None and before.period.begin_s <= wall_s < before.period.end_s:
+            before.sure = before.sure and sure
+            return None
+        now = self._kind.at(wall_s)
+        self._open = None if now is None else _Open(now, int(wall_s), dict(totals), sure=True)
+        return None if before is None else self._closed(before, int(wall_s), totals, left, sure=sure)
+
+    def _closed(self, was: _Open, to_s: int, totals: Mapping[str, int], left: int | None, *, sure: bool) -> Record:
+        period = was.period
+        complete = abs(was.from_s - period.begin_s) <= SLACK_S and abs(to_s - period.end_s) <= SLACK_S
+        counted = {role: total - was.totals.get(role, total) for role, total in totals.items()}
+        return Record(self.kind, period, was.from_s, to_s, counted, dict(totals), was.sure and sure, complete, left)
+
+    def so_far(self, totals: Mapping[str, int]) -> tuple[Period, dict[str, int]] | None:
+        """The period that is open and what was counted in it until now; None where there is none."""
+        if self._open is None:
+            return None
+        return self._open.period, {role: total - self._open.totals.get(role, total) for role, total in totals.items()}
+
+    def kept(self, roles: Sequence[str]) -> list[object]:
+        """What must outlive the process, JSON-able; the totals in the order of `roles`."""
+        one = self._open
+        if one is None:
+            return []
+        return [*one.period, one.from_s, one.sure, [one.totals.get(role, 0) for role in roles]]
+
+    def restore(self, kept: object, roles: Sequence[str]) -> None:
+        """Go on from `kept()` of an earlier run; ValueError, and nothing changed, for anything else."""
+        if kept == []:
+            return
+        if not (isinstance(kept, list) and len(kept) == 6 and isinstance(kept[0], str) and isinstance(kept[5], list)):
+            raise ValueError("no record")
+        name, begin_s, end_s, from_s, sure, totals = kept
+        if not all(type(one) is int for one in (begin_s, end_s, from_s, *totals)) or len(totals) != len(roles):
+            raise ValueError("no record")
+        self._open = _Open(Period(name, begin_s, end_s), from_s, dict(zip(roles, totals, strict=True)), bool(sure))

@@ -48,6 +48,11 @@ def quality(name: str, lang: Language) -> str:
     return _words().get(f"quality_{name}", {}).get(lang, name)
 
 
+def state(name: str, lang: Language) -> str:
+    """The word for a state; one that is not known, as an agent of tomorrow may send, stays as it is."""
+    return _words().get(f"state_{name}", {}).get(lang, name)
+
+
 def codes() -> tuple[str, ...]:
     """Every code there is, in order."""
     return tuple(sorted(_catalogue()))

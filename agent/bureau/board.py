@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.bureau.view import Heard, SiteView, View
-from config.messages import Language, quality
+from config.messages import Language, quality, state
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -22,6 +22,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "out_pph": "out/h",
         "wip": "on\nsorter",
         "load": "load\nindex",
+        "state": "state",
         "trust": "quality",
         "age": "age",
         "online": "online",
@@ -38,6 +39,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "out_pph": "落格/时",
         "wip": "在线\n件数",
         "load": "负荷\n指数",
+        "state": "状态",
         "trust": "质量",
         "age": "已过",
         "online": "在线",
@@ -47,6 +49,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     },
 }
 _FIGURES = ("in_total", "in_pph", "out_total", "out_pph", "wip", "load_index")
+_NAMES = ("event", "before", "after", "cause", "state", "q")
 _LONGEST = 32
 
 
@@ -70,7 +73,7 @@ class Board:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("site", "line"):
             table.add_column(self._words[name], overflow="fold")
-        for name in ("in", "in_pph", "out", "out_pph", "wip", "load", "trust", "age"):
+        for name in ("in", "in_pph", "out", "out_pph", "wip", "load", "state", "trust", "age"):
             table.add_column(self._words[name], justify="right", no_wrap=True)
         for site in view.sites.values():
             for row in self._rows(site, now_s):
@@ -79,15 +82,18 @@ class Board:
 
     def _rows(self, site: SiteView, now_s: float) -> Iterator[list[str]]:
         lines = [(tail.split("/")[1], tail) for tail in sorted(site.latest) if tail.endswith("/telemetry")]
-        name = f"{site.path.rpartition('/')[2]} {self._presence(site)}"
+        whole = site.latest.get("state", {})
+        stands = state(_word(whole.get("state")), self._lang) if "state" in whole else ""
+        name = f"{site.path.rpartition('/')[2]} {self._presence(site)} {stands}".rstrip()
         for number, (line, tail) in enumerate(lines):
             fields = site.latest[tail]
             age_s = now_s - self._heard_s.get((site.path, tail), now_s)
             figures = [_rounded(fields.get(key)) for key in _FIGURES]
             trust = quality(_word(fields.get("q")), self._lang)
-            yield [name if number == 0 else "", line, *figures, trust, f"{age_s:.0f} s"]
+            stands = state(_word(fields.get("state")), self._lang)
+            yield [name if number == 0 else "", line, *figures, stands, trust, f"{age_s:.0f} s"]
         if not lines:
-            yield [name, *[""] * 9]
+            yield [name, *[""] * 10]
 
     def _presence(self, site: SiteView) -> str:
         return "" if site.online is None else self._words["online" if site.online else "offline"]
@@ -108,7 +114,7 @@ class Board:
         if heard.tail == "status":
             return f"{heard.site} {self._words['online' if heard.fields.get('online') else 'offline']}"
         shown = [f"{key}={_figure(heard.fields[key])}" for key in _FIGURES if key in heard.fields]
-        trust = [f"q={_word(heard.fields.get('q'))}"] if "q" in heard.fields else []
+        trust = [f"{key}={_word(heard.fields[key])}" for key in _NAMES if key in heard.fields]
         return " ".join([heard.site, heard.tail, *shown, *trust, *(["hist"] if heard.fields.get("hist") else [])])
 
 

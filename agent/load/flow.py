@@ -32,12 +32,11 @@ class Flow:
 class CountedRates:
     """One meter and its rates; a base begun anew or a gap restarts them."""
 
-    __slots__ = ("breaks", "display", "long", "meter", "short")
+    __slots__ = ("breaks", "long", "meter", "short")
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
         self.breaks = meter.breaks
-        self.display = SmoothedRate(DISPLAY_S)
         self.short = WindowRate(SHORT_S)
         self.long = WindowRate(LONG_S)
 
@@ -48,10 +47,8 @@ class CountedRates:
         at_s, total = meter.at.boot_s, meter.total
         if meter.breaks != self.breaks:
             self.breaks = meter.breaks
-            self.display.restart()
             self.short.restart()
             self.long.restart()
-        self.display.advance(at_s, total)
         self.short.advance(at_s, total)
         self.long.advance(at_s, total)
 
@@ -69,7 +66,7 @@ class RoleFlow:
     `pph_900` is over a quarter of an hour, of which `span_s` was seen; None unless all are fresh and have a rate.
     """
 
-    __slots__ = ("breaks", "counters", "fresh", "guesses", "pph_900", "span_s", "total")
+    __slots__ = ("_display", "breaks", "counters", "fresh", "guesses", "pph_900", "span_s", "total")
 
     def __init__(self, refs: Iterable[CounterRef], meters: Mapping[CounterRef, Meter]) -> None:
         self.counters = tuple(CountedRates(meters[ref]) for ref in refs)
@@ -77,6 +74,7 @@ class RoleFlow:
         self.total = self.breaks = 0
         self.guesses = self.span_s = 0.0
         self.pph_900: float | None = None
+        self._display = SmoothedRate(DISPLAY_S)
 
     def __bool__(self) -> bool:
         return bool(self.counters)
@@ -95,6 +93,9 @@ class RoleFlow:
             total += meter.earlier.total + meter.total
             breaks += one.breaks
             guesses += meter.estimated_s or 0.0
+        if breaks != self.breaks or not fresh:
+            self._display.restart()
+        self._display.advance(at.boot_s, total)
         self.fresh, self.total, self.breaks, self.guesses = fresh, total, breaks, guesses + breaks
         self.pph_900 = together([one.long.per_hour for one in self.counters]) if fresh else None
         self.span_s = min([one.long.span_s for one in self.counters], default=0.0)
@@ -113,7 +114,7 @@ class RoleFlow:
             pph_60=together([one.short.per_hour for one in self.counters]) if fresh else None,
             pph_900=self.pph_900,
             fresh=fresh,
-            pph_10=together([one.display.per_hour for one in self.counters]) if fresh else None,
+            pph_10=self._display.per_hour if fresh else None,
         )
 
 

@@ -78,12 +78,14 @@ class Forecast:
         self._minutes: deque[tuple[int, int]] = deque(maxlen=61)
         self._errors = tuple(_Error(prior) for prior in PRIOR)
         self._minute_s = self._mark_s = -math.inf
+        self._dispersion = 1.0
 
     def restart(self) -> None:
         """The totals do not continue: what was learned stays, the marks go."""
         self._marks.clear()
         self._minutes.clear()
         self._minute_s = self._mark_s = -math.inf
+        self._dispersion = 1.0
 
     def advance(self, at_s: float, came: int, went: int, in_pph: float | None, out_pph: float | None) -> None:
         """Take in the totals at boot-clock second `at_s`, and the rates of the last quarter of an hour."""
@@ -93,6 +95,7 @@ class Forecast:
             self._minutes.clear()
         self._minute_s = at_s
         self._minutes.append((came - went, came + went))
+        self._dispersion = _dispersion(self._minutes)
         if at_s - self._mark_s >= MARK_S - 30.0:
             self._take(Mark(at_s, came, went, self._claimed(in_pph, out_pph), ((in_pph or 0.0) + (out_pph or 0.0)) / 2))
 
@@ -116,17 +119,7 @@ class Forecast:
 
     def _noise_pph(self, both_pph: float) -> float:
         """One standard deviation of the net rate over the window: Poisson's, times how uneven the minutes were."""
-        return math.sqrt(self._dispersion() * max(both_pph, 1.0) * 3600.0 / WINDOW_S)
-
-    def _dispersion(self) -> float:
-        """Variance of the minutes' net over their gross: 1 where parcels come by chance, more in clumps."""
-        nets = [later[0] - earlier[0] for earlier, later in pairwise(self._minutes)]
-        passed = self._minutes[-1][1] - self._minutes[0][1] if self._minutes else 0
-        if len(nets) < 10 or not passed:
-            return 1.0
-        mean = sum(nets) / len(nets)
-        variance = sum((net - mean) ** 2 for net in nets) / (len(nets) - 1)
-        return max(1.0, variance / (passed / len(nets)))
+        return math.sqrt(self._dispersion * max(both_pph, 1.0) * 3600.0 / WINDOW_S)
 
     def until_full(self, room: float, in_pph: float | None, out_pph: float | None) -> TimeToSaturation | None:
         """When `room` more parcels are there; None where the floor does not fill for sure, or not within a day."""
@@ -161,6 +154,18 @@ class Forecast:
             raise ValueError("no errors of a forecast")
         for error, (bias, up, down, weight) in zip(self._errors, kept, strict=True):
             error.bias, error.up, error.down, error.weight = bias, up, down, max(PRIOR_WEIGHT, weight)
+
+
+def _dispersion(minutes: Sequence[tuple[int, int]]) -> float:
+    """Variance of the minutes' net over their gross: 1 where parcels come by chance, more in clumps. `minutes` are
+    totals of both at each minute's end."""
+    nets = [later[0] - earlier[0] for earlier, later in pairwise(minutes)]
+    passed = minutes[-1][1] - minutes[0][1]
+    if len(nets) < 10 or not passed:
+        return 1.0
+    mean = sum(nets) / len(nets)
+    variance = sum((net - mean) ** 2 for net in nets) / (len(nets) - 1)
+    return max(1.0, variance / (passed / len(nets)))
 
 
 def _sound(kept: object) -> bool:

@@ -137,12 +137,14 @@ def fall_of(rank: int, limits: Thresholds) -> tuple[float, float]:
 class Machine:
     """`state` since boot-clock second `since_s`, caused by `cause`. `rank` is the last level that could be told."""
 
-    __slots__ = ("_at_s", "_held", "_limits", "_patience_s", "cause", "rank", "since_s", "state")
+    __slots__ = ("_at_s", "_falling", "_held", "_limits", "_patience_s", "_rising", "cause", "rank", "since_s", "state")
 
     def __init__(self, patience_s: float) -> None:
         """Figures may be missing for `patience_s` before the state is called unknown."""
         self._patience_s = patience_s
-        self._held: dict[object, float] = {}
+        self._held: dict[str, float] = {}
+        self._rising: dict[Rise, float] = {}
+        self._falling: dict[int, float] = {}
         self._limits: Thresholds | None = None
         self._at_s: float | None = None
         self.state: State = "UNKNOWN"
@@ -153,7 +155,7 @@ class Machine:
     def advance(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
         """Judge at boot-clock second `at_s`; None where the state stays."""
         if self._at_s is None or at_s - self._at_s > BREAK_S or limits is not self._limits:
-            self._held.clear()
+            self._held, self._rising, self._falling = {}, {}, {}
         self._at_s, self._limits = at_s, limits
         if self.since_s is None:
             self.since_s = at_s
@@ -162,11 +164,11 @@ class Machine:
             found = self._level(at_s, signs, limits, mode)
         if found is not None:
             if not (found.before in LEVELS and found.after in LEVELS):
-                self._held = {key: since_s for key, since_s in self._held.items() if isinstance(key, str)}
+                self._rising, self._falling = {}, {}
             self.state, self.cause, self.since_s = found.after, found.cause, at_s
         return found
 
-    def _holds(self, key: object, true: bool, at_s: float) -> float | None:
+    def _holds(self, key: str, true: bool, at_s: float) -> float | None:
         """For how long it has been true; None while it is not."""
         if not true:
             self._held.pop(key, None)
@@ -210,18 +212,25 @@ class Machine:
         return Transition(self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.index, None, 0.0, mode)
 
     def _level(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
-        met = [(rise, self._holds(-place, rise.met(signs), at_s)) for place, rise in enumerate(rises(limits))]
-        for rise, held_s in met:
-            if held_s is not None and held_s >= rise.hold_s and rise.rank > self.rank:
-                return self._to(OVERFLOW if rise.rank == OVERFLOW else self.rank + 1, rise, signs, held_s, mode)
-        ended = [self._holds(rank, falls(rank, signs, limits), at_s) for rank in range(1, OVERFLOW + 1)]
-        if self.rank == 0 or any(held_s is not None and rise.rank >= self.rank for rise, held_s in met):
+        ways = rises(limits)
+        met = [rise for rise in ways if rise.met(signs)]
+        if not (met or self.rank or self._rising):
             return None
-        held = ended[self.rank - 1]
+        self._rising = {rise: self._rising.get(rise, at_s) for rise in met}
+        for rise, since_s in self._rising.items():
+            if at_s - since_s >= rise.hold_s and rise.rank > self.rank:
+                return self._to(OVERFLOW if rise.rank == OVERFLOW else self.rank + 1, rise, signs, at_s - since_s, mode)
+        ended = [rank for rank in range(1, self.rank + 1) if falls(rank, signs, limits)]
+        self._falling = {rank: self._falling.get(rank, at_s) for rank in ended}
+        if self.rank not in ended or any(rise.rank >= self.rank for rise in met):
+            return None
         limit, hold_s = fall_of(self.rank, limits)
-        if held is None or held < hold_s:
-            return None
-        return self._to(self.rank - 1, Rise(0, "load_index", limit, hold_s), signs, held, mode)
+        held_s = at_s - self._falling[self.rank]
+        return (
+            self._to(self.rank - 1, Rise(0, "load_index", limit, hold_s), signs, held_s, mode)
+            if held_s >= hold_s
+            else None
+        )
 
     def _to(self, rank: int, by: Rise, signs: Signs, held_s: float, mode: Mode) -> Transition:
         before, self.rank = self.state, rank

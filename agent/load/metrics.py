@@ -34,12 +34,6 @@ class Metric:
     source: Source
     rare: bool = False
 
-    def said(self, value: object) -> object:
-        """The value as payloads hold it; None where it is left out."""
-        if isinstance(value, float):
-            value = round(value, self.digits or None)
-        return None if self.rare and not value else value
-
 
 class Group(tuple[Metric, ...]):
     """Metrics that are drawn from one load together."""
@@ -47,19 +41,24 @@ class Group(tuple[Metric, ...]):
     def __new__(cls, metrics: Iterable[Metric]) -> Group:
         made = super().__new__(cls, metrics)
         made._drawn = attrgetter(*(one.name for one in made))
-        made._named = {}
+        made._rows = {}
         return made
 
     _drawn: Callable[[object], tuple[object, ...]]
-    _named: dict[str, tuple[str, ...]]
+    _rows: dict[str, list[tuple[str, int | None, bool]]]
 
     def fields(self, load: object, prefix: str = "") -> dict[str, object]:
-        """The figures of `load` as payload fields; what is not known is None."""
-        named = self._named.get(prefix) or self._named.setdefault(prefix, tuple(prefix + one.field for one in self))
-        return {
-            field: None if value is None else one.said(value)
-            for field, one, value in zip(named, self, self._drawn(load), strict=True)
-        }
+        """The figures of `load` as payload fields; what is not known is left out."""
+        rows = self._rows.get(prefix) or self._rows.setdefault(
+            prefix, [(prefix + one.field, one.digits or None, one.rare) for one in self]
+        )
+        said: dict[str, object] = {}
+        for (field, digits, rare), value in zip(rows, self._drawn(load), strict=True):
+            if type(value) is float:
+                said[field] = round(value, digits)
+            elif not (value is None or (rare and not value)):
+                said[field] = value
+        return said
 
     def units(self, prefix: str = "") -> dict[str, str]:
         """The unit of each field."""

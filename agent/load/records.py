@@ -102,11 +102,11 @@ class Records:
         if not at.wall_trusted:
             return NOTHING_SO_FAR
         peak = self._peak if self._peak and self._peak.day == local_day(at.wall_s) else None
-        open_now = {kind: tally.so_far(self._totals) for kind, tally in self._tallies.items()}
-        came = {kind: found[1].get(self._arrives) for kind, found in open_now.items() if found}
-        waves = [found for tally in self._waves.values() if (found := tally.so_far(self._totals))]
-        wave = min(waves, key=lambda one: one[0].end_s, default=None)
-        left_min = max(0.0, wave[0].end_s - at.wall_s) / 60.0 if wave else None
+        role, total = self._arrives, self._totals.get(self._arrives, 0)
+        came = {kind: tally.so_far(role, total) for kind, tally in self._tallies.items()}
+        waves = [(tally.period, tally) for tally in self._waves.values() if tally.period]
+        wave, tally = min(waves, key=lambda one: one[0].end_s, default=(None, None))
+        left_min = max(0.0, wave.end_s - at.wall_s) / 60.0 if wave else None
         return SoFar(
             peak_pph=peak.pph if peak else None,
             peak_ms=1000 * peak.at_s if peak else None,
@@ -115,8 +115,8 @@ class Records:
             shift=came.get("shift"),
             day=came.get("day"),
             season=came.get("season"),
-            wave=wave[1].get(self._arrives) if wave else None,
-            wave_id=wave[0].name if wave else None,
+            wave=tally.so_far(role, total) if tally else None,
+            wave_id=wave.name if wave else None,
             wave_left_min=left_min,
             wave_slack_min=None if left_min is None or level is None else left_min - 60.0 * level / capacity_pph,
         )

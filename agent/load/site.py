@@ -123,7 +123,8 @@ class SiteModel:
         gone_pph = self._load.pph_900 if self._load else _sum([one.gone_pph for one in lines])
         level = self._stock.parcels if self._stock else None
         ratio_in, fill = ratio(in_pph, self.capacity_pph), ratio(level, self._floor.buffer_parcels)
-        settled = [self._unload.span_s] if docks else [one.settled_s for one in lines]
+        settled = [model.standing.settled_s for model in self._lines if model.line.induct]
+        settled += [self._unload.span_s] if docks else []
         counted = docks and bool(self._load)
         return Standing(
             in_pph=in_pph,
@@ -136,12 +137,13 @@ class SiteModel:
             breaks=self._unload.breaks + self._load.breaks,
             ratio_in=ratio_in,
             fill=fill,
-            index=self._index(ratio_in, fill, [one.index for one in lines]),
+            index=self._index(ratio_in, fill),
             settled_s=min(settled, default=0.0),
         )
 
-    def _index(self, ratio_in: float | None, fill: float | None, lines: Sequence[float | None]) -> float | None:
+    def _index(self, ratio_in: float | None, fill: float | None) -> float | None:
         """The greatest of the site's own and its lines'; None where one that ought to be known is not."""
+        lines = [model.standing.index for model in self._lines if model.line.induct]
         own = [None if ratio_in is None else 100.0 * ratio_in] if self._unload else []
         own += [None if fill is None else 100.0 * fill] if self._floor.buffer_parcels and self._unload else []
         known = [one for one in (*own, *lines) if one is not None]

@@ -72,11 +72,14 @@ class Tally:
         counted = {role: total - was.totals.get(role, total) for role, total in totals.items()}
         return Record(self.kind, period, was.from_s, to_s, counted, dict(totals), was.sure and sure, complete, left)
 
-    def so_far(self, totals: Mapping[str, int]) -> tuple[Period, dict[str, int]] | None:
-        """The period that is open and what was counted in it until now; None where there is none."""
-        if self._open is None:
-            return None
-        return self._open.period, {role: total - self._open.totals.get(role, total) for role, total in totals.items()}
+    @property
+    def period(self) -> Period | None:
+        """The one that is open."""
+        return self._open.period if self._open else None
+
+    def so_far(self, role: str, total: int) -> int | None:
+        """What was counted of that role in the period that is open; None where none is."""
+        return total - self._open.totals.get(role, total) if self._open else None
 
     def kept(self, roles: Sequence[str]) -> list[object]:
         """What must outlive the process, JSON-able; the totals in the order of `roles`."""

@@ -313,3 +313,13 @@ def test_a_line_without_parcels_is_starved_and_one_that_gives_none_out_is_blocke
         empty.pace.blocked_s,
         empty.pace.idle_run_s,
     )
+
+
+def test_the_observed_capacity_stands_for_the_design_where_that_is_enabled_and_less() -> None:
+    for observes, expected in ((True, 5000.0), (False, 20_000.0)):
+        belt = Belt(line(capacity_observed=observes), {IN_1: 3, OUT: 3})
+        belt.model.restore(belt.model.kept() | {"observed": [[10, 200.0]]}, 0.0)
+        load = belt.run(950)
+        assert load.room.capacity_eff_pph == expected
+        assert load.load_ratio_in == pytest.approx(10_800 / expected)
+        assert load.load_ratio_out == pytest.approx(10_800 / 20_000)

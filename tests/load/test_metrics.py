@@ -38,10 +38,21 @@ def test_a_metric_is_a_figure_of_the_model_with_a_meaning_in_both_languages(name
     assert any("\u4e00" <= one <= "\u9fff" for one in chinese)
 
 
-@pytest.mark.parametrize(("name", "metric"), ALL)
-def test_an_unknown_figure_is_never_a_number(name: str, metric: Metric) -> None:
-    assert metric.said(None) is None
-    assert metric.said(0) == (None if metric.rare else 0)
+class Load:
+    """Anything that has figures, dotted or not."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __getattr__(self, name: str) -> object:
+        return self if name in NESTED else self._value
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_an_unknown_figure_is_left_out_and_one_that_is_0_is_said_unless_it_is_rare(name: str) -> None:
+    group, _ = GROUPS[name]
+    assert group.fields(Load(None)) == {}
+    assert group.fields(Load(0), "x_") == {f"x_{one.field}": 0 for one in group if not one.rare}
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -52,7 +63,7 @@ def test_no_field_is_named_twice_and_each_has_a_unit(name: str) -> None:
 
 
 def test_a_figure_is_sent_with_its_decimals() -> None:
-    said = {metric.field: metric.said(1.23456789) for metric in LINE}
+    said = LINE.fields(Load(1.23456789))
     assert (said["tempo"], said["load_index"], said["headroom_pph"]) == (1.2346, 1.2, 1)
 
 

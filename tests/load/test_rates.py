@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.load.rates import ENOUGH_S, MARKS, WindowRate
+from agent.load.rates import ENOUGH_S, MARKS, Bins, SmoothedRate, WindowRate, evenness
 
 
 def fed(rate: WindowRate, *samples: tuple[float, int]) -> WindowRate:
@@ -77,3 +79,46 @@ def test_the_rate_is_always_true_between_two_samples_and_memory_is_bounded(steps
             true = {3600 * (total - was) / (at_s - was_s) for was_s, was in samples if at_s - was_s >= ENOUGH_S}
             assert rate.per_hour in true
             assert rate.span_s <= 60 + 1 + 40, "the window, a mark, and one step between samples"
+
+
+# for displays, and by the bin
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 30.0), st.integers(0, 50)), min_size=2, max_size=50))
+def test_a_smoothed_rate_lies_between_the_rates_it_was_made_of(samples: list[tuple[float, int]]) -> None:
+    rate, at_s, total, seen = SmoothedRate(10.0), 100.0, 5, []
+    rate.advance(at_s, total)
+    for step_s, more in samples:
+        at_s, total = at_s + step_s, total + more
+        rate.advance(at_s, total)
+        seen.append(3600.0 * more / step_s)
+        assert rate.per_hour is not None
+        assert min(seen) - 1e-6 <= rate.per_hour <= max(seen) * (1 + 1e-9) + 1e-6
+
+
+def test_a_smoothed_rate_takes_a_step_to_two_thirds_in_its_time() -> None:
+    rate = SmoothedRate(10.0)
+    total = 0
+    for second in range(200):
+        total += 2 if second >= 100 else 0
+        rate.advance(float(second), total)
+        if second == 109:
+            assert rate.per_hour == pytest.approx(7200 * (1 - math.exp(-1.0)), rel=0.05)
+    assert rate.per_hour == pytest.approx(7200, rel=0.001)
+
+
+def test_bins_begin_at_a_border_follow_each_other_and_end_with_a_silence() -> None:
+    bins = Bins(300.0, 3)
+    ended = [second for second in range(100, 1600, 5) if bins.advance(float(second), second)]
+    assert ended == [600, 900, 1200, 1500]
+    assert list(bins.rates) == [3600.0] * 3
+    assert bins.evenness == 1.0
+    bins.advance(5000.0, 5000)
+    assert (list(bins.rates), bins.evenness) == ([], None)
+
+
+@given(st.lists(st.floats(0, 1e5), max_size=12))
+def test_evenness_is_a_share_and_one_where_all_are_alike(rates: list[float]) -> None:
+    found = evenness(rates)
+    assert found is None or 0.0 <= found <= 1.0
+    assert evenness([7.0] * 5) == 1.0

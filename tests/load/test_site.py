@@ -104,6 +104,14 @@ def test_a_site_without_docks_is_its_lines_and_has_no_backlog() -> None:
     assert load.load_index == pytest.approx(72)
 
 
+def test_a_line_that_counts_its_discharge_only_leaves_the_site_its_index() -> None:
+    north, south = line("north"), replace(line("south"), induct=())
+    load = Hub(Floor(), north, south).run(950, north=2, south=1)
+    assert load.load_index == pytest.approx(72)
+    assert load.steered.state == "NORMAL"
+    assert load.in_pph is None, "nobody counts what comes onto the south line"
+
+
 def test_a_line_or_dock_that_is_silent_leaves_the_site_without_a_calm_number() -> None:
     hub = Hub()
     hub.run(950, north=2, south=1, dock_in=1, dock_out=1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
+from agent.load.progress import counted_by
 from agent.load.rates import SmoothedRate, WindowRate
-from agent.load.reckoning import NOTHING
 from config.settings import CounterRef
 
 SHORT_S = 60.0
@@ -104,13 +104,11 @@ class RoleFlow:
         """All of it; None of a role without counters."""
         if not self.counters:
             return None
-        counted, fresh = NOTHING, self.fresh
-        for one in self.counters:
-            counted = counted.plus(one.meter.overall)
+        (lo, hi, total), fresh = counted_by([one.meter for one in self.counters]), self.fresh
         return Flow(
-            total=counted.total,
-            lo=counted.lo,
-            hi=counted.hi,
+            total=total,
+            lo=lo,
+            hi=hi,
             pph_60=together([one.short.per_hour for one in self.counters]) if fresh else None,
             pph_900=self.pph_900,
             fresh=fresh,

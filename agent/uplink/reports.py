@@ -79,17 +79,21 @@ def telemetry(  # noqa: PLR0913, PLR0917 - a report is these figures
     `counts` are the line's counters with their authoritative totals, `scans` the fields of a line that has scanners.
     What is not known is left out.
     """
-    fields = head.fields(load.quality) | {"win": round(win_s, 1)}
+    fields = head.fields(load.quality)
+    fields["win"] = round(win_s, 1)
     for name, flow, before in _flows(load, previous):
-        fields |= flow_fields(name, flow, before)
-    fields |= {**LINE.fields(load), **(scans or {})}
-    return Message(f"line/{line}/telemetry", compact({**fields, **record(counts)}))
+        fields.update(flow_fields(name, flow, before))
+    fields.update(LINE.fields(load))
+    fields.update(scans or {})
+    fields.update(record(counts))
+    return Message(f"line/{line}/telemetry", compact(fields))
 
 
 def record(counts: Mapping[CounterRef, Counted]) -> Json:
     """The authoritative totals of counters, and the base that most of them share."""
     known = {str(ref): one for ref, one in counts.items() if one.base}
-    base = most_common(one.base for one in known.values())
+    bases = {one.base for one in known.values()}
+    base = bases.pop() if len(bases) == 1 else most_common(one.base for one in known.values())
     return {"base": base, "counts": {name: _record(one, base) for name, one in known.items()}}
 
 
@@ -114,8 +118,10 @@ def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flo
 
 def flow_fields(prefix: str, flow: Flow, before: Flow | None) -> Json:
     """What passed one role's counters, in all and since the report before."""
-    counted = None if before is None else flow.total - before.total
-    return FLOW.fields(flow, prefix) | {f"{prefix}d": counted}
+    fields = FLOW.fields(flow, prefix)
+    if before is not None:
+        fields[f"{prefix}d"] = flow.total - before.total
+    return fields
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

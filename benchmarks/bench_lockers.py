@@ -36,6 +36,7 @@ class Station(NamedTuple):
     id: str
     bus: str
     period_s: float
+    fingerprint: None = None
 
 
 def main() -> int:

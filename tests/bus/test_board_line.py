@@ -91,6 +91,24 @@ def test_a_board_that_answers_well_again_is_read_again(mishap: Mishap, adapter: 
         outcomes_until(owner, lambda told: site.said(told, 0) == site.truth(0), 20)
 
 
+@EVERY
+def test_a_line_full_of_noise_makes_us_send_nothing_but_queries_and_believe_nothing(
+    spoken: Language, adapter: Adapter
+) -> None:
+    dice, site = Random(spoken.name), Site(spoken, 2, 0.02)
+    lengths = [len(ask.request(0)) + ask.reply_length for _, asks in site.stations for ask in asks]
+
+    def noise(octets: bytes) -> list[tuple[float, bytes]]:
+        site.boards.hear(octets)
+        return [(0.0, dice.randbytes(dice.randrange(2 * max(lengths))))]
+
+    with polled(site, adapter, 0.01) as (owner, serving):
+        serving._answer = noise
+        seen = outcomes_until(owner, lambda told: len(told) > 12)
+    assert not answers(seen)
+    assert queries(spoken, bytes(site.boards.heard))
+
+
 def test_replies_later_than_the_timeout_never_become_values(adapter: Adapter) -> None:
     """The doors show in binary how often the board was asked: a value tells which query it answers."""
     site = Site(language("kerong_cu48b"), 1, 0.02)

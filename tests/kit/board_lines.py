@@ -25,6 +25,7 @@ class Station(NamedTuple):
     id: str
     bus: str
     period_s: float
+    fingerprint: None = None
 
 
 class Site:

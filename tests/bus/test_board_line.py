@@ -9,15 +9,21 @@ from random import Random
 import pytest
 import transmit_fuzz
 from board_lines import Site, polled
+from converters import Converter
 from ptys import Adapter
 from slaves import answers, outcomes_until
 
 from agent.bus import Missed
+from agent.bus.errand import Errand
+from agent.bus.serial_line import SerialOwner
 from agent.clock import boot_seconds
 from agent.twin.board_speech import report
 from agent.twin.boards import MISHAPS, Mishap
+from config.settings import TcpBus
 from drivers import Told
 from drivers.lockers import Language, language, names
+from drivers.modbus_frames import Read
+from drivers.raw import raw_ask
 
 LANGUAGES = [language(name) for name in names()]
 EVERY = pytest.mark.parametrize("spoken", LANGUAGES, ids=lambda one: one.name)
@@ -154,3 +160,34 @@ def test_a_change_that_a_board_reports_is_told_whether_it_comes_in_a_pause_or_be
     }
     assert not [each for each in seen if isinstance(each, Missed)]
     assert owner.counts()["line"].extra == 0
+
+
+@pytest.mark.parametrize("name", ["kerong_cu48b", "qianming_5a", "yt_ascii"])
+def test_boards_behind_a_converter_are_asked_under_the_same_rules(name: str) -> None:
+    site = Site(language(name), 2, PERIOD_S)
+    site.cabinets[1].closed[3] = False
+    with Converter(site.boards.hear) as converter:
+        bus = TcpBus("line", "127.0.0.1", converter.port, 0.3, framing="rtu")
+        owner = SerialOwner(bus, site.stations, site.language.allows)  # type: ignore[arg-type]
+        owner.start()
+        try:
+            outcomes_until(owner, lambda told: all(site.said(told, n) == site.truth(n) for n in (0, 1)))
+        finally:
+            owner.stop()
+    assert queries(site.language, bytes(site.boards.heard))
+
+
+@EVERY
+def test_a_line_with_boards_closes_itself_to_a_read_of_registers_without_a_byte_sent(
+    spoken: Language, adapter: Adapter
+) -> None:
+    site = Site(spoken, 1, PERIOD_S)
+    with polled(site, adapter) as (owner, _):
+        outcomes_until(owner, lambda told: bool(answers(told)))
+        errand = Errand("line", raw_ask(Read(1, "holding", 0, 1), "rtu"))
+        assert owner.run_errand(errand)
+        outcome = errand.wait(5)
+        outcomes_until(owner, lambda told: bool(answers(told)))
+    assert isinstance(outcome, Missed)
+    assert outcome.reason == "forbidden"
+    assert queries(spoken, bytes(site.boards.heard))

@@ -21,6 +21,8 @@ VERBS = {
     "read": "read one register with everything that it can mean     · 读取寄存器并列出所有解释",
     "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",
     "baseline": "tell the agent what a stock-take of the floor found    · 提交盘点件数,重新设定积压基准",
+    "tap": "show what is said on a line, live; sends nothing           · 实时显示线路上的报文,不发送",
+    "explain": "explain bytes: Modbus or locker board, field by field       · 逐字段解释报文",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
     "bureau": "keep what the sites publish; totals and gaps from it     · 邮管局端:存储、总数、缺失",
     "simulate": "serve the devices of a configuration, without hardware · 用模拟设备代替真实硬件",

@@ -163,7 +163,7 @@ def _listening(bus: SerialBus, plans: Sequence[Plan]) -> Owner:
     from drivers.modbus_listener import ModbusListener
 
     devices = [plan.device for plan in plans]
-    listener = ModbusListener(devices, Wire.of(bus))
+    listener = ModbusListener(devices, Wire.of(bus), bus.framing)
     return ListenOwner(bus, listener, [one.id for one in devices], sum(len(plan.asks) for plan in plans))
 
 

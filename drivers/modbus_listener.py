@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from config.settings import Area, Device
+from config.settings import Area, Device, LineFraming
 from drivers import Batch, Overheard
+from drivers.modbus_ascii_tap import AsciiTap
 from drivers.modbus_dialogue import GARBLED_BYTES, Frame
 from drivers.modbus_doubt import Doubt
 from drivers.modbus_shapes import address, quantity
@@ -19,7 +20,7 @@ from drivers.wire import Wire
 AREAS: Mapping[int, Area] = MappingProxyType({1: "coil", 2: "discrete", 3: "holding", 4: "input", 23: "holding"})
 """What a function reads; its request has address and quantity in the same places, also in 23."""
 
-_DATA_AT = 3
+_DATA_AT = 2  # behind function and count
 _KNOWN_MOST = 1024
 
 Part = tuple[int, Decode]
@@ -27,10 +28,10 @@ Part = tuple[int, Decode]
 
 
 class ModbusListener:
-    """A `Listener` of one RTU line. Ask number n of a device is part n of `drivers.plan.parts`."""
+    """A `Listener` of one line. Ask number n of a device is part n of `drivers.plan.parts`."""
 
-    def __init__(self, devices: Sequence[Device], wire: Wire) -> None:
-        self._tap = RtuTap(wire.char_s)
+    def __init__(self, devices: Sequence[Device], wire: Wire, framing: LineFraming = "rtu") -> None:
+        self._tap = AsciiTap(wire.char_s) if framing == "ascii" else RtuTap(wire.char_s)
         self._names = {device.unit: device.id for device in devices}
         self._runs = {device.unit: tuple(enumerate(parts(device))) for device in devices}
         self._doubts: dict[int, Doubt] = defaultdict(Doubt)
@@ -72,7 +73,7 @@ class ModbusListener:
             self._counts["late"] += 1
             yield from self._missed(request, "late", frame.at_s)
             return
-        reply = bytearray(frame.octets)
+        reply = bytearray(frame.pdu)
         for number, decode in self._parts_of(request):
             yield Overheard(self._names[unit], number, Batch(decode(reply), frame.at_s), frame.at_s)
 

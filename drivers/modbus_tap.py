@@ -11,6 +11,7 @@ from typing import Literal
 
 from drivers.modbus_dialogue import Dialogue, Frame, Verdict
 from drivers.modbus_shapes import MISSING, NO_MESSAGE, answer_length, reply_length, request_length
+from drivers.pieces import MOST_AT_ONCE, Pieces
 from fastpath.checksum import crc16_modbus
 
 HUSH_S = 0.05
@@ -19,7 +20,6 @@ HUSH_S = 0.05
 _AROUND = 3  # unit and checksum
 _LONGEST_FRAME = 256
 _SHORTEST_FRAME = 4
-_PIECE = 512
 
 Part = Literal["answer", "request", "orphan"]
 
@@ -31,27 +31,21 @@ class RtuTap:
     """
 
     def __init__(self, char_s: float) -> None:
-        self._char_s = char_s
+        self._pieces = Pieces(char_s)
+        self._buffer = self._pieces.buffer
         self._dialogue = Dialogue()
-        self._buffer = bytearray()
         self._looked = 0  # bytes at the front of the buffer that begin no frame
-        self._marks: list[tuple[int, float]] = []  # end of each piece, counted from the buffer's start
-        self._heard_s = 0.0
-        self._end_s = 0.0
 
     @property
     def alarm_s(self) -> float:
-        return self._heard_s + HUSH_S if self._buffer else self._dialogue.alarm_s
+        return self._pieces.heard_s + HUSH_S if self._buffer else self._dialogue.alarm_s
 
     def hear(self, octets: bytes, at_s: float) -> list[Frame]:
         """What is whole by now, in the order of the wire; `octets` were read at `at_s`."""
         told: list[Frame] = []
-        for start in range(0, len(octets), _PIECE):
-            piece = octets[start : start + _PIECE]
-            self._buffer += piece
-            behind = len(octets) - start - len(piece)
-            self._marks.append((len(self._buffer), at_s - behind * self._char_s))
-            self._heard_s = at_s
+        for start in range(0, len(octets), MOST_AT_ONCE):
+            piece = octets[start : start + MOST_AT_ONCE]
+            self._pieces.add(piece, at_s, len(octets) - start - len(piece))
             self._resolve(told, final=False)
         if not octets and at_s >= self.alarm_s:
             if self._buffer:
@@ -118,20 +112,10 @@ class RtuTap:
             told += self._dialogue.other(frame)
 
     def _cut(self, length: int, verdict: Verdict) -> Frame:
-        octets = bytes(self._buffer[:length])
-        at_s = max(self._end_of(length), self._end_s)
-        del self._buffer[:length]
-        gap_s = max(at_s - length * self._char_s - self._end_s, 0.0) if self._end_s else 0.0
-        self._end_s = at_s
+        octets, at_s, gap_s = self._pieces.take(length)
         if verdict == "garbage":
             return Frame(verdict, octets, None, b"", at_s, gap_s)
         return Frame(verdict, octets, octets[0], octets[1:-2], at_s, gap_s)
-
-    def _end_of(self, length: int) -> float:
-        """When the last of the first `length` bytes came; they leave the buffer."""
-        end, at_s = next(mark for mark in self._marks if mark[0] >= length)
-        self._marks = [(end - length, at_s) for end, at_s in self._marks if end > length]
-        return at_s - (end - length) * self._char_s
 
 
 def _whole(strays: bytearray) -> int:

@@ -18,8 +18,13 @@ _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def add_wire_options(parser: argparse.ArgumentParser) -> None:
-    """How a port is set up that stands in no settings, and where the agent listens."""
+    """How long to wait for an answer, and where agent and settings are."""
     parser.add_argument("--timeout", type=float, metavar="S", help="how long to wait for an answer")
+    add_agent_options(parser)
+
+
+def add_agent_options(parser: argparse.ArgumentParser) -> None:
+    """Where the agent listens and its settings are, and how to speak."""
     parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
     parser.add_argument(
         "--control", type=Path, default=default_socket(), metavar="SOCKET", help="of the running agent (%(default)s)"
@@ -41,7 +46,7 @@ def options_of(args: argparse.Namespace) -> Options:
         baud=getattr(args, "baud", 9600),
         parity=getattr(args, "parity", "none"),
         stop_bits=getattr(args, "stop_bits", 1),
-        timeout_s=args.timeout,
+        timeout_s=getattr(args, "timeout", None),
         control=args.control,
         settings=args.settings,
     )

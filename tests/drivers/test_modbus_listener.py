@@ -42,6 +42,16 @@ class Line:
         return [*self.say(request, unit), *self.say(reply, unit)]
 
 
+def test_an_ascii_line_is_heard_as_well() -> None:
+    listener = ModbusListener([COUNTS], WIRE, "ascii")
+    heard = list[Overheard]()
+    for pdu in (BOTH, VALUES):
+        octets = bytes((1, *pdu))
+        line = b":" + (octets + bytes((-sum(octets) & 0xFF,))).hex().encode() + b"\r\n"
+        heard += listener.hear(line, 100.0)
+    assert values(heard) == {1: (0x00010002,), 2: (0x00040003,)}
+
+
 def values(heard: Sequence[Overheard]) -> dict[int, object]:
     return {one.ask: one.brought.values if isinstance(one.brought, Batch) else one.brought for one in heard}
 

@@ -105,7 +105,7 @@ def test_endless_noise_is_handed_on_and_not_kept() -> None:
     for number in range(200):
         tap.hear(bytes((7, 3, 250, *range(100))) * 5, float(number))
     assert len(tap._buffer) < 1500
-    assert len(tap._marks) < 10
+    assert len(tap._pieces._marks) < 10
 
 
 def test_a_beginning_that_nothing_follows_is_garbage_after_a_silence_and_not_before() -> None:

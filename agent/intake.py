@@ -11,7 +11,7 @@ from agent import log
 from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner, Reopened
 from agent.bus.heard_plan import NOT_ASKED, HeardPlan, Plan
 from agent.bus.identity import Identity, is_identity
-from agent.bus.plans import REFUSED, DevicePlan
+from agent.bus.plans import ABSENT_PERIODS, REFUSED, DevicePlan
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
 from config.settings import CounterRef, Device, Point, Settings
@@ -99,6 +99,7 @@ class Intake:
             for plan in plans
             if plan.device.fingerprint is not None and isinstance(plan, DevicePlan)
         }
+        self._rare: set[str] = set()
         self.presence = {plan.device.id: Presence(None, "not_asked", now_s, None) for plan in plans}
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
@@ -114,7 +115,7 @@ class Intake:
                 if self.plans[device].answered(ask, batch.at_s):
                     self._replanned(device, "answers", batch.at_s)
             case Missed(device, ask, reason, at_s):
-                if reason in REFUSED and is_identity(self.plans[device].device, ask):
+                if reason in REFUSED and device in self._identities and is_identity(self.plans[device].device, ask):
                     self._identify(device, None, at_s)
                 self._missed(device, reason, at_s)
                 if self.plans[device].missed(ask, reason, at_s):
@@ -196,6 +197,9 @@ class Intake:
     def _notice_unasked(self, device: str, plan: HeardPlan, now_s: float) -> None:
         """Another master need not ask for what we would like to hear, and may stop to."""
         seen, unasked = self.presence[device], plan.unasked(now_s)
+        if plan.usual_s > ABSENT_PERIODS * plan.device.period_s and device not in self._rare:
+            self._rare.add(device)
+            log.warn("device_asked_rarely", device=device, every_s=round(plan.usual_s, 1), write="that as period_s")
         if len(unasked) == len(plan.device.points):
             self._missed(device, plan.why(now_s), now_s)
         elif seen.online and unasked != seen.unasked:

@@ -34,10 +34,15 @@ class _Rhythm:
         self._gap_s, self._before_s = at_s - self._heard_s, self._gap_s
         self._heard_s = at_s
 
+    @property
+    def usual_s(self) -> float:
+        """How far apart hearings are, when nothing is amiss."""
+        return min(self._gap_s, self._before_s)
+
     def overdue(self, period_s: float, now_s: float) -> bool:
         """Whether nothing was heard for three times as long as is usual: one long pause is not usual."""
-        usual_s = max(period_s, min(self._gap_s, self._before_s))
-        return now_s - self._heard_s >= max(ABSENT_PERIODS * usual_s, PATIENCE_LEAST_S)
+        longest_s = ABSENT_PERIODS * max(period_s, self.usual_s)
+        return now_s - self._heard_s >= max(longest_s, PATIENCE_LEAST_S)
 
 
 class HeardPlan:
@@ -76,6 +81,11 @@ class HeardPlan:
         """Why nothing is heard: what the last question brought, or that there was none lately."""
         recent = now_s - self._reason_s < max(ABSENT_PERIODS * self.device.period_s, PATIENCE_LEAST_S)
         return self._reason if recent else NOT_ASKED
+
+    @property
+    def usual_s(self) -> float:
+        """How often the master asks for what it asks for most rarely."""
+        return max(rhythm.usual_s for rhythm in self._rhythms.values())
 
     def unasked(self, now_s: float) -> tuple[str, ...]:
         """Points that the master does not ask for, or asks for in vain."""

@@ -54,6 +54,11 @@ class PtyLine:
         if self._outer is not None:
             _write(self._outer.master, packet)
 
+    def ask(self, packet: bytes) -> None:
+        """Another master asks: the devices hear it, and so does who listens at the agent's end."""
+        _write(self._inner.master, packet)
+        self.say(packet)
+
     def _to_agent(self) -> None:
         self.say(_read(self._inner.master))
 

@@ -18,6 +18,7 @@ from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import SimDevice
 
 from agent.twin.certificates import Certificates
+from agent.twin.host import Host
 from agent.twin.loopback import LOOPBACK, is_loopback
 from agent.twin.pty_line import PtyLine
 from config.settings import Framing, SerialBus, TcpBus
@@ -125,13 +126,17 @@ class TcpWire:
 
 
 class SerialWire:
-    """Modbus RTU or ASCII units on one line, reached through a pseudo-terminal under a name that stays."""
+    """Modbus RTU or ASCII units on one line, reached through a pseudo-terminal under a name that stays.
 
-    def __init__(self, bus: SerialBus, devices: Sequence[SimDevice], link: Path) -> None:
+    Where there is a `host`, it is the line's master.
+    """
+
+    def __init__(self, bus: SerialBus, devices: Sequence[SimDevice], link: Path, host: Host | None = None) -> None:
         self.manners = Manners([device.id for device in devices])
         self._bus = bus
         self._devices = list(devices)
         self._link = link
+        self._host = host
         self._line: PtyLine | None = None
         self._server: _SerialServer | None = None
 
@@ -151,6 +156,8 @@ class SerialWire:
         self._server.framing = self._bus.framing
         await _listen(self._server, self.address)
         self._line.plug()
+        if self._host is not None:
+            self._host.start(self._line)
 
     async def plug(self) -> None:
         if self._line is not None:
@@ -161,6 +168,8 @@ class SerialWire:
             self._line.unplug()
 
     async def close(self) -> None:
+        if self._host is not None:
+            await self._host.close()
         if self._server is not None and self._line is not None:
             await _end(self._server)
             self._line.close()

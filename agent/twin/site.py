@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from agent.capacity import listens
 from agent.twin.arrivals import DayKind
 from agent.twin.certificates import Certificates
 from agent.twin.day import Day
+from agent.twin.host import Host
 from agent.twin.pace import Pace
 from agent.twin.registers import CounterFace, Image
 from agent.twin.scanners import Scanners
@@ -191,7 +193,8 @@ class Twin:
         devices = [self.images[device.id].sim_device() for device in self.settings.devices if device.bus == bus.id]
         if isinstance(bus, TcpBus):
             return TcpWire(bus, devices, self.certificates)
-        return SerialWire(bus, devices, folder / f"tty-{bus.id}")
+        asked = [device for device in self.settings.devices if device.bus == bus.id]
+        return SerialWire(bus, devices, folder / f"tty-{bus.id}", Host(bus, asked) if listens(bus) else None)
 
     # --- looking up ---
 

@@ -113,9 +113,8 @@ def test_a_daemon_that_only_listens_delivers_true_totals(listening_agent: tuple[
         reply = client.read_holding_registers(100, count=2, device_id=1)
         assert reply.registers == [0, turn + 1]
     client.close()
-    totals = bureau.totals("gz-baiyun")
-    assert bureau.wait_until(lambda: totals.counted("plc-a.inducted").total == 39, 20)
-    found = bureau.read(lambda _: totals.counted("plc-a.inducted"))
+    assert bureau.wait_until(lambda: bureau.totals("gz-baiyun").counted("plc-a.inducted").total == 39, 20)
+    found = bureau.read(lambda _: bureau.totals("gz-baiyun").counted("plc-a.inducted"))
     assert found.lo <= 39 <= (found.hi or 0)
     bureau.stop()
     assert line.said["ear"] == b""

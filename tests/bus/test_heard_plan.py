@@ -83,6 +83,18 @@ def test_a_master_that_asks_once_a_minute_keeps_a_device_of_a_second_present() -
     assert beats.beat(START_S + 180 + 180)[0] is False
 
 
+def test_a_master_that_asks_so_rarely_that_counters_would_be_stale_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    beats = Beats()
+    for minute in range(1, 5):
+        beats.hear(START_S + 60 * minute, 0, 1)
+        beats.beat(START_S + 60 * minute)
+    assert [one.getMessage() for one in caplog.records if "rarely" in one.getMessage()] == [
+        'device_asked_rarely device=plc every_s=60.0 write="that as period_s"'
+    ]
+
+
 def test_one_long_pause_makes_nobody_more_patient() -> None:
     beats = Beats()
     for second in (1, 2, 3, 3600, 3601):

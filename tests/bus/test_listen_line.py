@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import select
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from ptys import Adapter
 from slaves import answers, counter_point, outcomes_until, unit_device
 
 from agent.bus import Answered, LinkChanged, Missed, Outcome
+from agent.bus.ear import Ear
 from agent.bus.errand import Errand
 from agent.bus.guard import ForbiddenFrameError, nothing
 from agent.bus.listen_line import LISTEN_ONLY, ListenOwner
@@ -114,6 +116,20 @@ def test_bytes_that_make_no_frames_are_told_as_a_line_that_is_set_up_otherwise(a
         assert ["baud" in one.reason for one in seen if isinstance(one, LinkChanged)] == [True]
         os.write(adapter.fd, ASK + count(1))
         assert outcomes_until(owner, lambda seen: is_up(seen) and bool(answers(seen)))
+
+
+def test_who_listens_in_on_a_line_that_is_listened_to_hears_its_bytes(adapter: Adapter) -> None:
+    ear = Ear()
+    with listening(adapter) as owner:
+        outcomes_until(owner, is_up)
+        owner.ears()["line"].add(ear)
+        os.write(adapter.fd, ASK)
+        assert select.select([ear.fd], [], [], 10)[0]
+        heard, lost = ear.take()
+    ear.close()
+    assert b"".join(one.octets for one in heard) in ASK
+    assert not any(one.sent for one in heard)
+    assert lost == 0
 
 
 def test_nobody_can_make_a_listener_ask(adapter: Adapter) -> None:

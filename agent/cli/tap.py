@@ -16,7 +16,7 @@ import sys
 from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agent.cli import frame_words
 from agent.cli.check import chosen_language, say
@@ -38,6 +38,7 @@ _WAIT_S = 0.25
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="BUS|PORT", help="a bus of the settings, or a serial port")
     parser.add_argument("--framing", choices=("rtu", "ascii"), default="rtu", help="of a serial port (rtu)")
+    parser.add_argument("--data-bits", type=int, choices=(7, 8), help="of a serial port (8, with ascii 7)")
     parser.add_argument("--pcap", type=Path, metavar="FILE", help="also write a capture that Wireshark opens")
     parser.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="end after 10s, 5m, 1h")
     add_line_options(parser)
@@ -133,13 +134,13 @@ def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Unde
     from dataclasses import replace
 
     from agent.bus.link import LinkError
-    from agent.commission.wires import AgentsBus, complaint_of, named
+    from agent.commission.wires import AgentsBus, complaint_of, found
     from agent.control import ControlError
     from agent.tap.sources import AgentSource, PortSource
     from agent.tap.understanding import Understanding
     from config.settings import SerialBus
 
-    wire = named(args.target, options_of(args))
+    wire = found(args.target, options_of(args))
     if isinstance(wire, AgentsBus):
         stack.callback(wire.close)
         try:
@@ -149,8 +150,9 @@ def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Unde
         return AgentSource(heard), Understanding.of_line(line)
     if not isinstance(wire, SerialBus):
         raise ComplaintError("E2251", 2, target=args.target)
-    if "/" in args.target:
-        wire = replace(wire, framing=args.framing)
+    if wire.id == wire.port:  # not of the settings
+        bits: Literal[7, 8] = 7 if args.data_bits == 7 or (args.framing == "ascii" and not args.data_bits) else 8
+        wire = replace(wire, framing=args.framing, data_bits=bits)
     try:
         port = PortSource(wire)
     except LinkError as fault:

@@ -78,6 +78,17 @@ Wire = AgentsBus | Bus
 
 def named(target: str, options: Options) -> Wire:
     """The wire that `target` means. Raises ComplaintError where it means none, or one that must not be asked."""
+    wire = found(target, options)
+    role = wire.line.get("role") if isinstance(wire, AgentsBus) else getattr(wire, "role", None)
+    if role == "listen":
+        if isinstance(wire, AgentsBus):
+            wire.close()
+        raise ComplaintError("E2608", 75, bus=wire.id)
+    return wire
+
+
+def found(target: str, options: Options) -> Wire:
+    """The wire that `target` means, whether or not it may be asked. Raises ComplaintError where it means none."""
     agent = _agent(options.control)
     if agent is not None:
         held = _held(agent, target)
@@ -133,7 +144,6 @@ def _held(agent: Remote, target: str) -> AgentsBus | None:
     status = agent.ask("status")
     for line in status["buses"]:
         if target == line["id"] or _same_wire(target, line):
-            _refuse_listener(line["id"], line.get("role"))
             on_it = [device for device in status["devices"] if device["bus"] == line["id"]]
             return AgentsBus(agent, line["id"], line, on_it)
     return None
@@ -146,22 +156,15 @@ def _same_wire(target: str, line: dict[str, Any]) -> bool:
 
 
 def _of_settings(target: str, file: Path) -> Bus | None:
-    """The bus of that id in the settings, also where the agent does not run; None without settings in order."""
+    """The bus of that id in the settings, or the listened one of that port, also where the agent does not run."""
     settings = config.check(file).settings if file.exists() else None
     for bus in settings.buses if settings else ():
         is_port = (
             isinstance(bus, SerialBus) and "/" in target and os.path.realpath(bus.port) == os.path.realpath(target)
         )
-        if bus.id == target or is_port:
-            _refuse_listener(bus.id, getattr(bus, "role", None))
-            if bus.id == target:
-                return bus
+        if bus.id == target or (is_port and getattr(bus, "role", None) == "listen"):
+            return bus
     return None
-
-
-def _refuse_listener(bus: str, role: str | None) -> None:
-    if role == "listen":
-        raise ComplaintError("E2608", 75, bus=bus)
 
 
 def _port(port: str, options: Options) -> SerialBus:

@@ -18,6 +18,7 @@ from doors import agent_with, site
 from modbus_oracle import framed
 from ptys import Adapter, Serving
 from shared_line import SharedLine
+from site_text import changed
 from slaves import RtuUnits, answers, outcomes_until, unit_device
 
 from agent.bus.serial_line import SerialOwner
@@ -149,6 +150,17 @@ def test_a_bus_that_the_agent_holds_is_heard_through_the_agent_which_goes_on(tmp
             told = [one["verdict"] for one in seen]
             assert told.count("reply") >= 5, told  # the first may answer what was asked before
         outcomes_until(owner, lambda seen: len(answers(seen)) >= 2)
+
+
+def test_a_bus_of_the_settings_that_is_only_listened_to_is_tapped_by_its_name(adapter: Adapter, tmp_path: Path) -> None:
+    settings = tmp_path / "site.toml"
+    settings.write_text(
+        changed("/dev/serial/by-path/port0", str(adapter.link)).replace("baud =", 'role = "listen"\nbaud =')
+    )
+    for target in ("sorter", str(adapter.link)):
+        with tapped(target, "--json", "--settings", settings, "--control", tmp_path / "none") as tap:
+            os.write(adapter.fd, ASK)
+            assert objects(tap.lines(1))[0]["verdict"] == "request"
 
 
 def test_a_port_that_another_program_has_is_refused_with_the_reason(adapter: Adapter) -> None:

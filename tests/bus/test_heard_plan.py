@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from slaves import counter_point, unit_device
 
@@ -9,6 +11,7 @@ from agent.bus import Answered, Missed
 from agent.bus.heard_plan import NOT_ASKED, PATIENCE_LEAST_S, HeardPlan
 from agent.intake import Intake
 from agent.load.instant import Instant
+from config.settings import Fingerprint
 from drivers import Batch
 
 POINTS = [counter_point("in", 100), counter_point("out", 102)]
@@ -18,8 +21,9 @@ START_S = 1000.0
 class Beats:
     """An intake of one device, and the beats of its daemon."""
 
-    def __init__(self, period_s: float = 1.0) -> None:
-        self.plan = HeardPlan(unit_device("plc", "line", 1, period_s, POINTS), START_S)
+    def __init__(self, fingerprint: Fingerprint | None = None) -> None:
+        device = replace(unit_device("plc", "line", 1, 1.0, POINTS), fingerprint=fingerprint)
+        self.plan = HeardPlan(device, START_S)
         self.intake = Intake([self.plan], {}, pytest.fail, START_S)
 
     def beat(self, at_s: float) -> tuple[bool | None, str, tuple[str, ...]]:
@@ -47,6 +51,13 @@ def test_a_point_that_is_not_asked_for_is_named_while_the_device_is_present() ->
     assert beats.beat(START_S + PATIENCE_LEAST_S) == (True, NOT_ASKED, ("out",))
     beats.hear(START_S + 11, 0, 1)
     assert beats.beat(START_S + 11) == (True, "answers", ())
+
+
+def test_a_fingerprint_that_nobody_asks_for_is_neither_believed_nor_missed() -> None:
+    beats = Beats(Fingerprint(counter_point("serial", 0), 7))
+    beats.miss(START_S + 1, "exception_2")
+    beats.hear(START_S + 2, 0, 1)
+    assert beats.beat(START_S + 2) == (True, "answers", ())
 
 
 def test_a_device_that_nobody_asks_is_absent_for_that_reason() -> None:

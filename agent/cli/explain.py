@@ -1,7 +1,7 @@
 """Explain bytes: Modbus RTU, TCP or ASCII, or a frame of a locker board, field by field; sends nothing.
 
   hubpulse explain 01 03 00 64 00 02 85 D4
-  hubpulse explain 0103040001e2400b12           spaces, commas, colons and 0x may stand between, or not
+  hubpulse explain 0103040001e240e2a3           spaces, commas, colons and 0x may stand between, or not
   hubpulse explain ':01030064000296'            Modbus ASCII as text
   hubpulse explain -                            read the bytes from standard input
 
@@ -43,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say(json.dumps({"frames": [as_json(one) for one in found]}, ensure_ascii=False, indent=2))
     elif found:
-        say("\n\n".join("\n".join(block) for block in blocks(found, lang)))
+        said = ["\n".join(block) for block in blocks(found, lang)]
+        if not any(one.sound for one in found):
+            said.insert(0, messages.word("explain_unsound", lang))
+        say("\n\n".join(said))
     else:
         say(messages.word("explain_nothing", lang, count=len(octets)))
     return 0 if any(one.sound and one.framing != "none" for one in found) else 1

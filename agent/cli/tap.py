@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections import Counter
 from contextlib import ExitStack, suppress
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
             capture = _capture(args.pcap, stack)
         except ComplaintError as complaint:
             return complain("tap", complaint, lang)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as of timeout(1): what was seen is told
         return _Tap(args, lang, source, understanding, capture).run()
 
 

@@ -49,8 +49,8 @@ class Tap:
         return [self._process.stdout.readline() for _ in range(count)]
 
     def end(self) -> tuple[int, str]:
-        """Ctrl-C: the exit code, and what was said at the end."""
-        self._process.send_signal(signal.SIGINT)
+        """SIGTERM, which ends it as Ctrl-C does: the exit code, and what was said at the end."""
+        self._process.send_signal(signal.SIGTERM)
         _, said = self._process.communicate(timeout=20)
         return self._process.returncode, said
 

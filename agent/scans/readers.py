@@ -17,7 +17,7 @@ from fastpath.scans import ScanCounter, Source
 
 TICK_S = 0.01
 """Between two looks at scanners that talk: fewer system calls save more than anything else, and nobody waits. Half of
-it costs half as much again at a thousand chunks a second. At forty thousand three quarters of the cost is the
+it costs half as much again at a thousand chunks a second. At forty thousand most of the cost is the
 kernel's receiving (benchmarks/bench_scan_readers.py), and no tick makes that less."""
 
 _LONGEST_WAIT_S = 0.5

@@ -19,6 +19,7 @@ _DIAL_AGAIN_S = 0.2
 _DRAIN_S = 2.0
 _GRACE_S = 0.3
 _DRAIN_STEP_S = 0.01
+_EMPTY_LOOKS = 10
 
 
 class ScanPort(Protocol):
@@ -204,16 +205,19 @@ class LinePort:
             os.close(master)
 
     async def _drained(self) -> None:
-        """Wait until what was written has been read: a hang-up throws the rest away."""
+        """Wait until what was written has been read: a hang-up throws the rest away. For a moment the kernel may have
+        bytes on the way that neither end has, so nothing must be unread several times in a row."""
         try:
             far_end = os.open(self._far_end, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError:  # locked by its reader; only root may look
             await asyncio.sleep(_GRACE_S)
             return
+        empty = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
-                while _unread(far_end):
+                while empty < _EMPTY_LOOKS:
                     await asyncio.sleep(_DRAIN_STEP_S)
+                    empty = 0 if _unread(far_end) else empty + 1
         os.close(far_end)
 
 

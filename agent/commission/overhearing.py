@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.bus.guard import nothing
 from agent.bus.line_port import LinePort, way_to
+from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
 from config.settings import SerialBus, TcpBus
 from drivers.modbus_dialogue import Frame
@@ -61,6 +62,8 @@ def _listen(bus: SerialBus | TcpBus, for_s: float) -> Speakers:
     waiter = Waiter()
     try:
         port = way_to(bus, nothing)(waiter)
+        if isinstance(port, SerialPort):
+            port.lower_rts()
         try:
             return _hear(bus, port, for_s)
         finally:

@@ -163,4 +163,4 @@ def _clear(path: Path) -> None:
 
 
 def _line(said: Json) -> bytes:
-    return json.dumps(said, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(said, ensure_ascii=False, default=str).encode() + b"\n"  # a path is told as text

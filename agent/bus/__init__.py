@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from agent.bus.errand import Errand
 
 
+REASONS = frozenset(
+    {
+        *("timeout", "late", "echo", "unit", "function", "count", "length", "transaction", "protocol", "crc"),
+        *("checksum", "header", "garbage", "link_down", "not_asked_by_master", "listen_only"),
+    }
+)
+"""Why an ask brought no value, but for refusals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """Ask number `ask` of `device` was answered."""
@@ -27,7 +36,7 @@ class Answered:
 class Missed:
     """Ask number `ask` of `device` brought no value.
 
-    `reason` is `timeout`, `link_down`, `late`, a FrameError reason, or `exception_<code>`.
+    `reason` is one of `REASONS` or `exception_<code>`; docs/bureau.md says what each means.
     """
 
     device: str

@@ -23,6 +23,7 @@ from drivers.wire import Wire, price
 
 FORBIDDEN = "forbidden"
 _BABBLE_REST_S = 1.0
+_MUTE_S = 60.0
 _SILENCES = 3
 
 
@@ -56,6 +57,7 @@ class SerialOwner(OwnerThread):
         self._port: LinePort | None = None
         self._retry_s = 0.0
         self._rest_until_s = 0.0
+        self._heard_s = 0.0
         self._silences = 0
         self._silent_units: set[int] = set()
 
@@ -152,8 +154,13 @@ class SerialOwner(OwnerThread):
         self._tell(self._state.changed(False, reason, now_s))
 
     def _connect_anew(self) -> None:
-        """A converter that was started anew knows nothing of the connection we believe in; that is no news yet."""
-        if isinstance(self._bus, SerialBus) or self._silences < _SILENCES or not self._silent_units >= self._units:
+        """Nobody answers: a converter started anew knows nothing of our connection; that is no news yet.
+
+        Some USB adapters say nothing more until their port is opened again; a minute of silence is worth a try.
+        """
+        if self._silences < _SILENCES or not self._silent_units >= self._units:
+            return
+        if isinstance(self._bus, SerialBus) and boot_seconds() - self._heard_s < _MUTE_S:
             return
         self._close()
         self._tally.reconnects += 1
@@ -225,7 +232,7 @@ class SerialOwner(OwnerThread):
         if slot.errand:
             return
         self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
-        if reason == "timeout":
+        if reason in {"timeout", "echo"}:
             self._silences += 1
             self._silent_units.add(slot.unit)
 
@@ -235,6 +242,7 @@ class SerialOwner(OwnerThread):
         self._forget_silences()
 
     def _forget_silences(self) -> None:
+        self._heard_s = boot_seconds()
         self._silences = 0
         self._silent_units.clear()
 

@@ -48,7 +48,10 @@ class Port(Protocol):
 
 
 class SilenceError(Exception):
-    """No answer within the time-out: `timeout`, `late` when it came afterwards, `unit` when another unit spoke."""
+    """No answer within the time-out: `timeout`, `late` when it came afterwards, `unit` when another unit spoke.
+
+    `echo` when nothing but our own request was heard.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -78,7 +81,7 @@ class Conversation:
         self._quarantine = Quarantine()
         self._turnaround_s: dict[int, float] = {}
         self._owing: dict[int, Ask] = {}
-        self._echo = False
+        self._echo = self._echoed = False
         self._others_spoke = False
         self._turn = 0
         self._sent_s = 0.0
@@ -123,7 +126,7 @@ class Conversation:
         wire_s = self._wire.frame_s(len(request) + reply_length)
         now_s, buffer = self._send(request, wire_s + self._turnaround_s.get(unit, 0.0))
         deadline_s = self._sent_s + wire_s + self._timeout_s
-        self._others_spoke = False
+        self._others_spoke = self._echoed = False
         at_once = True
         while True:
             if now_s > deadline_s:  # also when there are bytes: they came too late, or we slept (suspend)
@@ -205,7 +208,7 @@ class Conversation:
         if not buffer.startswith(request):
             return False
         del buffer[: len(request)]
-        self._echo = True
+        self._echo = self._echoed = True
         self._tally.echo += 1
         return True
 
@@ -237,7 +240,7 @@ class Conversation:
         quiet_s = min(max(beyond_s, QUIET_SHARE * self._timeout_s), 2 * self._timeout_s)
         if self._listen(ask, deadline_s + quiet_s):
             return SilenceError("late")
-        return SilenceError("unit" if self._others_spoke else "timeout")
+        return SilenceError("unit" if self._others_spoke else "echo" if self._echoed else "timeout")
 
     def _listen(self, ask: Ask, until_s: float) -> bool:
         """Say nothing until then, or until the late answer to `ask` was heard: True."""

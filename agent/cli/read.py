@@ -41,7 +41,7 @@ from drivers.expected import WINDOW, Expected, search
 from drivers.modbus_frames import Read
 
 _NUMBERS, _BITS = 4, 16
-_AWAY = ("timeout", "late", "link_down", "exception_10", "exception_11")
+_AWAY = ("timeout", "late", "echo", "link_down", "exception_10", "exception_11")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ FIRST = tuple(range(1, 17))
 REST = tuple(range(17, 248))
 """The units of a serial line (MODBUS over Serial Line V1.02, 2.2)."""
 
-_ABSENT = frozenset({"timeout", "late", "link_down", "exception_10", "exception_11"})
+_ABSENT = frozenset({"timeout", "late", "echo", "link_down", "exception_10", "exception_11"})
 """A gateway refuses with 10 and 11 for a device that is not there."""
 
 Setting = TypeVar("Setting")

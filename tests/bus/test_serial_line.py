@@ -256,6 +256,17 @@ def test_an_adapter_that_hears_itself_is_noticed_at_the_first_poll(adapter: Adap
     assert all(units.is_fresh(1, each) for each in answers(outcomes))
 
 
+@pytest.mark.fault("B8")
+def test_a_silent_unit_behind_an_adapter_that_hears_itself_is_told_as_that(adapter: Adapter) -> None:
+    serving = Serving(adapter.fd, lambda octets: [(0.0, octets)])
+    try:
+        with owner_of(line(adapter), plc(1)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: bool(reasons(seen, "plc-1")))
+    finally:
+        serving.close()
+    assert set(reasons(outcomes, "plc-1")) == {"echo"}
+
+
 @pytest.mark.fault("B7")
 def test_a_babbling_line_is_said_once_costs_little_and_is_used_again_when_it_ends(
     adapter: Adapter, figure: Figure

@@ -88,6 +88,30 @@ def test_one_unit_of_thirty_that_takes_two_seconds_keeps_the_others_waiting_for_
     figure(between_reads_p99_s=percentile(waits_s, 0.99), between_reads_most_s=max(waits_s), cycle_s=cycle_s)
 
 
+@pytest.mark.fault("B1")
+@pytest.mark.parametrize("living", [0, 1])
+def test_a_port_is_opened_anew_each_minute_that_nobody_on_it_answers_and_never_while_one_does(
+    owned: Virtually, monkeypatch: pytest.MonkeyPatch, living: int, figure: Figure
+) -> None:
+    line = VirtualLine(lambda unit: TURNAROUND_S if unit <= living else NEVER, WIRE)
+    owner = owned(BUS, plcs(4), line)
+    opened: list[float] = []
+    monkeypatch.setattr(owner, "_way", lambda _: opened.append(line.now()) or line)
+    said = [each for each in owner.run(1000.0) if isinstance(each, LinkChanged)]
+    assert [each.up for each in said] == [True]
+    assert len(opened) == 1 if living else 8 <= len(opened) <= 17
+    figure(opened_in_1000_s=len(opened))
+
+
+def test_two_readings_of_one_device_wanted_at_once_are_one_request(owned: Virtually) -> None:
+    line = VirtualLine(lambda _: TURNAROUND_S, WIRE)
+    owner = owned(BUS, plcs(2, 600.0), line)
+    for _ in range(50):
+        owner.hurry("plc-1")
+    owner.run(10.0)
+    assert {unit: len(asked) for unit, asked in line.asked.items()} == {1: 1, 2: 1}
+
+
 # --- a port that cannot be had ---
 
 

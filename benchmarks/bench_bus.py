@@ -9,39 +9,28 @@ they took. pymodbus's asyncio client reads the same line in the same run, in a p
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import cycle, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import many_buses
-
-if TYPE_CHECKING:
-    from agent.bus import Answered, Owner
-
-Json = dict[str, Any]
+from line_readers import PERIOD_S, REGISTERS, Json, run
 
 HERE = Path(__file__).resolve().parent
 BITS = 10  # 8N1: a pseudo-terminal has no parity
-REGISTERS = 125
 FULL_UNITS = (1, 2, 3, 4)
 BAUDS = (9600, 19200, 115200)
 SLAVES, DEAD = 16, (0, 1, 4, 8)
-PERIOD_S = 1.0
 LUMP_S = 0.004
 """How a USB adapter hands over what it hears: the reader has less to wake up for than on a bare UART."""
-DEAD_BAUD, DEAD_REGISTERS, DEAD_TIMEOUT_S = 19200, 10, 0.2
-WARM_UP_S = 2.0
+DEAD_BAUD = 19200
 HELD_OFF_S = 10.0
 """After this long every silent device is held off (three misses, and what they cost together)."""
 TARGETS = {
@@ -58,11 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--seconds", type=float, default=15, help="length of one measurement (15)")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker:
-        print(json.dumps(work(json.loads(args.worker))))
-        return 0
     with tempfile.TemporaryDirectory(prefix="hubpulse-bench-") as folder:
         emulator = Path(folder) / "line_emulator"
         subprocess.run(["gcc", "-O2", "-o", emulator, HERE / "line_emulator.c"], check=True)
@@ -170,89 +155,6 @@ def met(found: Json) -> dict[str, bool]:
         "rss_mb": found["many"]["rss_mb"] <= TARGETS["rss_mb"],
         "cpu_ratio_in_lumps": full["115200 in lumps"]["cpu_ratio"] <= TARGETS["cpu_ratio"],
     }
-
-
-# --- the readers, each in a process of its own ---
-
-
-def run(job: Json) -> Json:
-    words = [sys.executable, __file__, "--worker", json.dumps(job)]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    said: Json = json.loads(subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True).stdout)
-    return said
-
-
-def work(job: Json) -> Json:
-    return {"ours": work_ours, "pymodbus": work_pymodbus, "living": work_living}[str(job["who"])](job)
-
-
-def work_ours(job: Json) -> Json:
-    """Our owner on a line that is always due; CPU of the whole process."""
-    owner = owner_of(job, REGISTERS, 0.02, 1.0)
-    owner.start()
-    answered(owner, WARM_UP_S)
-    cpu_s = time.process_time()
-    moments = [one.batch.at_s for one in answered(owner, job["seconds"])]
-    cpu_s = time.process_time() - cpu_s
-    owner.stop()
-    return {"reads": len(moments), "cpu_s": cpu_s, "first_to_last_s": moments[-1] - moments[0]}
-
-
-def work_living(job: Json) -> Json:
-    """All units once a second; who answered, and when after the beginning."""
-    from agent.clock import boot_seconds
-
-    owner = owner_of(job, DEAD_REGISTERS, PERIOD_S, DEAD_TIMEOUT_S)
-    started_s = boot_seconds()
-    owner.start()
-    reads = answered(owner, job["seconds"])
-    owner.stop()
-    return {"answers": [(one.device, one.batch.at_s - started_s) for one in reads]}
-
-
-def owner_of(job: Json, registers: int, period_s: float, timeout_s: float) -> Owner:
-    from agent.bus.serial_line import SerialOwner
-    from config.settings import Device, Point, SerialBus
-    from drivers.modbus import asks
-
-    points = tuple(
-        Point(f"w{n}", "gauge", "holding", n, "u16", "ABCD", None, 20.0, 1.0, "", None, None) for n in range(registers)
-    )
-    devices = [Device(f"d{unit}", "line", unit, period_s, None, 125, points) for unit in job["units"]]
-    bus = SerialBus("line", job["port"], job["baud"], "none", 1, timeout_s)
-    return SerialOwner(bus, [(device, asks(device, "rtu")) for device in devices])
-
-
-def answered(owner: Owner, seconds: float) -> list[Answered]:
-    """What was answered in so many seconds; fetched once a second, as the beat does."""
-    from agent.bus import Answered
-
-    found, end_s = [], time.monotonic() + seconds
-    while (left_s := end_s - time.monotonic()) > 0:
-        time.sleep(min(left_s, 1.0))
-        found += [one for one in owner.take() if isinstance(one, Answered)]
-    return found
-
-
-def work_pymodbus(job: Json) -> Json:
-    return asyncio.run(_pymodbus(job))
-
-
-async def _pymodbus(job: Json) -> Json:
-    from pymodbus.client import AsyncModbusSerialClient
-
-    client = AsyncModbusSerialClient(str(job["port"]), baudrate=int(job["baud"]), timeout=1.0)
-    await client.connect()
-    units = cycle(job["units"])
-    for until_s in (WARM_UP_S, job["seconds"]):
-        moments, cpu_s, started_s = [], time.process_time(), time.monotonic()
-        while time.monotonic() - started_s < until_s:
-            reply = await client.read_holding_registers(0, count=REGISTERS, device_id=next(units))
-            assert len(reply.registers) == REGISTERS
-            moments.append(time.monotonic())
-    cpu_s = time.process_time() - cpu_s
-    client.close()
-    return {"reads": len(moments), "cpu_s": cpu_s, "first_to_last_s": moments[-1] - moments[0]}
 
 
 def table(found: Json) -> str:

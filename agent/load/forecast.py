@@ -3,9 +3,10 @@
 The rate is the net inflow of the last quarter of an hour, never of less. How long it will stand nobody knows: trucks
 come in waves. So every five minutes each earlier claim is held against what truly came, 15 minutes to 4 hours later.
 For each of these horizons the mean error is kept, which the next claims are corrected by, and the mean squares of what
-came faster and slower than that, which make their interval; old ones fade over a day. Until it has learned, it uses
-errors that an ordinary day of truck waves makes. The noise of single parcels, widened by how uneven the minutes of the
-last hour were, is the least the error can be.
+came faster and slower than that, which make their interval; old ones fade over a day. How many deviations wide it must
+be, `agent.load.calibration` learns from the claims whose time has come. Until it has learned, it uses errors that an
+ordinary day of truck waves makes. The noise of single parcels, widened by how uneven the minutes of the last hour were,
+is the least the error can be.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from agent.load.calibration import Calibration
+
 MARK_S = 300.0
 WINDOW_S = 900.0
 CAP_MIN = 1440.0
 STATED = 0.90
-"""The truth lies within the interval at least so often."""
+"""The truth lies within the interval so often."""
 
-Z = 1.645
 HORIZONS_MIN = (15, 30, 60, 120, 240)
 PRIOR = (0.10, 0.16, 0.26, 0.36, 0.45)
 """Errors of the net rate at each horizon to begin with, as shares of the gross rate."""
@@ -34,8 +36,7 @@ _GRID_MIN = tuple(5.0 * 1.13**n for n in range(48))
 
 
 class TimeToSaturation(NamedTuple):
-    """Minutes until full, and the interval in which that lies in nine of ten cases at least; `hi` None: perhaps
-    never."""
+    """Minutes until full, and the interval in which that lies in nine of ten cases; `hi` None: perhaps never."""
 
     min: float
     lo: float
@@ -79,6 +80,7 @@ class Forecast:
         self._errors = tuple(_Error(prior) for prior in PRIOR)
         self._minute_s = self._mark_s = -math.inf
         self._dispersion = 1.0
+        self._worth = Calibration()
 
     def restart(self) -> None:
         """The totals do not continue: what was learned stays, the marks go."""
@@ -86,6 +88,7 @@ class Forecast:
         self._minutes.clear()
         self._minute_s = self._mark_s = -math.inf
         self._dispersion = 1.0
+        self._worth.forget()
 
     def advance(self, at_s: float, came: int, went: int, in_pph: float | None, out_pph: float | None) -> None:
         """Take in the totals at boot-clock second `at_s`, and the rates of the last quarter of an hour."""
@@ -134,10 +137,16 @@ class Forecast:
         if likely is None:
             return None
         both = list(zip(mean, self._errors, strict=True))
-        up = [rate + Z * max(noise, gross * math.sqrt(2 * error.up)) for rate, error in both]
-        down = [rate - Z * max(noise, gross * math.sqrt(2 * error.down)) for rate, error in both]
+        up = [rate + self._worth.up * max(noise, gross * math.sqrt(2 * error.up)) for rate, error in both]
+        down = [rate - self._worth.down * max(noise, gross * math.sqrt(2 * error.down)) for rate, error in both]
         lo, hi = _reached(room, up) or likely, _reached(room, down)
         return TimeToSaturation(likely, min(lo, likely), None if hi is None else max(hi, likely))
+
+    def hold_to(self, at_s: float, tts: TimeToSaturation | None, *, full: bool) -> None:
+        """Remember what was told at boot-clock second `at_s`, and score by how it is what was told before."""
+        self._worth.score(at_s, full=full)
+        if tts is not None and not full:
+            self._worth.claim(at_s, tts.lo, tts.hi)
 
     def drained_pph(self, in_pph: float, out_pph: float) -> float | None:
         """How fast the floor drains; None where that is no more than noise."""
@@ -146,13 +155,15 @@ class Forecast:
 
     def kept(self) -> list[object]:
         """What must outlive the process, JSON-able: what was learned."""
-        return [[round(one, 5) for one in (error.bias, error.up, error.down, error.weight)] for error in self._errors]
+        errors = [[round(one, 5) for one in (error.bias, error.up, error.down, error.weight)] for error in self._errors]
+        return [*errors, [round(self._worth.up, 3), round(self._worth.down, 3)]]
 
     def restore(self, kept: object) -> None:
         """Go on from `kept()`; ValueError, and nothing changed, for anything else."""
-        if not isinstance(kept, list) or len(kept) != len(self._errors) or not all(_sound(one) for one in kept):
+        if not isinstance(kept, list) or len(kept) != len(self._errors) + 1 or not all(map(_sound, kept[:-1])):
             raise ValueError("no errors of a forecast")
-        for error, (bias, up, down, weight) in zip(self._errors, kept, strict=True):
+        self._worth.restore(kept[-1])
+        for error, (bias, up, down, weight) in zip(self._errors, kept[:-1], strict=True):
             error.bias, error.up, error.down, error.weight = bias, up, down, max(PRIOR_WEIGHT, weight)
 
 

@@ -73,6 +73,7 @@ class Steering:
         if now.size:
             room = limits.overflow_fill * now.size - now.level
             self.tts = self._forecast.until_full(room, now.in_pph, now.gone_pph)
+            self._forecast.hold_to(at_s, self.tts, full=room <= 0)
         drains = self._forecast.drained_pph(now.in_pph, now.gone_pph)
         self.clear_min = None if drains is None else min(60.0 * now.level / drains, 9999.0)
 

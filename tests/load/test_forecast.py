@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from random import Random
 
 import pytest
 
+from agent.load.calibration import EACH_END, Calibration
 from agent.load.early import EarlyWarning, EarlyWarnings
 from agent.load.forecast import Forecast, TimeToSaturation
 from agent.load.observed import ObservedCapacity
@@ -79,10 +81,34 @@ def test_what_was_learned_outlives_the_process() -> None:
     assert (found.min, found.lo) == (pytest.approx(expected.min, rel=0.01), pytest.approx(expected.lo, rel=0.01))
 
 
-@pytest.mark.parametrize("kept", [None, [], [[0.1] * 4], [[0.1, -1.0, 0.1, 1.0]] * 5, [["a"] * 4] * 5])
+@pytest.mark.parametrize(
+    "kept", [None, [], [[0.1] * 4], [[0.1, -1.0, 0.1, 1.0]] * 5 + [[1, 1]], [["a"] * 4] * 5, [[0.1] * 4] * 6]
+)
 def test_what_was_not_learned_is_refused(kept: object) -> None:
     with pytest.raises(ValueError, match="forecast"):
         Forecast().restore(kept)
+
+
+@pytest.mark.parametrize("mean_min", [5.0, 60.0, 600.0])
+def test_each_end_is_passed_as_rarely_as_is_stated_whatever_the_truth_is(mean_min: float) -> None:
+    """Floors that fill after a random time, told by an interval that begins much too wide or much too narrow."""
+    rng, calibration = Random(3), Calibration()
+    early = late = 0
+    at_s, rounds = 0.0, 3000
+    for round_ in range(rounds):
+        truth_min = rng.expovariate(1 / mean_min)
+        lo_min, hi_min = mean_min / math.exp(calibration.up), mean_min * math.exp(calibration.down - 1.0)
+        calibration.claim(at_s, lo_min, hi_min)
+        if truth_min > hi_min:
+            calibration.score(at_s + 60 * truth_min - 1, full=False)
+        elif truth_min > lo_min:
+            calibration.score(at_s + 60 * (lo_min + truth_min) / 2, full=False)
+        calibration.score(at_s + 60 * truth_min, full=True)
+        early += round_ > rounds / 3 and truth_min < lo_min
+        late += round_ > rounds / 3 and truth_min > hi_min
+        at_s += 60 * truth_min + 400
+    assert early / (rounds * 2 / 3) == pytest.approx(EACH_END, abs=0.015)
+    assert late / (rounds * 2 / 3) == pytest.approx(EACH_END, abs=0.015)
 
 
 # early warnings

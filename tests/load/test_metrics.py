@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from agent.__main__ import main
+from agent.cli.metrics import meaning
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad, Pace, Room, Steered
 from agent.load.metric_rows import GROUPS, LINE, RECORDS, SITE
 from agent.load.metrics import Metric
-from agent.load.metrics_page import PAGES, meaning, page
 from agent.load.records import SoFar
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteLoad
-from config.messages import LANGUAGES, Language, word
+from config.messages import LANGUAGES, word
 
 ROOT = Path(__file__).resolve().parents[2]
 NESTED: dict[str, type] = {"pace": Pace, "room": Room, "steered": Steered, "so_far": SoFar}
@@ -73,6 +74,8 @@ def test_every_figure_of_a_line_or_site_is_in_the_table_or_is_a_flow_or_the_qual
     assert figures(SiteLoad) == {one.name for one in SITE + RECORDS} | {"unload", "load", "quality"}
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_manual_is_what_the_table_says(lang: Language) -> None:
-    assert (ROOT / PAGES[lang]).read_text("utf-8") == page(lang), "run: python -m agent.load.metrics_page"
+@pytest.mark.parametrize(("lang", "name"), [("en", "metrics.md"), ("zh", "metrics.zh-CN.md")])
+def test_the_manual_is_what_the_verb_prints(lang: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["metrics", "--lang", lang]) == 0
+    printed = capsys.readouterr().out
+    assert (ROOT / "docs" / name).read_text("utf-8") == printed, f"run: hubpulse metrics --lang {lang} > docs/{name}"

@@ -1,18 +1,27 @@
-"""The manual's page of metrics, made from the table of metrics and its texts, in English or Chinese.
+"""Explain every figure that the agent sends: its field, unit, window, when it is given, from what, and what it means.
 
-python -m agent.load.metrics_page      writes docs/metrics.md and docs/metrics.zh-CN.md
+The table is docs/metrics.md: Markdown, in English or Chinese.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
 
+from agent.cli.check import add_language, chosen_language
 from agent.load.metric_rows import GROUPS, STEERING
 from agent.load.metrics import Metric
-from config.messages import LANGUAGES, Language, word
+from config.messages import Language, word
 
-PAGES: Mapping[Language, str] = {"en": "docs/metrics.md", "zh": "docs/metrics.zh-CN.md"}
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_language(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    sys.stdout.write(page(chosen_language(args.lang, sys.stdout)))
+    return 0
 
 
 def page(lang: Language) -> str:
@@ -38,13 +47,3 @@ def meaning(name: str, metric: Metric) -> str:
     """The word of the catalogue that says what a metric of group `name` is."""
     own = name == "flow" or (name == "site" and metric not in STEERING)
     return f"metric_{name}_{metric.field}" if own else f"metric_{metric.field}"
-
-
-def main() -> None:
-    """Write both pages below the current folder."""
-    for lang in LANGUAGES:
-        Path(PAGES[lang]).write_text(page(lang), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from agent.load.instant import Instant
 
+MOST = 2**53
+"""Beyond any count and any clock; NaN is refused by the same comparison."""
+
 
 class Remembers(Protocol):
     """A model of a line or of the site."""
@@ -47,9 +50,20 @@ def restore(
 
 
 def _give(name: str, model: Remembers, past: object, shift_s: float, lost: Callable[[str, str], object]) -> None:
-    if not isinstance(past, dict):
+    if past is None:
         return
     try:
+        if not isinstance(past, dict) or not _bounded(past):
+            raise ValueError("no memory of a line or site")
         model.restore(past, shift_s)
     except (ValueError, TypeError) as error:
         lost(name, str(error))
+
+
+def _bounded(value: object) -> bool:
+    """Whether every number in it is one that a model can reckon with and JSON can hold."""
+    if isinstance(value, dict):
+        return all(map(_bounded, value.values()))
+    if isinstance(value, list):
+        return all(map(_bounded, value))
+    return not isinstance(value, int | float) or abs(value) < MOST

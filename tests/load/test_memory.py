@@ -1,0 +1,89 @@
+"""Whatever the spool's state holds, the models take it over or begin anew: they go on, and what they say is sound."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from load_hub import FLOOR, Hub, line
+
+from agent.load import memory
+from agent.uplink import reports, site_reports
+from agent.uplink.contract import Head
+
+ANYTHING: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, -(10**18), 2**63, 0, -1, 1, 3])
+    | st.floats()
+    | st.text(max_size=3)
+    | st.just([])
+    | st.just({})
+    | st.lists(st.integers(-5, 5) | st.floats(), max_size=6)
+)
+
+
+def remembered() -> tuple[dict[str, Any], Hub]:
+    hub = Hub(FLOOR, line("north", capacity_observed=True))
+    hub.run(60, north=1, dock_in=2, dock_out=1)
+    hub.site.backlog.rebase(hub.at, 400, "li", "r")
+    hub.run(1300, north=1, dock_in=2, dock_out=1)
+    kept: dict[str, Any] = json.loads(json.dumps(memory.kept(hub.at, {"north": hub.models[0]}, hub.site)))
+    return kept, hub
+
+
+KEPT, BEFORE = remembered()
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document, the whole first."""
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
+
+
+def changed(place: tuple[Any, ...], new: Any) -> Any:
+    if not place:
+        return new
+    document = copy.deepcopy(KEPT)
+    inner = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = new
+    return document
+
+
+def goes_on(kept: Any) -> list[str]:
+    """What could not be taken over. The models go on, and everything that they say can be written."""
+    hub = Hub(FLOOR, line("north", capacity_observed=True))
+    hub.now_s, hub.raw = BEFORE.now_s + 5, dict(BEFORE.raw)
+    for ref, meter in hub.meters.items():
+        meter.restore(BEFORE.meters[ref].state())
+    lost: list[str] = []
+    memory.restore(kept, hub.at, {"north": hub.models[0]}, hub.site, lambda name, reason: lost.append(name))
+    load = hub.run(12, north=1, dock_in=1, dock_out=1)
+    head = Head(hub.at, "1-abcdef", 1)
+    reports.line_state(head, "north", hub.models[0].advance(hub.at))
+    site_reports.site_state(head, load)
+    for name, steering in (("north", hub.models[0].steering), (None, hub.site.steering)):
+        for event in steering.take_events():
+            site_reports.event(head, name, event)
+    json.dumps(memory.kept(hub.at, {"north": hub.models[0]}, hub.site), allow_nan=False)
+    return lost
+
+
+def test_what_was_kept_is_taken_over_whole() -> None:
+    assert goes_on(KEPT) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(places(KEPT)), ANYTHING)
+def test_a_document_with_anything_anywhere_is_taken_over_or_told_and_the_models_go_on(
+    place: tuple[Any, ...], new: Any
+) -> None:
+    document = changed(place, new)
+    if isinstance(document, dict):
+        goes_on(document)

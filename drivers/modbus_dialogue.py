@@ -14,7 +14,8 @@ ANSWER_MOST_S = 10.0
 """A reply slower than this does not exist."""
 
 GARBLED_BYTES = 5
-"""So many bytes without meaning after a question are its answer, spoilt; fewer are noise of a driver switching."""
+"""So many bytes without meaning after a question are its answer, spoilt, or another question; fewer are noise of a
+driver switching."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Frame:
     `unit` and `pdu` (function and what follows it) are None and empty for `garbage`. `at_s` is when its last byte
     came, `gap_s` the silence before its first; both are estimates, adapters deliver in lumps. `request` is what a
     reply or exception answers; an `orphan` answers nothing that was heard, a `foreign` frame has a right checksum
-    and a function that is not known. `unanswered` is a request once more, `spoilt` when something came instead.
+    and a function that is not known. `unanswered` is a request once more, `spoilt` when something came instead; a
+    reply is `spoilt` when something came before it that can have been another question.
     """
 
     verdict: Verdict
@@ -59,6 +61,7 @@ class Dialogue:
     def request(self, frame: Frame) -> list[Frame]:
         """A question: the one before stays without an answer. Writes to unit 0 are for all and nobody answers."""
         told = self.give_up()
+        self._garbled = False
         if frame.unit == 0 and frame.pdu[0] in WRITES:
             return [*told, replace(frame, verdict="broadcast")]
         self.asked = frame
@@ -68,8 +71,8 @@ class Dialogue:
         """The answer to the open question."""
         asked, self.asked = self.asked, None
         verdict: Verdict = "exception" if frame.pdu[0] & REFUSED else "reply"
-        self._garbled = False
-        return [replace(frame, verdict=verdict, request=asked)]
+        garbled, self._garbled = self._garbled, False
+        return [replace(frame, verdict=verdict, request=asked, spoilt=garbled)]
 
     def other(self, frame: Frame) -> list[Frame]:
         """Anything else: the question stays open."""

@@ -69,6 +69,9 @@ class ModbusListener:
     def _answered(self, frame: Frame) -> Iterator[Overheard]:
         request, unit = frame.request, _unit(frame)
         assert request is not None
+        if frame.spoilt:
+            yield from self._missed(request, "garbage", frame.at_s)
+            return
         if not self._doubts[unit].believes(frame):
             self._counts["late"] += 1
             yield from self._missed(request, "late", frame.at_s)

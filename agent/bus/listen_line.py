@@ -22,6 +22,7 @@ _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 1.0
 _SENSELESS_BYTES = 256
 _LONGEST_WAIT_S = 3600.0
+_FORGOTTEN_S = 60.0
 
 
 class ListenOwner(OwnerThread):
@@ -107,7 +108,7 @@ class ListenOwner(OwnerThread):
         elif isinstance(one.brought, Batch):
             self._tell(Answered(one.device, one.ask, one.brought))
         else:
-            self._tell(Missed(one.device, one.ask, one.brought, one.at_s))
+            self._tell(Missed(one.device, one.ask, one.brought, min(one.at_s, boot_seconds())))
 
     def _make_sense(self, now_s: float) -> None:
         """Say so when bytes come in plenty and make no frame: the line is set up otherwise than the others'."""
@@ -127,9 +128,13 @@ class ListenOwner(OwnerThread):
             self._tell(Missed(device, 0, reason, now_s))
 
     def _lost(self, reason: str) -> None:
+        """What is said until the port is open again is not heard: nothing that comes then belongs to what came."""
         self._close()
         self._reconnects += 1
-        self._tell(self._state.changed(False, reason, boot_seconds()))
+        now_s = boot_seconds()
+        for one in self._listener.hear(b"", now_s + _FORGOTTEN_S):
+            self._overheard(one)
+        self._tell(self._state.changed(False, reason, now_s))
 
     def _close(self) -> None:
         port, self._port = self._port, None

@@ -13,6 +13,7 @@ from modbus_oracle import device, framed, point
 from config.settings import Device
 from drivers import Batch, Overheard
 from drivers.modbus_listener import ModbusListener
+from drivers.modbus_tap import HUSH_S
 from drivers.wire import Wire
 
 WIRE = Wire(11 / 9600, 3.5 * 11 / 9600)
@@ -37,6 +38,10 @@ class Line:
         octets = framed("rtu", unit, pdu)
         self.now_s += after_s + len(octets) * WIRE.char_s
         return list(self.listener.hear(octets, self.now_s))
+
+    def silence(self) -> list[Overheard]:
+        self.now_s += HUSH_S
+        return list(self.listener.hear(b"", self.now_s))
 
     def ask(self, request: bytes, reply: bytes, unit: int = 1) -> list[Overheard]:
         return [*self.say(request, unit), *self.say(reply, unit)]
@@ -135,6 +140,18 @@ def test_a_late_reply_that_comes_unasked_pays_the_debt() -> None:
 def test_an_answer_of_a_shape_that_no_other_question_has_is_believed() -> None:
     line = Line()
     line.say(bytes((3, 0, 50, 0, 9)))
+    assert values(line.ask(BOTH, VALUES)) == {1: (0x00010002,), 2: (0x00040003,)}
+
+
+def test_an_answer_before_which_another_question_may_have_been_spoilt_is_no_value() -> None:
+    """The unit was off for the first question; of the second only rubbish was heard, and then its answer."""
+    line = Line()
+    line.say(BOTH)
+    spoilt = bytearray(framed("rtu", 1, bytes((3, 1, 144, 0, 4))))
+    spoilt[3] ^= 0x40
+    line.listener.hear(bytes(spoilt), line.now_s + 1.0)
+    line.now_s += 1.1
+    assert values([*line.say(VALUES), *line.silence()]) == {1: "garbage", 2: "garbage"}
     assert values(line.ask(BOTH, VALUES)) == {1: (0x00010002,), 2: (0x00040003,)}
 
 

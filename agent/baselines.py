@@ -35,7 +35,8 @@ class Baselines:
     """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name.
 
     `load` is what the load models remember, as they wrote it. `cuts` are the places, by device, where reads are parted
-    because the device refused them together, `identities` what each device with a fingerprint was known by.
+    because the device refused them together, `identities` what each device with a fingerprint was known by, `lockers`
+    each locker's state by its id.
     """
 
     epoch: Epoch | None = None
@@ -44,6 +45,7 @@ class Baselines:
     cuts: Mapping[str, Sequence[Cut]] = field(default_factory=dict)
     load: Mapping[str, object] = field(default_factory=dict)
     identities: Mapping[str, object] = field(default_factory=dict)
+    lockers: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         form: dict[str, object] = {
@@ -52,8 +54,8 @@ class Baselines:
             "seq": self.seq,
             "counters": self.counters,
         }
-        more = (("cuts", self.cuts), ("load", self.load), ("identities", self.identities))
-        form |= {name: kept for name, kept in more if kept}
+        more = {"cuts": self.cuts, "load": self.load, "identities": self.identities, "lockers": self.lockers}
+        form |= {name: kept for name, kept in more.items() if kept}
         return json.dumps(form, separators=(",", ":")).encode()
 
     @classmethod
@@ -68,8 +70,8 @@ class Baselines:
         if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
             raise ValueError("baselines are incomplete")
         kept = {name: state for name, state in counters.items() if isinstance(state, list)}
-        load, known = _table(form.get("load")), _table(form.get("identities"))
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known)
+        load, known, lockers = (_table(form.get(name)) for name in ("load", "identities", "lockers"))
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers)
 
 
 def _table(written: object) -> dict[str, object]:

@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from agent import log
 from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner, Reopened
@@ -15,7 +16,7 @@ from agent.bus.plans import ABSENT_PERIODS, REFUSED, DevicePlan
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
 from config.settings import CounterRef, Device, Point, Settings
-from drivers import Batch, Value
+from drivers import Batch, Told, Value
 from drivers.plan import Cut
 
 SECOND_LOOK = frozenset({"doubt", "garbage"})
@@ -74,6 +75,16 @@ def _rule(point: Point, device: Device, timeout_s: float) -> CounterRule:
     return CounterRule(point.modulus, point.max_rate_per_s, period_s=device.period_s, latency_s=timeout_s)
 
 
+class Lockers(Protocol):
+    """Who hears what the wires say of lock boards."""
+
+    def owns(self, device: str) -> bool: ...
+
+    def hear(self, outcome: Answered | Missed | Told) -> bool:
+        """True when a second look soon would tell more."""
+        ...
+
+
 class Intake:
     """Hears outcomes, advances meters, keeps each device's presence, who it is and what it is asked.
 
@@ -81,14 +92,16 @@ class Intake:
     device is asked differently from now on. `kept` is what `identities` gave before, perhaps in another process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what is read, and what is known of it
         self,
         plans: Sequence[Plan],
         meters: Mapping[CounterRef, Meter],
         owner_of: Callable[[str], Owner],
         now_s: float,
         kept: Mapping[str, object] | None = None,
+        lockers: Lockers | None = None,
     ) -> None:
+        self._lockers = lockers
         self._owner_of = owner_of
         self._meters = meters
         self.plans = {plan.device.id: plan for plan in plans}
@@ -104,6 +117,10 @@ class Intake:
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
         """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
+        if self._lockers and isinstance(outcome, Answered | Missed | Told) and self._lockers.owns(outcome.device):
+            if self._lockers.hear(outcome):
+                self._owner_of(outcome.device).hurry(outcome.device)
+            return
         match outcome:
             case Answered(device, ask, batch):
                 if not self._is_believed(device, ask, batch):

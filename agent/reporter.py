@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.bus import Owner
-from agent.intake import Intake
+from agent.intake import Intake, Presence
 from agent.load import memory
 from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
@@ -29,6 +29,8 @@ from config.settings import CounterRef, Settings
 
 if TYPE_CHECKING:
     from agent.load.scans import ScanLoad
+    from agent.lockers.report import LockerReport
+    from agent.lockers.site import SiteLockers
 
 BEAT_S = 1.0
 HEALTH_S = 60.0
@@ -59,7 +61,7 @@ class Scans(Protocol):
 @dataclass(frozen=True, slots=True)
 class Site:
     """What the reports are about: every counter's meter, every line's model and the site's, the devices' presence,
-    the wires, and the scanners of a site that has some."""
+    the wires, and the scanners and lockers of a site that has some."""
 
     meters: Mapping[CounterRef, Meter]
     lines: Sequence[LineModel]
@@ -67,6 +69,11 @@ class Site:
     intake: Intake
     owners: Sequence[Owner]
     scans: Scans | None = None
+    lockers: SiteLockers | None = None
+
+    def presence(self) -> dict[str, Presence]:
+        """Whether each device and each lock board is there."""
+        return {**self.intake.presence, **(self.lockers.presence if self.lockers else {})}
 
     def counters_of(self, model: LineModel) -> dict[CounterRef, Meter]:
         """The meters of one line."""
@@ -103,6 +110,7 @@ class Reporter:
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition
+        self._lockers = _locker_report(site.lockers, self._head) if site.lockers else None
 
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
         """Make the new epoch durable with its first message; nothing of it may be published before."""
@@ -119,10 +127,13 @@ class Reporter:
         for model in self._site.lines:
             model.sample(now)
         self._site.load.sample(now)
+        if self._site.lockers:
+            self._site.lockers.advance(now)
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
             self.report(now)
         else:
-            self._commit([*self._happened(now), *self._device_states(now), *self._answers(now)])
+            news = [*self._happened(now), *self._doors(now), *self._device_states(now)]
+            self._commit([*news, *self._answers(now)])
         self._stocktakes.serve(lambda asked: self.rebase(now, asked))
 
     def report(self, now: Instant) -> None:
@@ -131,7 +142,8 @@ class Reporter:
         self._scans = self._site.scans.advance(now) if self._site.scans else {}
         before, self._site_load = self._site_load, self._site.load.advance(now, self._loads)
         docks = self._docks(now, self._site_load, before)
-        messages = [*self._lines(now), *docks, *self._happened(now), *self._device_states(now)]
+        lockers = [*self._lockers.due(now), *self._doors(now)] if self._lockers else []
+        messages = [*self._lines(now), *docks, *lockers, *self._happened(now), *self._device_states(now)]
         messages += [*self._about_itself(now), *self._answers(now)]
         self._reported_s, self._reported, self._scans_reported = now.boot_s, self._loads, self._scans
         self._commit(messages)
@@ -204,9 +216,12 @@ class Reporter:
         self._site.load.follow(now)
         self._commit(self._happened(now))
 
+    def _doors(self, now: Instant) -> Iterable[Message]:
+        return self._lockers.doors(now) if self._lockers else ()
+
     def _device_states(self, now: Instant) -> list[Message]:
         """Of the devices whose state has changed since it was told."""
-        known = {device: seen for device, seen in self._site.intake.presence.items() if seen.online is not None}
+        known = {device: seen for device, seen in self._site.presence().items() if seen.online is not None}
         news = [device for device, seen in known.items() if self._told.get(device) != seen.told]
         self._told |= {device: known[device].told for device in news}
         return [reports.device_state(self._head(now), device, known[device]) for device in news]
@@ -239,7 +254,13 @@ class Reporter:
         first = self._spool.commit(
             [message.encode() for message in messages],
             Baselines(
-                self._epoch, self._seq, counters, intake.cuts(), self._remembered(), intake.identities()
+                self._epoch,
+                self._seq,
+                counters,
+                intake.cuts(),
+                self._remembered(),
+                intake.identities(),
+                self._locker_states(),
             ).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)
@@ -250,6 +271,9 @@ class Reporter:
     def _remembered(self) -> dict[str, object]:
         return memory.kept(clock.now(), {model.line.id: model for model in self._site.lines}, self._site.load)
 
+    def _locker_states(self) -> Mapping[str, object]:
+        return self._site.lockers.state(clock.now()) if self._site.lockers else {}
+
     def _watch_spool(self) -> None:
         condition = self._spool.condition
         if condition != self._condition:
@@ -259,8 +283,14 @@ class Reporter:
     def _sentence(self) -> str:
         """One line for `systemctl status`."""
         assert self._uplink is not None
-        uplink, presence = self._uplink.status(), self._site.intake.presence.values()
+        uplink, presence = self._uplink.status(), self._site.presence().values()
         link = f"bureau connected ({uplink.protocol})" if uplink.connected else f"bureau away: {uplink.reason}"
         online = sum(seen.online is True for seen in presence)
         waiting = uplink.backlog + uplink.live + uplink.in_flight
         return f"{online} of {len(presence)} devices answer, {link}, {waiting} messages wait"
+
+
+def _locker_report(lockers: SiteLockers, head: Callable[[Instant], Head]) -> LockerReport:
+    from agent.lockers.report import LockerReport  # a site without lockers does without
+
+    return LockerReport(lockers, head)

@@ -16,8 +16,7 @@ from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
 from agent.bus.heard_plan import HeardPlan, Plan
 from agent.bus.plans import DevicePlan
-from agent.bus.serial_line import SerialOwner
-from agent.bus.tcp_poller import TcpOwner
+from agent.bus.schedule import Station
 from agent.capacity import budgets, listens, overfull
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
@@ -26,6 +25,7 @@ from agent.load import memory
 from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.site import SiteModel
+from agent.owners import make_owners
 from agent.release import VERSION
 from agent.reporter import Reporter, Site
 from agent.stocktake import StockTakes
@@ -33,13 +33,13 @@ from agent.systemd import Notify
 from agent.uplink.contract import Identity
 from agent.uplink.publisher import Publisher
 from agent.uplink.spool import Spool
-from config.settings import CounterRef, Device, SerialBus, Settings, TcpBus
-from drivers import Ask
+from config.settings import CounterRef, Device, Settings
 from drivers.budget import FULL
 from drivers.plan import Cut
-from drivers.wire import Wire, price
+from drivers.wire import price
 
 if TYPE_CHECKING:
+    from agent.lockers.site import SiteLockers
     from agent.scans.site import SiteScans
 
 PATIENT_REPORTS = 3
@@ -48,8 +48,6 @@ LEAST_PATIENCE_S = 15.0
 
 UPLINK_STOP_S = 1.5
 """What a goodbye to the broker may take of the three seconds that a stop may last."""
-
-Asking = tuple[Device, Sequence[Ask]]
 
 
 def serve(settings: Settings, notify: Notify, control: Path | None = None) -> None:
@@ -74,15 +72,16 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     epoch = Epoch.after(past.epoch.number if past.epoch else 0)
     plans = [device_plan(settings, device, past.cuts.get(device.id, ())) for device in settings.devices]
     scans = make_scans(settings, meters)
-    owners = make_owners(settings, plans)
+    lockers = make_lockers(settings, past.lockers)
+    owners = make_owners(settings, plans, lockers)
     if scans is not None:
         owners = (*owners, scans.readers)
-    intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds(), past.identities)
+    intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds(), past.identities, lockers)
     patience_s = max(LEAST_PATIENCE_S, PATIENT_REPORTS * settings.bureau.report_s)
     lines = [LineModel(line, meters, settings.load, patience_s) for line in settings.lines]
     whole = SiteModel(settings.load, lines, meters, patience_s)
     memory.restore(past.load, clock.now(), {one.line.id: one for one in lines}, whole, _forgotten)
-    site = Site(meters, lines, whole, intake, owners, scans)
+    site = Site(meters, lines, whole, intake, owners, scans, lockers)
     stocktakes = StockTakes()
     reporter = Reporter(settings, epoch, site, spool, notify, stocktakes)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
@@ -93,7 +92,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     publisher.start()
     for owner in owners:
         owner.start()
-    door = _open_door(control, Desk(settings, owners, intake.presence, stocktakes))
+    door = _open_door(control, Desk(settings, owners, intake.presence, stocktakes, lockers))
     _give_back_memory()
     notify.ready()
     beat = Beat(owners, (*owners, publisher), intake, reporter, notify)
@@ -144,27 +143,15 @@ def make_scans(settings: Settings, meters: Mapping[CounterRef, Meter]) -> SiteSc
     return SiteScans(settings, meters, clock.boot_seconds())
 
 
-def make_owners(settings: Settings, plans: Sequence[Plan]) -> tuple[Owner, ...]:
-    """One owner for each line, also behind a converter, and one for all Modbus TCP buses, where there are any."""
-    asking = [(plan.device, tuple(plan.asks.values())) for plan in plans if isinstance(plan, DevicePlan)]
-    tcp = [bus for bus in settings.buses if isinstance(bus, TcpBus) and bus.framing == "tcp"]
-    owners: list[Owner] = [TcpOwner(tcp, _on({bus.id for bus in tcp}, asking))] if tcp else []
-    for bus in settings.buses:
-        if isinstance(bus, SerialBus) and listens(bus):
-            owners.append(_listening(bus, [plan for plan in plans if plan.device.bus == bus.id]))
-        elif bus not in tcp:
-            owners.append(SerialOwner(bus, _on({bus.id}, asking)))
-    return tuple(owners)
+def make_lockers(settings: Settings, past: Mapping[str, object]) -> SiteLockers | None:
+    """The lockers, where there are any, as the `past` run left them."""
+    if not settings.lockers:
+        return None
+    from agent.lockers.site import SiteLockers
 
-
-def _listening(bus: SerialBus, plans: Sequence[Plan]) -> Owner:
-    """The owner of a line on which another master asks."""
-    from agent.bus.listen_line import ListenOwner
-    from drivers.modbus_listener import ModbusListener
-
-    devices = [plan.device for plan in plans]
-    listener = ModbusListener(devices, Wire.of(bus), bus.framing)
-    return ListenOwner(bus, listener, [one.id for one in devices], sum(len(plan.asks) for plan in plans))
+    lockers = SiteLockers(settings.lockers, clock.boot_seconds())
+    lockers.restore(past, clock.now())
+    return lockers
 
 
 def identity(settings: Settings, epoch: Epoch) -> Identity:
@@ -220,13 +207,10 @@ def _forgotten(name: str, reason: str) -> None:
     log.warn("load_forgotten", of=name, reason=reason)
 
 
-def _on(buses: set[str], asking: Sequence[Asking]) -> list[Asking]:
-    return [(device, questions) for device, questions in asking if device.bus in buses]
-
-
 def _owner_of(settings: Settings, owners: Sequence[Owner]) -> Callable[[str], Owner]:
     """Which owner reads a device."""
-    bus_of = {device.id: device.bus for device in settings.devices}
+    stations: tuple[Station, ...] = (*settings.devices, *settings.boards)
+    bus_of = {one.id: one.bus for one in stations}
     owner_of = {bus: owner for owner in owners for bus in owner.counts()}
     return lambda device: owner_of[bus_of[device]]
 

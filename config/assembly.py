@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from config import conflicts, lines, load_tables, scanners, site, wiring
+from config import conflicts, lines, load_tables, lockers, scanners, site, wiring
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
@@ -22,11 +22,13 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     top = Table(root, "", ledger)
     top.require("site", "bureau")
     bus_tables, device_tables, line_tables = top.tables("bus"), top.tables("device"), top.tables("line")
-    scanner_tables = top.tables("scanner")
+    scanner_tables, locker_tables = top.tables("scanner"), top.tables("locker")
     buses = {name: wiring.bus(name, table) for name, table in bus_tables.items()}
     units = {name: wiring.device(name, table, buses, library) for name, table in device_tables.items()}
     if not _damaged(root, "bus"):
         _refuse_unknown_buses(units, buses)
+    cabinets = [lockers.locker(name, table, buses) for name, table in locker_tables.items()]
+    boards = [board for _, wired in cabinets for board in wired]
     counters = lines.Counters(units, complete=not _damaged(root, "device"))
     made = Settings(
         site=site.site(top.table("site")),
@@ -38,6 +40,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
         digest="",
         scanners=tuple(scanners.scanner(name, table, counters) for name, table in scanner_tables.items()),
         load=load_tables.load(top, counters),
+        lockers=tuple(locker for locker, _ in cabinets),
     )
     top.end()
     if not _damaged(root, "line"):
@@ -47,9 +50,13 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     conflicts.refuse_one_wire_twice(buses, bus_tables)
     conflicts.refuse_scanners_on_one_wire(made.scanners, scanner_tables, buses, bus_tables)
     conflicts.refuse_one_address_twice(units)
-    conflicts.notice_idle_buses(buses, bus_tables, units)
+    if not _damaged(root, "bus"):
+        lockers.refuse_unknown_buses(boards, buses)
+    lockers.refuse_mixed_buses(boards, units)
+    lockers.refuse_one_address_twice(boards)
+    conflicts.notice_idle_buses(bus_tables, made)
     conflicts.notice_experimental_profiles(units, library)
-    if not made.lines:
+    if not made.lines and not made.lockers:
         ledger.add("W2405", root.place)
     return dataclasses.replace(made, digest=digest(made)) if not ledger.faults else made
 

@@ -11,6 +11,7 @@ from config.wiring import Unit
 
 _BASELINE_BYTES = 200
 _MEMORY_BYTES = 600
+_COMPARTMENT_BYTES = 24
 _SPOOL_SHARE = 32
 
 
@@ -55,13 +56,15 @@ def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
 
 
 def refuse_too_small_a_spool(made: Settings, table: Table) -> None:
-    """Every commit carries the baseline of every counter and the memory of every line and the site, and may take a
-    thirty-second of the spool at most."""
+    """Every commit carries the baseline of every counter, the memory of every line and the site and the state of every
+    compartment, and may take a thirty-second of the spool at most."""
     counters = len({ref for line in made.lines for _, ref in line.counters()} | set(made.load.floor.counters()))
     carried = counters * _BASELINE_BYTES + (len(made.lines) + 1) * _MEMORY_BYTES
+    compartments = sum(len(board.compartments) for board in made.boards)
+    carried += compartments * _COMPARTMENT_BYTES
     needed_mb = -(-carried * _SPOOL_SHARE // 2**20)
     if made.spool.max_bytes < needed_mb * 2**20 and table.sound("max_mb"):
-        table.fault("max_mb", "E2349", counters=counters, needed=needed_mb)
+        table.fault("max_mb", "E2349", counters=counters, compartments=compartments, needed=needed_mb)
 
 
 def refuse_one_address_twice(units: Mapping[str, Unit]) -> None:
@@ -77,12 +80,12 @@ def refuse_one_address_twice(units: Mapping[str, Unit]) -> None:
             table.fault("unit", "E2325", unit=device.unit, bus=device.bus, device=other, first=place)
 
 
-def notice_idle_buses(buses: Mapping[str, Bus], tables: Mapping[str, Table], units: Mapping[str, Unit]) -> None:
-    """Tell of buses that no device is on."""
-    used = {unit.device.bus for unit in units.values()}
-    for name in buses:
+def notice_idle_buses(tables: Mapping[str, Table], made: Settings) -> None:
+    """Tell of buses that no device and no board is on."""
+    used = {device.bus for device in made.devices} | {board.bus for board in made.boards}
+    for name, table in tables.items():
         if name not in used:
-            tables[name].ledger.add("W2403", tables[name].node.key, bus=name)
+            table.ledger.add("W2403", table.node.key, bus=name)
 
 
 def notice_experimental_profiles(units: Mapping[str, Unit], library: Library) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,16 @@ from config.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is known of a site's files: `settings` when there is no fault, `buses` where each bus is written."""
+    """All that is known of a site's files: `settings` when there is no fault.
+
+    `buses` is where each bus is written, `boards` each lock board's table by the board's id.
+    """
 
     settings: Settings | None
     faults: tuple[Fault, ...]
     notices: tuple[Fault, ...]
     buses: Mapping[str, Place] = field(default_factory=dict)
+    boards: Mapping[str, Node] = field(default_factory=dict)
 
 
 def load(main: Path, conf_d: Path | None = None, profile_dirs: Sequence[Path] = ()) -> Settings:
@@ -62,6 +66,15 @@ def _report(roots: Sequence[Node], whole: bool, profile_dirs: Sequence[Path], le
     faults = sorted(
         ledger.faults, key=lambda fault: (order.get(fault.file, len(order)), fault.file, fault.line, fault.column)
     )
-    buses = merged.value["bus"].value if "bus" in merged.value and not faults else {}
-    places = {name: node.key for name, node in buses.items()}
-    return Report(None if faults else settings, tuple(faults), tuple(ledger.notices), places)
+    if faults:
+        return Report(None, tuple(faults), tuple(ledger.notices))
+    buses = {name: node.key for name, node in _under(merged, "bus")}
+    boards = {
+        f"{locker}_{name}": board for locker, node in _under(merged, "locker") for name, board in _under(node, "board")
+    }
+    return Report(settings, (), tuple(ledger.notices), buses, boards)
+
+
+def _under(node: Node, key: str) -> Iterable[tuple[str, Node]]:
+    """The named tables under `key`, where there are any."""
+    return node.value[key].value.items() if key in node.value else ()

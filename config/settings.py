@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from config.load_settings import LoadSettings
+from config.locker_settings import Board, Locker
 
 Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
@@ -340,6 +341,12 @@ class Settings:
     digest: str
     scanners: tuple[Scanner, ...] = ()
     load: LoadSettings = field(default_factory=LoadSettings)
+    lockers: tuple[Locker, ...] = ()
+
+    @property
+    def boards(self) -> tuple[Board, ...]:
+        """The boards of all lockers."""
+        return tuple(board for locker in self.lockers for board in locker.boards)
 
     def eyes(self, line_id: str) -> tuple[CounterRef, ...]:
         """The photo-eyes before silent scanners of that line."""

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.bureau.view import Heard, SiteView, View
+from config.locker_settings import SIZES
 from config.messages import Language, quality, state
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
@@ -25,6 +26,14 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "state": "state",
         "trust": "quality",
         "age": "age",
+        "locker": "locker",
+        "free": "free",
+        "sizes": "free s/m/l/xl",
+        "occupied": "occupied",
+        "faulty": "faulty",
+        "unknown": "unknown",
+        "overdue": "overdue",
+        "door_open": "door\nopen",
         "online": "online",
         "offline": "offline",
         "summary": "sites: {sites}, {messages} messages, {repeated} repeated, {missing} missing, {rejected} rejected",
@@ -42,6 +51,14 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "state": "状态",
         "trust": "质量",
         "age": "已过",
+        "locker": "快件箱",
+        "free": "空闲",
+        "sizes": "空闲 s/m/l/xl",
+        "occupied": "占用",
+        "faulty": "故障",
+        "unknown": "未知",
+        "overdue": "滞留",
+        "door_open": "门开",
         "online": "在线",
         "offline": "离线",
         "summary": "{sites} 个站点,{messages} 条消息,重复 {repeated} 条,缺失 {missing} 条,拒收 {rejected} 条",
@@ -50,6 +67,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
 }
 _FIGURES = ("in_total", "in_pph", "out_total", "out_pph", "wip", "load_index")
 _NAMES = ("event", "before", "after", "cause", "state", "q")
+_LOCKER = ("free", "occupied", "faulty", "unknown", "overdue", "door_open")
 _LONGEST = 32
 
 
@@ -78,22 +96,45 @@ class Board:
         for site in view.sites.values():
             for row in self._rows(site, now_s):
                 table.add_row(*(Text(cell) for cell in row))
-        return Group(table, Text(self.summary(view)))
+        return Group(table, *self._lockers(view, now_s), Text(self.summary(view)))
 
     def _rows(self, site: SiteView, now_s: float) -> Iterator[list[str]]:
-        lines = [(tail.split("/")[1], tail) for tail in sorted(site.latest) if tail.endswith("/telemetry")]
+        lines = _telemetry(site, "line")
         whole = site.latest.get("state", {})
         stands = state(_word(whole.get("state")), self._lang) if "state" in whole else ""
         name = f"{site.path.rpartition('/')[2]} {self._presence(site)} {stands}".rstrip()
         for number, (line, tail) in enumerate(lines):
             fields = site.latest[tail]
-            age_s = now_s - self._heard_s.get((site.path, tail), now_s)
             figures = [_rounded(fields.get(key)) for key in _FIGURES]
-            trust = quality(_word(fields.get("q")), self._lang)
             stands = state(_word(fields.get("state")), self._lang)
-            yield [name if number == 0 else "", line, *figures, stands, trust, f"{age_s:.0f} s"]
+            yield [name if number == 0 else "", line, *figures, stands, *self._trust(site, tail, now_s)]
         if not lines:
             yield [name, *[""] * 10]
+
+    def _lockers(self, view: View, now_s: float) -> Iterator[Table]:
+        """A row for each locker, where there are any. What no sensor tells is a dash."""
+        rows = [row for site in view.sites.values() for row in self._locker_rows(site, now_s)]
+        if not rows:
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        for name in ("site", "locker"):
+            table.add_column(self._words[name], overflow="fold")
+        for name in ("sizes", *_LOCKER, "trust", "age"):
+            table.add_column(self._words[name], justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        yield table
+
+    def _locker_rows(self, site: SiteView, now_s: float) -> Iterator[list[str]]:
+        for locker, tail in _telemetry(site, "locker"):
+            fields = site.latest[tail]
+            sizes = "/".join(_figure(fields.get(f"{size}_free")) for size in SIZES)
+            figures = [_figure(fields.get(key)) for key in _LOCKER]
+            yield [site.path.rpartition("/")[2], locker, sizes, *figures, *self._trust(site, tail, now_s)]
+
+    def _trust(self, site: SiteView, tail: str, now_s: float) -> list[str]:
+        age_s = now_s - self._heard_s.get((site.path, tail), now_s)
+        return [quality(_word(site.latest[tail].get("q")), self._lang), f"{age_s:.0f} s"]
 
     def _presence(self, site: SiteView) -> str:
         return "" if site.online is None else self._words["online" if site.online else "offline"]
@@ -113,9 +154,16 @@ class Board:
         """One message as one line of text."""
         if heard.tail == "status":
             return f"{heard.site} {self._words['online' if heard.fields.get('online') else 'offline']}"
-        shown = [f"{key}={_figure(heard.fields[key])}" for key in _FIGURES if key in heard.fields]
+        keys = _LOCKER if heard.tail.startswith("locker/") else _FIGURES
+        shown = [f"{key}={_figure(heard.fields[key])}" for key in keys if key in heard.fields]
         trust = [f"{key}={_word(heard.fields[key])}" for key in _NAMES if key in heard.fields]
         return " ".join([heard.site, heard.tail, *shown, *trust, *(["hist"] if heard.fields.get("hist") else [])])
+
+
+def _telemetry(site: SiteView, kind: str) -> list[tuple[str, str]]:
+    """The names and topics of a site's lines or lockers that have told figures."""
+    tails = (tail.split("/") for tail in sorted(site.latest))
+    return [(parts[1], "/".join(parts)) for parts in tails if parts[0] == kind and parts[-1] == "telemetry"]
 
 
 def picture(view: View) -> dict[str, object]:
@@ -129,6 +177,7 @@ def _site(site: SiteView) -> dict[str, object]:
     return {
         "online": site.online,
         "sid": site.sid,
+        "events": {name: totals.events(name) for name in totals.streams},
         "counters": {name: {"lo": one.lo, "hi": one.hi, "total": one.total} for name, one in counted.items()},
         "messages": totals.messages,
         "duplicates": totals.duplicates,

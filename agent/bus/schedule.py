@@ -5,12 +5,26 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from typing import Protocol
 
 from agent.bus.identity import RECHECK_S, is_identity
 from config.settings import Device
 from drivers import Ask
 
 _GIVE_WAY_S = 5.0
+
+
+class Station(Protocol):
+    """Who is asked on a bus every `period_s`: a device, or a lock board."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def bus(self) -> str: ...
+
+    @property
+    def period_s(self) -> float: ...
 
 
 class Slot:
@@ -40,19 +54,19 @@ class Slot:
         return due_s if self.first else due_s + self.period_s
 
 
-def _slot(device: Device, number: int, ask: Ask) -> Slot:
+def _slot(device: Station, number: int, ask: Ask) -> Slot:
     slot = Slot(device.bus, device.id, number, ask, device.period_s)
-    if is_identity(device, number):
+    if isinstance(device, Device) and is_identity(device, number):
         slot.first, slot.period_s = True, max(device.period_s, RECHECK_S)
     return slot
 
 
-def slots_of(devices: Iterable[tuple[Device, Sequence[Ask]]]) -> list[Slot]:
+def slots_of(devices: Iterable[tuple[Station, Sequence[Ask]]]) -> list[Slot]:
     """A slot for each ask, devices and asks in the order given."""
     return [_slot(device, index, ask) for device, asks in devices for index, ask in enumerate(asks)]
 
 
-def replan(slots: list[Slot], device: Device, asks: Mapping[int, Ask]) -> tuple[list[Slot], list[Slot]]:
+def replan(slots: list[Slot], device: Station, asks: Mapping[int, Ask]) -> tuple[list[Slot], list[Slot]]:
     """Make `slots` ask `device` just `asks`, by number; gives the slots that went and those that came."""
     of_device = {slot.index: slot for slot in slots if slot.device == device.id}
     gone = [slot for number, slot in of_device.items() if number not in asks]
@@ -124,7 +138,7 @@ class DeadlineSchedule:
         for slot in self._slots:
             self._put(self._ready, slot.deadline_s(now_s), slot)
 
-    def replan(self, device: Device, asks: Mapping[int, Ask], now_s: float) -> None:
+    def replan(self, device: Station, asks: Mapping[int, Ask], now_s: float) -> None:
         """From now on `device` is asked `asks`; what is new of it is due at once."""
         gone, fresh = replan(self._slots, device, asks)
         for slot in gone:

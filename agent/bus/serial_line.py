@@ -12,11 +12,11 @@ from agent.bus.health import BusHealth
 from agent.bus.line_port import LinePort, patience_with, way_to
 from agent.bus.link import LinkError, LinkState
 from agent.bus.owner import OwnerThread
-from agent.bus.schedule import DeadlineSchedule, Slot, slots_of
+from agent.bus.schedule import DeadlineSchedule, Slot, Station, slots_of
 from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError, Unasked, nothing_unasked
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import Device, SerialBus, TcpBus
+from config.settings import SerialBus, TcpBus
 from drivers import Ask, DeviceError, FrameError, Guard
 from drivers.modbus_guard import read_guard
 from drivers.wire import Wire, price
@@ -37,7 +37,7 @@ class SerialOwner(OwnerThread):
     def __init__(
         self,
         bus: SerialBus | TcpBus,
-        devices: Sequence[tuple[Device, Sequence[Ask]]],
+        devices: Sequence[tuple[Station, Sequence[Ask]]],
         guard: Guard | None = None,
         unasked: Unasked = nothing_unasked,
     ) -> None:

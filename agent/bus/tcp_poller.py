@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from agent.bus.counts import BusCounts, Tally
 from agent.bus.ear import Ears
 from agent.bus.owner import OwnerThread
-from agent.bus.schedule import Tick, replan, slots_of, ticks_of
+from agent.bus.schedule import Station, Tick, replan, slots_of, ticks_of
 from agent.bus.tcp_link import TcpLink
 from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import Device, TcpBus
+from config.settings import TcpBus
 from drivers import Ask
 
 _GATHER_S = 0.002  # a wake-up costs more than reading one more answer
@@ -23,7 +23,7 @@ _NEVER = float("inf")
 class TcpOwner(OwnerThread):
     """The only thread that touches the connections of `buses`; `devices` are the units behind them."""
 
-    def __init__(self, buses: Sequence[TcpBus], devices: Sequence[tuple[Device, Sequence[Ask]]]) -> None:
+    def __init__(self, buses: Sequence[TcpBus], devices: Sequence[tuple[Station, Sequence[Ask]]]) -> None:
         self._slots = slots_of(devices)
         super().__init__("tcp", len(self._slots))
         self._buses = buses

@@ -14,6 +14,7 @@ from typing import TextIO
 import config
 from agent.capacity import OVERFULL, judged
 from agent.cli.check_wires import Wires
+from agent.lockers import languages
 from agent.stable_names import with_stable_names
 from config import messages
 from config.faults import Fault, columns
@@ -71,8 +72,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def checked(file: Path, conf_d: Path | None = None, profiles: Sequence[Path] = ()) -> config.Report:
-    """What `config.check` finds, and whether each scanner's preset goes with what is written over it."""
-    report = config.check(file, conf_d, profiles)
+    """What `config.check` finds, and whether each scanner's preset goes with what is written over it, and each lock
+    board with its language.
+    """
+    report = languages.judged(config.check(file, conf_d, profiles))
     if report.settings is None or not report.settings.scanners:
         return report
     from agent.scans import UnsoundScannerError
@@ -125,6 +128,7 @@ def _summary(settings: Settings, wires: Wires, lang: Language) -> Iterator[str]:
         "points": messages.word("of_these_counters", lang, points=len(points), counters=counters),
         "lines": _named([line.id for line in settings.lines]),
         "scanners": _named([scanner.id for scanner in settings.scanners]),
+        "lockers": _named([locker.id for locker in settings.lockers]),
         "reads": f"\n{' ' * 11}".join(wires.summary(lang)) or "0",
         "digest": settings.digest,
     }
@@ -163,6 +167,7 @@ def _as_json(file: Path, report: config.Report, lang: Language) -> dict[str, obj
             "points": sum(len(device.points) for device in settings.devices),
             "lines": len(settings.lines),
             "scanners": len(settings.scanners),
+            "lockers": len(settings.lockers),
         }
         if settings
         else None,

@@ -45,5 +45,5 @@ def _table(name: str, metrics: Iterable[Metric], prefixes: str, lang: Language) 
 
 def meaning(name: str, metric: Metric) -> str:
     """The word of the catalogue that says what a metric of group `name` is."""
-    own = name == "flow" or (name == "site" and metric not in STEERING)
+    own = name in {"flow", "share"} or (name == "site" and metric not in STEERING)
     return f"metric_{name}_{metric.field}" if own else f"metric_{metric.field}"

@@ -1,4 +1,4 @@
-"""Serve every Modbus device and scanner of a site without hardware: its counters move like parcels in a working day.
+"""Serve every device, scanner and locker of a site without hardware: its counters move like parcels in a working day.
 
 Writes DIR/hubpulse.toml, the same settings with the addresses of the twin, and listens for commands on
 DIR/twin.sock, one JSON object a line. The copy leads to a broker on this machine, without TLS and login, and its
@@ -8,6 +8,7 @@ spool lies in DIR: simulated counts never reach the real bureau. While it runs, 
   hubpulse simulate --at DIR --tell plug bus=panel
   hubpulse simulate --at DIR --tell reset device=sorter clean=true
   hubpulse simulate --at DIR --tell burst scanner=tunnel-1 parcels=5000
+  hubpulse simulate --at DIR --tell door locker=west compartment=7 closed=false
   hubpulse simulate --at DIR --tell truth
 """
 
@@ -150,7 +151,9 @@ def _say_ready(args: argparse.Namespace, twin: Twin, settings_copy: Path) -> Non
     pace = f"speed {twin.pace.speed:g}" if twin.pace.running else "frozen"
     print(f"twin of {twin.settings.site.id}, {pace}")
     for bus, wire in twin.wires.items():
-        units = ", ".join(f"{one.id} (unit {one.unit})" for one in twin.settings.devices if one.bus == bus)
+        there = [(one.id, one.unit) for one in twin.settings.devices if one.bus == bus]
+        there += [(one.id, one.unit) for one in twin.settings.boards if one.bus == bus]
+        units = ", ".join(f"{name} (unit {unit})" for name, unit in there)
         print(f"  {bus:<16} {wire.address:<28} {units}")
     for scanner in twin.settings.scanners:
         print(f"  {scanner.id:<16} {twin.scanners.plays[scanner.id].port.address:<28} scans of {scanner.line}")

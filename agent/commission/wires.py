@@ -11,12 +11,13 @@ from typing import Any
 
 import config
 from agent.bus.link import LinkError
+from agent.capacity import listens
 from agent.commission import ComplaintError, NoValueError
 from agent.commission.direct import DirectLine, DirectTcp, DirectWire
 from agent.control import ControlError
 from agent.control.remote import Remote
 from config.hosts import is_host
-from config.settings import Bus, Parity, SerialBus, TcpBus
+from config.settings import Bus, Parity, SerialBus, Settings, TcpBus
 from drivers import Value
 from drivers.modbus_frames import Read
 
@@ -155,6 +156,10 @@ def _same_wire(target: str, line: dict[str, Any]) -> bool:
     return target == f"{line['host']}:{line['port']}" or (target == line["host"] and line["port"] == MODBUS_PORT)
 
 
+def _has_boards(settings: Settings | None, bus: str) -> bool:
+    return settings is not None and any(board.bus == bus for board in settings.boards)
+
+
 def _of_settings(target: str, file: Path) -> Bus | None:
     """The bus of that id in the settings, or the listened one of that port, also where the agent does not run."""
     settings = config.check(file).settings if file.exists() else None
@@ -162,6 +167,8 @@ def _of_settings(target: str, file: Path) -> Bus | None:
         is_port = (
             isinstance(bus, SerialBus) and "/" in target and os.path.realpath(bus.port) == os.path.realpath(target)
         )
+        if (bus.id == target or is_port) and not listens(bus) and _has_boards(settings, bus.id):
+            raise ComplaintError("E2536", 75, bus=bus.id)
         if bus.id == target or (is_port and getattr(bus, "role", None) == "listen"):
             return bus
     return None

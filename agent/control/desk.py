@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from agent import clock
 from agent.bus import Answered, Missed, Owner
 from agent.bus.ear import Ears
 from agent.bus.errand import Errand
 from agent.control import ControlError
-from agent.control.requests import Baseline, ProbeUnit, ReadOnce, Status
+from agent.control.requests import Baseline, Lockers, ProbeUnit, ReadOnce, Status
 from agent.intake import Presence
 from agent.release import VERSION
 from agent.stocktake import StockTakeRefusedError, StockTakes
 from config.settings import Bus, Settings
 from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
+
+if TYPE_CHECKING:
+    from agent.lockers.site import SiteLockers
 
 WITHIN_S = 15.0
 """How long an exchange may take with the wait for its turn: a unit that owes a late reply is left alone for 10 s."""
@@ -34,18 +38,22 @@ class Desk:
         owners: Sequence[Owner],
         presence: Mapping[str, Presence],
         stocktakes: StockTakes | None = None,
+        lockers: SiteLockers | None = None,
     ) -> None:
         self._settings = settings
         self._stocktakes = stocktakes
         self._owners = {bus: owner for owner in owners for bus in owner.counts()}
         self._presence = presence
+        self._lockers = lockers
         self._started_s = clock.boot_seconds()
 
-    def answer(self, request: Status | ReadOnce | ProbeUnit | Baseline) -> Json:
+    def answer(self, request: Status | ReadOnce | ProbeUnit | Baseline | Lockers) -> Json:
         """The reply to `request`. Raises ControlError."""
         match request:
             case Status():
                 return self._status()
+            case Lockers():
+                return self._lockers.told(clock.boot_seconds()) if self._lockers else {"lockers": {}, "boards": {}}
             case ReadOnce(bus, read):
                 return self._read(bus, read)
             case ProbeUnit(bus, unit):
@@ -116,6 +124,8 @@ class Desk:
 
     def _run(self, bus: str, read: Read) -> Answered | Missed:
         known = self._known(bus)
+        if any(board.bus == bus for board in self._settings.boards):
+            raise ControlError("board_bus", "lock boards are on this bus: they are asked in their own language only")
         if known.framing != "tcp" and read.unit == 0:
             raise ControlError("bad_request", "unit 0 of a serial line is everybody, and nobody answers")
         errand = Errand(bus, raw_ask(read, known.framing))

@@ -51,7 +51,12 @@ class Baseline:
     by: str
 
 
-Request = Status | ReadOnce | ProbeUnit | Listen | Baseline
+@dataclass(frozen=True, slots=True)
+class Lockers:
+    """Every compartment, and what each lock board says."""
+
+
+Request = Status | ReadOnce | ProbeUnit | Listen | Baseline | Lockers
 
 
 def understood(line: bytes) -> Request:
@@ -70,11 +75,13 @@ def understood(line: bytes) -> Request:
             return ReadOnce(_text(words, "bus"), _read(words))
         case "probe-unit":
             return ProbeUnit(_text(words, "bus"), _whole(words, "unit", 0, 255))
+        case "lockers":
+            return Lockers()
         case "ear":
             return Listen(_text(words, "bus"))
         case "baseline":
             return Baseline(_whole(words, "parcels", 0, MOST_PARCELS), _text(words, "by")[:LONGEST_NAME])
-    raise ControlError("unknown_request", "do is one of: status, read, probe-unit, ear, baseline")
+    raise ControlError("unknown_request", "do is one of: status, read, probe-unit, lockers, ear, baseline")
 
 
 def _read(words: dict[str, object]) -> Read:

@@ -128,12 +128,41 @@ SCAN = Group(
     )
 )
 
+_C = "compartments"
+
+SHARE = Group(
+    (
+        Metric("total", "total", _C, None, None, "always", "settings"),
+        Metric("occupied", "occupied", _C, None, None, "always", "lockers"),
+        Metric("free", "free", _C, None, None, "always", "lockers"),
+        Metric("faulty", "faulty", _C, None, None, "always", "lockers"),
+        Metric("unknown", "unknown", _C, None, None, "always", "lockers"),
+        Metric("door_open", "door_open", _C, None, None, "always", "lockers"),
+        Metric("overdue", "overdue", _C, None, None, "at least", "lockers"),
+        Metric("turnover_day", "turnover_day", "1/day", 3, 86_400, "at least", "lockers"),
+    )
+)
+"""Of a locker as a whole, and of its compartments of each size: `s_`, `m_`, `l_`, `xl_`."""
+
+LOCKER = Group(
+    (
+        Metric("occupancy", "occupancy", _ONE, 4, None, "all fresh", "lockers"),
+        Metric("dwell_p50_h", "dwell_p50_h", "h", 1, 86_400, "always", "lockers"),
+        Metric("dwell_p90_h", "dwell_p90_h", "h", 1, 86_400, "always", "lockers"),
+        Metric("dwell_max_h", "dwell_max_h", "h", 1, 86_400, "always", "lockers"),
+        Metric("boards", "boards", "boards", None, None, "always", "settings"),
+        Metric("boards_heard", "boards_heard", "boards", None, None, "always", "lockers"),
+    )
+)
+
 GROUPS: Mapping[str, tuple[Group, str]] = {
     "flow": (FLOW, "…_"),
     "line": (LINE, ""),
     "scan": (SCAN, ""),
     "site": (SITE, ""),
     "records": (RECORDS, ""),
+    "locker": (LOCKER, ""),
+    "share": (SHARE, "[size_]"),
 }
 """Every group of metrics, with what stands before its fields."""
 

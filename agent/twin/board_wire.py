@@ -47,6 +47,11 @@ class BoardWire:
     def plugged(self) -> bool:
         return self._line is not None and self._line.plugged
 
+    @property
+    def read(self) -> bool:
+        """Whether somebody takes what a host's line says; asked again and again, it tells whether anybody is there."""
+        return self.plugged and self._line is not None and not self._line.unread
+
     async def start(self) -> None:
         """Begin to serve, and to poll where there is a host."""
         self._line = PtyLine(self._link)

@@ -114,6 +114,7 @@ async def _truth(twin: Twin) -> Reply:
     return {
         "truth": twin.truth(),
         "scans": twin.scanners.truth(),
+        "lockers": twin.lockers.truth(),
         "lost": twin.lost(),
         "flows": twin.flows(),
         "running": twin.pace.running,
@@ -125,6 +126,7 @@ async def _state(twin: Twin) -> Reply:
         "buses": twin.buses(),
         "devices": twin.devices(),
         "scanners": twin.scanners.states(),
+        "lockers": {name: {"heard": twin.lockers.heard(name)} for name in twin.lockers.people},
         "speed": twin.pace.speed,
         "at_s": twin.pace.now_s,
     }
@@ -213,6 +215,16 @@ async def _burst(twin: Twin, scanner: str, parcels: int) -> Reply:
     return {}
 
 
+async def _door(twin: Twin, locker: str, compartment: int, closed: bool) -> Reply:
+    twin.lockers.people[locker].move(compartment, closed=closed)
+    return {}
+
+
+async def _dirt(twin: Twin, locker: str, compartment: int, dirty: bool) -> Reply:
+    twin.lockers.people[locker].soil(compartment, dirty=dirty)
+    return {}
+
+
 async def _silence(twin: Twin, device: str) -> Reply:
     twin.set_silent(device, silent=True)
     return {}
@@ -240,6 +252,10 @@ _EXAMPLES: Mapping[str, str] = {
     "counter": "sorter.south",
     "bus": "panel",
     "scanner": "tunnel-1",
+    "locker": "west",
+    "compartment": "7",
+    "closed": "false",
+    "dirty": "true",
     "value": "65000",
     "before": "5",
     "times": "1",
@@ -251,6 +267,7 @@ _EXAMPLES: Mapping[str, str] = {
 }
 _NAME = Word(_text)
 _CABLE = {"bus": Word(_text, None), "scanner": Word(_text, None)}
+_COMPARTMENT = {"locker": _NAME, "compartment": Word(_whole(1, 9999))}
 _SECONDS = Word(_number(0.0, LONGEST_S))
 
 COMMANDS: Mapping[str, Command] = {
@@ -269,6 +286,8 @@ COMMANDS: Mapping[str, Command] = {
     "plug": Command(_CABLE, _plug),
     "garbage": Command({"scanner": _NAME, "share": Word(_number(0.0, 1.0))}, _garbage),
     "burst": Command({"scanner": _NAME, "parcels": Word(_whole(1, MOST_PARCELS), 1000)}, _burst),
+    "door": Command({**_COMPARTMENT, "closed": Word(_flag)}, _door),
+    "dirt": Command({**_COMPARTMENT, "dirty": Word(_flag, True)}, _dirt),
     "silence": Command({"device": _NAME}, _silence),
     "speak": Command({"device": _NAME}, _speak),
     "delay": Command({"device": _NAME, "seconds": _SECONDS}, _delay),

@@ -10,7 +10,7 @@ from types import TracebackType
 from agent.bureau.subscriber import Subscriber
 from agent.clock import boot_seconds
 from agent.twin.control import SOCKET, Remote
-from agent.twin.show import Moment, Totals, bureau_scans, bureau_totals, flat, moment
+from agent.twin.show import Moment, Totals, bureau_lockers, bureau_scans, bureau_totals, flat, moment
 from agent.twin.troupe import ChildError, InterruptedShowError, Troupe
 from agent.uplink.spool import Spool
 from config import load
@@ -25,8 +25,8 @@ _STEP_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the devices counted and the scanners said, and what the bureau rebuilt of it, `seconds` after the parcels
-    were let go. `scans` has both, `truth` and `bureau`.
+    """What the devices counted, the scanners said and people did at the lockers, and what the bureau rebuilt of it,
+    `seconds` after the parcels were let go. `scans` and `lockers` have both, `truth` and `bureau`.
 
     `spool` are the agent's books after its end: written = acked + held + dropped.
     """
@@ -34,6 +34,7 @@ class Outcome:
     truth: Totals
     bureau: Totals
     scans: dict[str, Totals]
+    lockers: dict[str, Totals]
     seconds: float
     broker: str
     mqtt: str
@@ -44,11 +45,15 @@ class Outcome:
 
     @property
     def equal(self) -> bool:
-        return self.truth == self.bureau and self.scans["truth"] == self.scans["bureau"]
+        return all(truth == bureau for truth, bureau in self._pairs())
 
     def differences(self) -> list[str]:
-        """The counters and kinds of scans whose totals differ, with both."""
-        return [*_differences(self.truth, self.bureau), *_differences(self.scans["truth"], self.scans["bureau"])]
+        """The counters, kinds of scans and figures of lockers that differ, with both."""
+        return [told for truth, bureau in self._pairs() for told in _differences(truth, bureau)]
+
+    def _pairs(self) -> list[tuple[Totals, Totals]]:
+        compared = [(one["truth"], one["bureau"]) for one in (self.scans, self.lockers)]
+        return [(self.truth, self.bureau), *compared]
 
 
 def _differences(truth: Totals, bureau: Totals) -> list[str]:
@@ -103,13 +108,14 @@ class Performance:
         until_s, interrupts = boot_seconds() + SETTLE_S, self._interrupts()
         while self._told() != self._heard() and boot_seconds() < until_s and self._interrupts() == interrupts:
             self._subscriber.wait_until(lambda: False, _STEP_S)
-        truth, scans = self._told()
+        truth, scans, lockers = self._told()
         books = self._books()
         heard = self._subscriber.totals(self.settings.site.id)
         return Outcome(
             truth=truth,
             bureau=self._totals(),
             scans={"truth": scans, "bureau": self._heard()[1]},
+            lockers={"truth": lockers, "bureau": self._heard()[2]},
             seconds=round(seconds, 1),
             broker=self.broker,
             mqtt=self._subscriber.version,
@@ -148,15 +154,18 @@ class Performance:
         assert self._bureau is not None
         return self._bureau
 
-    def _told(self) -> tuple[Totals, Totals]:
-        """What the devices counted and what the scanners said."""
+    def _told(self) -> tuple[Totals, Totals, Totals]:
+        """What the devices counted, the scanners said, and people did at the lockers."""
         told = self._twin.ask("truth")
-        return flat(told["truth"]), told["scans"]
+        return flat(told["truth"]), told["scans"], told["lockers"]
 
-    def _heard(self) -> tuple[Totals, Totals]:
-        """What the bureau has of both."""
+    def _heard(self) -> tuple[Totals, Totals, Totals]:
+        """What the bureau has of all that."""
         site, lines = self.settings.site.id, {scanner.line for scanner in self.settings.scanners}
-        return self._totals(), self._subscriber.read(lambda view: bureau_scans(lines, view.site(site)))
+        scans, lockers = self._subscriber.read(
+            lambda view: (bureau_scans(lines, view.site(site)), bureau_lockers(self.settings.lockers, view.site(site)))
+        )
+        return self._totals(), scans, lockers
 
     def _totals(self) -> Totals:
         site = self.settings.site.id
@@ -165,20 +174,18 @@ class Performance:
     def _wait_for_baselines(self) -> None:
         wanted = {line.id: {str(ref) for _, ref in line.counters()} for line in self.settings.lines}
         until_s = boot_seconds() + BASELINE_S
-        while (
-            not self._scanners_heard() or {line: set(counters) for line, counters in self._totals().items()} != wanted
-        ):
+        while not self._all_heard() or {line: set(counters) for line, counters in self._totals().items()} != wanted:
             self._troupe.check()
             if self._interrupts():
                 raise InterruptedShowError
             if boot_seconds() > until_s:
-                raise ChildError(
-                    f"no baseline of every counter, or no ear for every scanner, within {BASELINE_S:.0f} s"
-                )
+                raise ChildError(f"not every counter, scanner and locker was read within {BASELINE_S:.0f} s")
             self._subscriber.wait_until(lambda: False, _STEP_S)
 
-    def _scanners_heard(self) -> bool:
-        return all(scanner["heard"] for scanner in self._twin.ask("state")["scanners"].values())
+    def _all_heard(self) -> bool:
+        """Whether somebody hears every scanner and reads every locker."""
+        state = self._twin.ask("state")
+        return all(one["heard"] for one in (*state["scanners"].values(), *state["lockers"].values()))
 
     def _books(self) -> dict[str, int]:
         self._troupe.end_agent()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import struct
+import termios
 import tty
 from pathlib import Path
 
@@ -27,6 +30,11 @@ class PtyLine:
     @property
     def plugged(self) -> bool:
         return self._outer is not None
+
+    @property
+    def unread(self) -> int:
+        """Bytes on the agent's end that nobody has read; 0 also while it is not plugged."""
+        return 0 if self._outer is None else self._outer.unread
 
     def plug(self) -> None:
         """A new adapter appears under the old name. Does nothing when one is there."""
@@ -75,6 +83,10 @@ class _Pty:
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
         self.name = os.ttyname(self._slave)
+
+    @property
+    def unread(self) -> int:
+        return int(struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)))[0])
 
     def close(self) -> None:
         os.close(self.master)

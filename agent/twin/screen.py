@@ -11,83 +11,25 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from agent.twin.show import LineShow, Moment, ScanShow
+from agent.twin.screen_words import WORDS
+from agent.twin.show import LineShow, LockerShow, Moment, ScanShow
+from config.locker_settings import Locker
 from config.messages import Language, quality
-from config.settings import Settings
+from config.settings import Line, Settings
 from fastpath.scans import BAD_NAMES
 
 _PICTURE_COLUMNS = 104
 _BAR_CELLS = 16
 _FULL_INDEX = 100.0
 _SCANS = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbeat")
-_BUSY, _OVERLOADED = 75.0, 100.0
-
-_WORDS: Mapping[Language, Mapping[str, str]] = {
-    "en": {
-        "line": "line",
-        "in": "in/h",
-        "out": "out/h",
-        "wip": "on sorter",
-        "load": "load index",
-        "trust": "quality",
-        "counter": "counter",
-        "shows": "register",
-        "truth": "truth",
-        "bureau": "bureau",
-        "induct": "induct",
-        "discharge": "discharge",
-        "recirculation": "recirculation",
-        "reject": "reject",
-        "scans": "scans",
-        "new": "new",
-        "duplicate": "duplicate",
-        "recirculated": "came round",
-        "no_read": "no-read",
-        "multi": "multi-code",
-        "heartbeat": "heartbeat",
-        "bad": "bad",
-        "devices": "devices",
-        "uplink": "uplink",
-        "spool": "spool",
-        "connected": "connected",
-        "away": "away",
-        "messages": "{messages} messages, {duplicates} repeated",
-        "books": "{written} written = {acked} acknowledged + {held} held + {dropped} dropped",
-        "hint": "Ctrl-C ends it. In another terminal pull a cable; plug bus=panel puts it back:\n   {commands}",
-    },
-    "zh": {
-        "line": "分拣线",
-        "in": "供件/时",
-        "out": "落格/时",
-        "wip": "在线件数",
-        "load": "负荷指数",
-        "trust": "质量",
-        "counter": "计数器",
-        "shows": "寄存器",
-        "truth": "真实值",
-        "bureau": "邮管局",
-        "induct": "供件",
-        "discharge": "落格",
-        "recirculation": "回流",
-        "reject": "剔除",
-        "scans": "扫码",
-        "new": "新件",
-        "duplicate": "重复",
-        "recirculated": "回流",
-        "no_read": "无读",
-        "multi": "多码",
-        "heartbeat": "心跳",
-        "bad": "坏行",
-        "devices": "设备",
-        "uplink": "上行",
-        "spool": "缓存",
-        "connected": "已连接",
-        "away": "未连接",
-        "messages": "{messages} 条消息,重复 {duplicates} 条",
-        "books": "写入 {written} = 已确认 {acked} + 待发 {held} + 丢弃 {dropped}",
-        "hint": "按 Ctrl-C 结束。另开终端可拔线;改用 plug bus=panel 接回:\n   {commands}",
-    },
+_LOCKER = {
+    "door_open": "door_open",
+    "opened": "door.opened",
+    "delivered": "parcel.delivered",
+    "collected": "parcel.collected",
+    "occupied": "occupied",
 }
+_BUSY, _OVERLOADED = 75.0, 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +54,7 @@ class Screen:
     def __init__(self, settings: Settings, lang: Language, broker: str, commands: str) -> None:
         self._site = settings.site
         self._lang: Language = lang
-        self._words = _WORDS[lang]
+        self._words = WORDS[lang]
         self._broker = broker
         self._commands = commands
 
@@ -127,7 +69,7 @@ class Screen:
     def _body(self, now: Moment) -> Group:
         name = self._site.name_zh if self._lang == "zh" else self._site.name_en
         head = Text.assemble((f" {name} ", "bold reverse"), f"  {now.at_s:5.1f} s   hubpulse demo")
-        return Group(head, self._lines(now), self._counters(now), *self._scans(now))
+        return Group(head, self._lines(now), self._counters(now), *self._scans(now), *self._lockers(now))
 
     def plain(self, now: Moment) -> str:
         """One line for a log: truth and bureau of each line's inductions and discharges."""
@@ -136,6 +78,7 @@ class Screen:
             pairs = (f"{self._words[role]} {_pair(one, role)}" for role in ("induct", "discharge"))
             scans = [f"{self._words['scans']} {_scans_pair(one.scans)}"] if one.scans else []
             parts.append(f"{one.line.id}: {', '.join([*pairs, *scans])}")
+        parts += [f"{one.locker.id}: {self._words['opened']} {_told_of(one, 'door.opened')}" for one in now.lockers]
         return "  |  ".join([*parts, self._uplink(now)])
 
     def _lines(self, now: Moment) -> Table:
@@ -182,6 +125,20 @@ class Screen:
             table.add_row(self._name(one), *cells, same)
         return [table] if seen else []
 
+    def _lockers(self, now: Moment) -> list[Table]:
+        """Like scans: a cell is the truth, or what the bureau has where that is not the same; a dash: no sensor."""
+        table = _table()
+        for word in ("lockers", "total", *_LOCKER, "free", "trust"):
+            table.add_column(self._words[word], justify="left" if word in {"lockers", "trust"} else "right")
+        table.add_column("")
+        for one in now.lockers:
+            cells = [_told_of(one, name) for name in _LOCKER.values()]
+            same = Text("=", "green") if one.truth == one.bureau else Text("…", "yellow")
+            trust = quality(str(one.telemetry.get("q", "")), self._lang)
+            free = _figure(one.telemetry.get("free"))
+            table.add_row(self._named(one.locker), _figure(one.truth["total"]), *cells, free, trust, same)
+        return [table] if now.lockers else []
+
     def _foot(self, now: Moment) -> list[Text]:
         devices = Text(f" {self._words['devices']}  ")
         for device, online in now.devices.items():
@@ -204,7 +161,10 @@ class Screen:
         return self._words["books"].format(**books) if books else "…"
 
     def _name(self, one: LineShow) -> str:
-        return one.line.name_zh if self._lang == "zh" else one.line.name_en
+        return self._named(one.line)
+
+    def _named(self, one: Line | Locker) -> str:
+        return one.name_zh if self._lang == "zh" else one.name_en
 
 
 def picture(screen: RenderableType) -> str:
@@ -227,6 +187,13 @@ def _pair(one: LineShow, role: str) -> str:
 def _scans_pair(scans: ScanShow) -> str:
     truth, bureau = sum(scans.truth.values()), sum(scans.bureau.values())
     return f"{truth}={bureau}" if scans.truth == scans.bureau else f"{truth}>{bureau}"
+
+
+def _told_of(one: LockerShow, name: str) -> str:
+    truth, bureau = one.truth.get(name, 0), one.bureau.get(name, 0)
+    if name not in one.truth and name not in one.bureau and name != "door.opened" and "occupied" not in one.truth:
+        return "–"
+    return _figure(truth) if truth == bureau else f"{bureau:,} < {truth:,}"
 
 
 def _bad(counts: Mapping[str, int]) -> int:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.bureau.view import SiteView
-from config.settings import Line, Role, Settings
+from agent.load.locker import STREAMS
+from config.locker_settings import Board, Locker
+from config.settings import Device, Line, Role, Settings
 from fastpath.scans import COLUMN_NAMES
 
 Totals = dict[str, dict[str, int]]
 """For each line, what each of its counters counted."""
 
 Told = Mapping[str, Any]
+
+LOCKER_STATE = ("total", "door_open", "occupied")
+"""What of a locker's figures has a truth to be compared with, besides what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,16 @@ class ScanShow:
 
 
 @dataclass(frozen=True, slots=True)
+class LockerShow:
+    """A locker: what truly happened and is, what the bureau has of that, and its latest telemetry."""
+
+    locker: Locker
+    truth: Mapping[str, int]
+    bureau: Mapping[str, int]
+    telemetry: Told
+
+
+@dataclass(frozen=True, slots=True)
 class LineShow:
     """One line: its counters, its scans, and its latest telemetry as the bureau received it."""
 
@@ -51,6 +66,7 @@ class Moment:
 
     at_s: float
     lines: tuple[LineShow, ...]
+    lockers: tuple[LockerShow, ...]
     devices: Mapping[str, bool | None]
     health: Told
     messages: int
@@ -74,7 +90,8 @@ def moment(at_s: float, settings: Settings, truth: Told, state: Told, view: Site
     return Moment(
         at_s=at_s,
         lines=tuple(_line(line, truth, state["devices"], view) for line in settings.lines),
-        devices={device.id: _online(view, device.id) for device in settings.devices},
+        lockers=tuple(_locker(locker, truth["lockers"], view) for locker in settings.lockers),
+        devices={name: _online(view, name) for name in (*_ids(settings.devices), *_ids(settings.boards))},
         health=view.latest.get("health", {}),
         messages=view.totals.messages,
         duplicates=view.totals.duplicates,
@@ -96,6 +113,28 @@ def bureau_scans(lines: Iterable[str], view: SiteView) -> Totals:
         line: {column: count for column in COLUMN_NAMES if (count := view.totals.events(f"{line}.scan.{column}"))}
         for line in lines
     }
+
+
+def bureau_lockers(lockers: Iterable[Locker], view: SiteView) -> Totals:
+    """What the bureau knows of what happened at these lockers, and of what they are now."""
+    return {locker.id: _known(locker.id, view) for locker in lockers}
+
+
+def _known(locker: str, view: SiteView) -> dict[str, int]:
+    """Events that never happened are left out, as is what no sensor tells."""
+    told = view.latest.get(f"locker/{locker}/telemetry", {})
+    events = {stream: view.totals.events(f"{locker}.{stream}") for stream in STREAMS.values()}
+    now = {name: value for name in LOCKER_STATE if isinstance(value := told.get(name), int)}
+    return {name: count for name, count in events.items() if count} | now
+
+
+def _locker(locker: Locker, truth: Totals, view: SiteView) -> LockerShow:
+    told = view.latest.get(f"locker/{locker.id}/telemetry", {})
+    return LockerShow(locker, truth[locker.id], _known(locker.id, view), told)
+
+
+def _ids(named: Iterable[Device | Board]) -> list[str]:
+    return [one.id for one in named]
 
 
 def flat(truth: Told) -> Totals:

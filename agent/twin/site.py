@@ -13,6 +13,7 @@ from agent.twin.arrivals import DayKind
 from agent.twin.certificates import Certificates
 from agent.twin.day import Day
 from agent.twin.host import Host
+from agent.twin.lockers import Lockers
 from agent.twin.pace import Pace
 from agent.twin.registers import CounterFace, Image
 from agent.twin.scanners import Scanners
@@ -49,6 +50,7 @@ class Twin:
         self.day.pace(scenario.speed)
         self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
         self.certificates = Certificates(folder / "tls")
+        self.lockers = Lockers(settings, folder, scenario.seed)
         self.wires: dict[str, Wire] = {bus.id: self._wire(bus, folder) for bus in settings.buses}
         self.scanners = Scanners(settings, self.day.flows, folder, scenario.seed)
 
@@ -58,12 +60,14 @@ class Twin:
             for wire in self.wires.values():
                 await wire.start()
             await self.scanners.start(self._parcels_move)
+            self.lockers.start(lambda: self.pace.speed if self.pace.running else 0.0)
         except OSError:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Close every wire and take the names of the lines away."""
+        self.lockers.close()
         await self.scanners.close()
         for wire in self.wires.values():
             await wire.close()
@@ -190,6 +194,8 @@ class Twin:
         return Image(device, gates, rng, self)
 
     def _wire(self, bus: Bus, folder: Path) -> Wire:
+        if bus.id in self.lockers.wires:
+            return self.lockers.wires[bus.id]
         devices = [self.images[device.id].sim_device() for device in self.settings.devices if device.bus == bus.id]
         if isinstance(bus, TcpBus):
             return TcpWire(bus, devices, self.certificates)
@@ -206,6 +212,9 @@ class Twin:
         return list(counters.values()) if point is None else [counters[point]]
 
     def _unit(self, device: str) -> tuple[int, Manners]:
+        for board in self.settings.boards:
+            if board.id == device:
+                return board.unit, self.wires[board.bus].manners
         known = self.images[device].device
         return known.unit, self.wires[known.bus].manners
 

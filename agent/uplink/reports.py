@@ -10,7 +10,7 @@ from typing import Protocol
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
 from agent.load.metric_rows import FLOW, LINE, LINE_STATE, SITE_STATE
-from agent.uplink import scan_fields
+from agent.uplink import locker_fields, scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
@@ -138,7 +138,8 @@ def units(settings: Settings) -> Json:
     if settings.load.floor.counters():
         said |= FLOW.units("unload_") | FLOW.units("load_")
     said |= SITE_STATE.units() | LINE.units()
-    return said | (scan_fields.UNITS if settings.scanners else {})
+    said |= scan_fields.UNITS if settings.scanners else {}
+    return said | (locker_fields.UNITS if settings.lockers else {})
 
 
 def line_state(head: Head, line: str, load: LineLoad) -> Message:
@@ -177,6 +178,7 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "floor": _floor(settings.load.floor) if settings.load.floor.counters() else None,
         "thresholds": {mode: asdict(limits) for mode, limits in settings.load.thresholds.items()},
         "counters": list(_counters(settings)),
+        "lockers": list(locker_fields.described(settings.lockers)) or None,
         "units": units(settings),
         "ver": version,
         "cfg": settings.digest,

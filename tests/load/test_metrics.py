@@ -11,6 +11,7 @@ from agent.__main__ import main
 from agent.cli.metrics import meaning
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad, Pace, Room, Steered
+from agent.load.locker import LockerLoad, Share
 from agent.load.metric_rows import GROUPS, LINE, RECORDS, SITE
 from agent.load.metrics import Metric
 from agent.load.records import SoFar
@@ -20,7 +21,15 @@ from config.messages import LANGUAGES, word
 
 ROOT = Path(__file__).resolve().parents[2]
 NESTED: dict[str, type] = {"pace": Pace, "room": Room, "steered": Steered, "so_far": SoFar}
-MODELS: dict[str, type] = {"flow": Flow, "line": LineLoad, "scan": ScanLoad, "site": SiteLoad, "records": LineLoad}
+MODELS: dict[str, type] = {
+    "flow": Flow,
+    "line": LineLoad,
+    "scan": ScanLoad,
+    "site": SiteLoad,
+    "records": LineLoad,
+    "locker": LockerLoad,
+    "share": Share,
+}
 ALL = [pytest.param(name, one, id=f"{name}-{one.field}") for name, (group, _) in GROUPS.items() for one in group]
 
 

@@ -67,10 +67,12 @@ def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_an
         twin.ask("garbage", scanner="tunnel-north", share=0.3)
         twin.ask("unplug", bus="panel")
         twin.ask("unplug", scanner="reader-south")
+        twin.ask("unplug", bus="west-boards")
         twin.ask("reset", device="eyes-in", clean=True)
         twin.ask("tear", counter="eyes-out.di0")
         twin.ask("plug", bus="panel")
         twin.ask("plug", scanner="reader-south")
+        twin.ask("plug", bus="west-boards")
         twin.ask("burst", scanner="tunnel-north", parcels=2000)
         twin.ask("reset", device="odd-shapes", point="taken", clean=True)
         twin.ask("tear", counter="odd-shapes.placed", times=2)
@@ -83,6 +85,10 @@ def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_an
     assert said["scans"]["truth"] == said["scans"]["bureau"]
     assert said["scans"]["truth"]["north"]["new"] > 2000
     assert said["scans"]["truth"]["south"]["new"] > 0
+    assert said["lockers"]["truth"] == said["lockers"]["bureau"]
+    assert all(locker["door.opened"] > 0 for locker in said["lockers"]["truth"].values())
+    assert said["lockers"]["truth"]["west"]["occupied"] > 0
+    assert "occupied" not in said["lockers"]["bureau"]["east"], "a closed door says nothing of a parcel"
     assert {line: len(counters) for line, counters in said["truth"].items()} == {"north": 6, "south": 5, "odd": 2}
     assert sum(said["truth"]["north"].values()) > 10
     books = said["spool"]
@@ -161,7 +167,8 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path, w
 
 def test_the_foot_is_seen_in_a_small_terminal() -> None:
     settings = config.load(Path(config.__file__).parent / "examples" / "demo-hub.toml")
-    told = {"truth": {line.id: {} for line in settings.lines}, "scans": {}}
+    lockers = {locker.id: {"total": 24} for locker in settings.lockers}
+    told = {"truth": {line.id: {} for line in settings.lines}, "scans": {}, "lockers": lockers}
     for line in settings.lines:
         for role, ref in line.counters():
             told["truth"][line.id].setdefault(role, {})[str(ref)] = 0

@@ -1,0 +1,94 @@
+"""A locker's day: parcels put in, how long those stayed that were taken out, and whether somebody saw all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from agent.load.compartment import Stay
+from agent.load.instant import Instant
+
+LOCAL_S = 8 * 3600
+"""China has one time, eight hours before UTC, in summer too."""
+
+_DAY_S = 86_400
+_TENTH_S = 360.0
+
+
+class Dwell(NamedTuple):
+    """How long parcels stayed, in hours with one decimal: the median, nine of ten at most, the longest."""
+
+    p50_h: float
+    p90_h: float
+    max_h: float
+
+
+class Day:
+    """The local day so far. It begins anew at local midnight; while no clock tells the day, nothing begins.
+
+    A stay is kept to a tenth of an hour. Only those whose both ends were seen count for `dwell`; others make the day
+    partial, as does a time in which a board was not heard.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._delivered: Counter[str] = Counter()
+        self._tenths: Counter[int] = Counter()
+        self.partial = True
+
+    def advance(self, at: Instant, *, whole: bool) -> None:
+        """Time goes by; `whole`: at this moment every board is heard, and nothing is in doubt."""
+        number = None if at.quality == "none" else int((at.wall_s + LOCAL_S) // _DAY_S)
+        if number is not None and number != self._number:
+            if self._number is not None:
+                self._delivered.clear()
+                self._tenths.clear()
+                self.partial = False
+            self._number = number
+        self.partial |= not whole
+
+    def delivered(self, size: str) -> None:
+        """A parcel was put into a compartment of that size."""
+        self._delivered[size] += 1
+
+    def collected(self, stay: Stay, at_s: float) -> None:
+        """A parcel was taken out."""
+        if stay.exact:
+            self._tenths[round((at_s - stay.start_s) / _TENTH_S)] += 1
+        else:
+            self.partial = True
+
+    def deliveries(self, size: str | None = None) -> int | None:
+        """Parcels put in today, of one size or of all; None while no clock tells what today is."""
+        if self._number is None:
+            return None
+        return self._delivered.total() if size is None else self._delivered[size]
+
+    @property
+    def dwell(self) -> Dwell | None:
+        """Of the parcels taken out today; None where there was none."""
+        if not self._tenths:
+            return None
+        ordered = sorted(self._tenths.elements())
+        return Dwell(*(ordered[-(-share * len(ordered) // 100) - 1] / 10 for share in (50, 90, 100)))
+
+    # --- what outlives the process ---
+
+    def state(self) -> list[object]:
+        """As JSON can hold it."""
+        return [self._number, dict(self._delivered), [list(one) for one in self._tenths.items()]]
+
+    def restore(self, kept: object) -> None:
+        """Take up what another run left; ValueError for what is no state. Nobody saw what happened in between."""
+        match kept:
+            case [int() | None as number, dict(delivered), list(tenths)]:
+                pass
+            case _:
+                raise ValueError("not a locker's day")
+        if not all(isinstance(count, int) for count in delivered.values()):
+            raise ValueError("not a locker's day")
+        pairs = [(one[0], one[1]) for one in tenths if isinstance(one, list) and len(one) == 2]
+        if len(pairs) != len(tenths) or not all(type(part) is int for pair in pairs for part in pair):
+            raise ValueError("not a locker's day")
+        self._number, self.partial = number, True
+        self._delivered, self._tenths = Counter(delivered), Counter(dict(pairs))

@@ -1,0 +1,101 @@
+"""What each lock board of a site is asked in its language, and whether its language has such a board at all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import config
+from config.faults import Ledger
+from config.locker_settings import Board, Locker
+from config.settings import Bus, SerialBus, Settings
+from config.table import Table
+from drivers import Ask
+from drivers.board_line import BoardLine, BoardOnLine
+from drivers.lockers import Language, language, names
+
+
+def asks(board: Board) -> tuple[Ask, ...]:
+    """The status queries of a board whose settings were `judged` sound."""
+    return language(board.language).asks(board.address, board.channels, board.item_sensor is not False)
+
+
+def lines(asking: Iterable[tuple[Board, tuple[Ask, ...]]]) -> dict[str, BoardLine]:
+    """The boards of each bus with what each is asked, by the bus's id."""
+    on_bus = dict[str, list[tuple[Board, tuple[Ask, ...]]]]()
+    for board, asked in asking:
+        on_bus.setdefault(board.bus, []).append((board, asked))
+    return {bus: _line(boards) for bus, boards in on_bus.items()}
+
+
+def _line(asking: Sequence[tuple[Board, tuple[Ask, ...]]]) -> BoardLine:
+    speaks = language(asking[0][0].language)
+    return BoardLine(speaks, [BoardOnLine(one.id, one.address, one.channels, asked) for one, asked in asking])
+
+
+def judged(report: config.Report) -> config.Report:
+    """`report` with a fault for each board that its language does not have, and with what is worth knowing."""
+    settings = report.settings
+    if settings is None or not settings.lockers:
+        return report
+    ledger = Ledger()
+    for locker in settings.lockers:
+        _judge(locker, settings, {one.id: _table(one, report, ledger) for one in locker.boards})
+    faults, notices = tuple(ledger.faults), (*report.notices, *ledger.notices)
+    return replace(report, settings=None if faults else settings, faults=faults, notices=notices)
+
+
+def _table(board: Board, report: config.Report, ledger: Ledger) -> Table:
+    locker, _, name = board.id.partition("_")
+    return Table(report.boards[board.id], f"locker.{locker}.board.{name}", ledger)
+
+
+def _judge(locker: Locker, settings: Settings, tables: Mapping[str, Table]) -> None:
+    spoken = dict(_spoken(locker, tables))
+    for board in locker.boards:
+        if board.id in spoken:
+            _fit(board, spoken[board.id], tables[board.id], settings.bus(board.bus))
+    _tell_experimental(locker, spoken, tables)
+    first = locker.boards[0]
+    if len(spoken) == len(locker.boards) and not any(_sees_items(one, spoken[one.id]) for one in locker.boards):
+        tables[first.id].ledger.add("W2431", tables[first.id].node.key, locker=locker.id)
+
+
+def _spoken(locker: Locker, tables: Mapping[str, Table]) -> Iterator[tuple[str, Language]]:
+    known = names()
+    for board in locker.boards:
+        if board.language in known:
+            yield board.id, language(board.language)
+            continue
+        alike = difflib.get_close_matches(board.language.lower().replace("-", "_"), known, 1, 0.4)
+        near = alike[0] if alike else known[0]
+        tables[board.id].fault("language", "E2532", value=board.language, known=", ".join(known), near=near)
+
+
+def _fit(board: Board, speaks: Language, table: Table, bus: Bus) -> None:
+    """Note what boards of that language do not have."""
+    if board.address not in speaks.addresses:
+        low, high = speaks.addresses[0], speaks.addresses[-1]
+        table.fault("address", "E2533", boards=speaks.boards, value=board.address, low=low, high=high)
+    if board.channels > speaks.channels:
+        needed, most = board.channels, speaks.channels
+        table.fault("compartments", "E2534", boards=speaks.boards, most=most, needed=needed)
+    if board.item_sensor and not speaks.has_item:
+        table.fault("item_sensor", "E2535", boards=speaks.boards)
+    if isinstance(bus, SerialBus) and (bus.baud, bus.parity, bus.stop_bits) != (speaks.baud, "none", 1):
+        table.ledger.add("W2432", table.place("bus"), boards=speaks.boards, baud=speaks.baud, bus=bus.id)
+
+
+def _sees_items(board: Board, speaks: Language) -> bool:
+    return speaks.has_item and board.item_sensor is not False
+
+
+def _tell_experimental(locker: Locker, spoken: Mapping[str, Language], tables: Mapping[str, Table]) -> None:
+    """Each language that nobody has tried on a real board, once a locker."""
+    told = set[str]()
+    for board, speaks in spoken.items():
+        if speaks.trust == "experimental" and speaks.name not in told:
+            told.add(speaks.name)
+            said = {"language": speaks.name, "source": speaks.source, "boards": speaks.boards, "locker": locker.id}
+            tables[board].ledger.add("W2430", tables[board].place("language"), **said)

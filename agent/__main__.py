@@ -24,6 +24,7 @@ VERBS = {
     "tap": "show what is said on a line, live; sends nothing           · 实时显示线路上的报文,不发送",
     "explain": "explain bytes: Modbus or locker board, field by field       · 逐字段解释报文",
     "metrics": "explain every figure that is sent                       · 说明上报的每项指标",
+    "locker": "show lockers, or learn their doors by hand              · 查看快件箱,或逐门核对接线",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
     "bureau": "keep what the sites publish; totals and gaps from it     · 邮管局端:存储、总数、缺失",
     "simulate": "serve the devices of a configuration, without hardware · 用模拟设备代替真实硬件",

@@ -56,3 +56,8 @@ def now() -> Instant:
     """This moment on both clocks."""
     wall_s = time.time()
     return Instant(boot_id(), boot_seconds(), wall_s, wall_quality(wall_s))
+
+
+def wait(seconds: float) -> None:
+    """Let so much time go by; for people's verbs only, what runs for ever waits for events."""
+    time.sleep(seconds)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent import clock
-from agent.bus import LinkChanged
+from agent.bus import Answered, LinkChanged, Missed
 from agent.bus.link import LinkError
 from agent.commission import ComplaintError
 from agent.commission.wires import complaint_of
@@ -17,6 +17,7 @@ from agent.lockers.site import SiteLockers
 from agent.owners import owner_of_boards
 from config.locker_settings import Locker
 from config.settings import Bus
+from drivers import Told
 
 Json = Mapping[str, Any]
 
@@ -69,10 +70,11 @@ class OwnSight:
         """What was read until now."""
         for owner in self._owners:
             for outcome in owner.take():
-                if isinstance(outcome, LinkChanged):
-                    self._judge(outcome)
-                elif self._lockers.owns(getattr(outcome, "device", "")) and self._lockers.hear(outcome):  # type: ignore[arg-type]
-                    owner.hurry(outcome.device)  # type: ignore[union-attr]
+                match outcome:
+                    case LinkChanged():
+                        self._judge(outcome)
+                    case Answered() | Missed() | Told() if self._lockers.hear(outcome):
+                        owner.hurry(outcome.device)
         self._lockers.advance(clock.now())
         return self._lockers.told(clock.boot_seconds())
 

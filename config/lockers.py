@@ -44,8 +44,8 @@ def locker(name: str, table: Table, buses: Mapping[str, Bus]) -> tuple[Locker, l
         name_en=name_en or name,
         overdue_h=table.number("overdue_h", 24.0, 0.1, 10_000),
         door_events=table.flag("door_events", False),
-        door_steady_s=table.number("door_steady_s", 0.5, 0.0, 10),
-        item_steady_s=table.number("item_steady_s", 10.0, 0.0, 120),
+        door_steady_s=table.number("door_steady_s", 0.5, 0.01, 10),
+        item_steady_s=table.number("item_steady_s", 10.0, 0.01, 120),
         ajar_s=table.number("ajar_s", 120.0, 5, 86_400),
         boards=tuple(one.board for one in wired),
     )

@@ -81,12 +81,12 @@ def _show(args: argparse.Namespace, lang: Language, sight: Sight, names: list[st
 
 
 def _known(sight: Sight, names: list[str]) -> Mapping[str, Any]:
-    """The first look at which no door is unknown, or the last one."""
+    """The first look at which each door is known, or why it is not."""
     until_s = clock.boot_seconds() + HEAR_S
     while True:
         told = sight.look()
-        doors = [one["door"] for name in names for one in told["lockers"].get(name, ())]
-        if (doors and "unknown" not in doors) or clock.boot_seconds() >= until_s:
+        doors = [(one["door"], one["fault"]) for name in names for one in told["lockers"].get(name, ())]
+        if (doors and ("unknown", "none") not in doors) or clock.boot_seconds() >= until_s:
             return told
         clock.wait(_REDRAW_S)
 

@@ -98,6 +98,10 @@ class Class:
 
     def _fresh(self) -> Mapping[str, Said]:
         """What every board says from now on. Raises ComplaintError with those that say nothing."""
+        self._newer()  # this answer may have been on its way before
+        return self._newer()
+
+    def _newer(self) -> Mapping[str, Said]:
         asked_s = clock.boot_seconds()
         while True:
             boards = self._sight.look()["boards"]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lock_boards import SITE
 from ptys import Adapter, Serving
+from rich.console import Console
 
 from agent import clock
 from agent.baselines import Baselines, Epoch
+from agent.bureau.board import Board
+from agent.bureau.view import View
 from agent.bus import LinkChanged, Owner
 from agent.control import ControlError
 from agent.control.desk import Desk
@@ -25,6 +29,7 @@ from agent.twin.board_speech import Cabinet
 from agent.twin.boards import Boards
 from agent.uplink.contract import Head, Message
 from config import check_text
+from config.messages import Language
 from config.settings import Settings
 from drivers import Told
 from drivers.lockers import language
@@ -174,3 +179,15 @@ def test_nobody_can_send_a_modbus_frame_to_a_bus_with_lock_boards(adapter: Adapt
     owners = make_owners(settings, (), SiteLockers(settings.lockers, 0.0))
     with pytest.raises(ControlError, match="own language"):
         Desk(settings, owners, {}).answer(ProbeUnit("west", 1))
+
+
+@pytest.mark.parametrize(("lang", "title"), [("en", "free s/m/l/xl"), ("zh", "空闲 s/m/l/xl")])
+def test_the_bureaus_view_has_a_row_for_each_locker(lang: Language, title: str) -> None:
+    told = {"epoch": "1-abcdef", "seq": 1, "q": "good", "free": 3, "s_free": 1, "m_free": 2, "occupied": 5}
+    view = View()
+    assert view.hear("hubpulse/v1/44/4401/gz-test/locker/west/telemetry", json.dumps(told).encode())
+    console = Console(width=120, file=StringIO(), record=True)
+    console.print(Board(lang, "broker", "5").table(view, 0.0))
+    rows = console.export_text().splitlines()
+    assert any(title in row for row in rows)
+    assert any("west" in row and "1/2/–/–" in row for row in rows)

@@ -132,21 +132,23 @@ def test_learn_reads_boards_that_stand_in_no_settings(tmp_path: Path) -> None:
     ("words", "code", "said"),
     [
         (["learn", "east"], 1, "E2538"),
-        (["learn", "west", "--language", "kerong"], 2, ""),
-        (["learn", "west", "--language", "kerong_cu16", "--address", "99"], 0, ""),
+        (["learn", "line", "--language", "kerong"], 2, "E2532"),
+        (["learn", "line", "--language", "kerong_cu16"], 2, "E2540"),
+        (["learn", "line", "--language", "kerong_cu16", "--address", "99"], 2, "E2541"),
+        (["learn", "line"], 1, "E2540"),
     ],
 )
 def test_what_cannot_be_learned_is_said(tmp_path: Path, words: list[str], code: int, said: str) -> None:
-    with bench(tmp_path, inverted=False) as site, site.start(*words) as talk:
-        if not said:
-            talk.kill()
-            return
-        _, errors = talk.communicate(timeout=30)
+    with bench(tmp_path, inverted=False) as site:
+        file = tmp_path / "hubpulse.toml"
+        file.write_text(file.read_text() + '\n[bus.line]\nserial = "/dev/serial/by-path/port9"\n')
+        with site.start(*words) as talk:
+            _, errors = talk.communicate(timeout=30)
     assert talk.returncode == code
     assert said in errors
 
 
-def test_a_board_that_says_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_says_nothing_is_named(tmp_path: Path) -> None:
     with bench(tmp_path, inverted=False) as site:
         site.boards.mishaps[1] = "silent"
         with site.start("show", "--json") as talk:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import config
+from agent.capacity import listens
 from config.faults import Ledger
 from config.locker_settings import Board, Locker
 from config.settings import Bus, SerialBus, Settings
 from config.table import Table
 from drivers import Ask
 from drivers.board_line import BoardLine, BoardOnLine
+from drivers.budget import FULL
 from drivers.lockers import Language, language, names
+from drivers.wire import Wire
 
 
 def asks(board: Board) -> tuple[Ask, ...]:
@@ -42,6 +46,8 @@ def judged(report: config.Report) -> config.Report:
     ledger = Ledger()
     for locker in settings.lockers:
         _judge(locker, settings, {one.id: _table(one, report, ledger) for one in locker.boards})
+    if not ledger.faults:
+        _judge_lines(settings, report, ledger)
     faults, notices = tuple(ledger.faults), (*report.notices, *ledger.notices)
     return replace(report, settings=None if faults else settings, faults=faults, notices=notices)
 
@@ -85,6 +91,33 @@ def _fit(board: Board, speaks: Language, table: Table, bus: Bus) -> None:
         table.fault("item_sensor", "E2535", boards=speaks.boards)
     if isinstance(bus, SerialBus) and (bus.baud, bus.parity, bus.stop_bits) != (speaks.baud, "none", 1):
         table.ledger.add("W2432", table.place("bus"), boards=speaks.boards, baud=speaks.baud, bus=bus.id)
+
+
+def _judge_lines(settings: Settings, report: config.Report, ledger: Ledger) -> None:
+    """Boards whose numbers overlap where a number is that of a door, and lines too slow for what is asked on them."""
+    for bus, line in lines((board, asks(board)) for board in settings.boards).items():
+        boards = {board.id: board for board in settings.boards if board.bus == bus}
+        if line.language.numbered_through:
+            _refuse_overlaps(sorted(boards.values(), key=lambda board: board.address), report, ledger)
+        if not listens(settings.bus(bus)):
+            share = sum(_asked_s(settings.bus(bus), one.asks) / boards[one.device].period_s for one in line.boards)
+            if share > FULL:
+                said = {"bus": bus, "boards": len(boards), "share": f"{share:.0%}"}
+                ledger.add("W2433", report.buses[bus], **said)
+
+
+def _refuse_overlaps(boards: Sequence[Board], report: config.Report, ledger: Ledger) -> None:
+    for board, after in pairwise(boards):
+        if board.address + board.channels > after.address:
+            first = _table(board, report, ledger).place("address")
+            _table(after, report, ledger).fault("address", "E2531", address=after.address, bus=after.bus, first=first)
+
+
+def _asked_s(bus: Bus, questions: Iterable[Ask]) -> float:
+    """How long all queries of a board keep the line busy."""
+    wire = Wire.of(bus)
+    each_s = 2 * wire.gap_s + (bus.turnaround_s + bus.adapter_latency_s if isinstance(bus, SerialBus) else 0.0)
+    return sum(each_s + wire.frame_s(len(ask.request(0)) + ask.reply_length) for ask in questions)
 
 
 def _sees_items(board: Board, speaks: Language) -> bool:

@@ -99,6 +99,22 @@ def test_what_is_worth_knowing_is_told_once(tmp_path: Path) -> None:
     assert [notice.code for notice in doors_only.notices] == ["W2432", "W2430", "W2431"]
 
 
+def test_a_line_that_cannot_carry_its_boards_is_told(tmp_path: Path) -> None:
+    slow = SITE.replace("baud = 19200", "baud = 1200").replace("address = 1\n", "address = 1\nperiod_s = 0.1\n")
+    assert "W2433" in [notice.code for notice in checked_text(tmp_path, slow).notices]
+    assert "W2433" not in [notice.code for notice in checked_text(tmp_path, whole()).notices]
+    listened = slow.replace("baud = 1200", 'baud = 1200\nrole = "listen"')
+    assert "W2433" not in [notice.code for notice in checked_text(tmp_path, listened).notices]
+
+
+def test_boards_that_are_named_by_their_first_door_may_not_overlap(tmp_path: Path) -> None:
+    text = whole().replace("kerong_cu16", "qianming_5a")
+    assert [fault.code for fault in checked_text(tmp_path, text).faults] == ["E2531"], (
+        "9 channels from 1 reach beyond 2"
+    )
+    assert not checked_text(tmp_path, text.replace("address = 2", "address = 10")).faults
+
+
 def test_channels_and_compartments_are_what_is_written(tmp_path: Path) -> None:
     report = checked_text(tmp_path, whole())
     assert report.settings is not None

@@ -304,3 +304,21 @@ def test_a_conflict_that_outlasts_an_outage_or_a_restart_is_no_delivery() -> Non
     world.restart()
     world.run(STEADY_ITEM_S + 5)
     assert world.counted["parcel.delivered"] == 0
+
+
+def test_a_lock_that_its_host_orders_to_open_and_that_stays_closed_does_not_work() -> None:
+    world = settled()
+    world.model.order("west_1", ("door.2",), world.now_s)
+    world.run(5)
+    assert world.statuses()[1] == CLOSED_FREE
+    world.run(10)
+    assert world.statuses()[1] == ("closed", "absent", "lock_no_change", "faulty")
+    world.open(1)
+    world.run(3)
+    world.close(1)
+    world.run(3)
+    assert world.statuses()[1] == CLOSED_FREE
+    world.model.order("west_1", ("door.2",), world.now_s)
+    world.open(1)
+    world.run(12)
+    assert world.statuses()[1][2] == "none", "it opened as it was told"

@@ -62,6 +62,8 @@ class AgentsBus:
         try:
             return self.agent.ask(do, bus=self.id, **words)
         except ControlError as refusal:
+            if refusal.reason == "board_bus":
+                raise ComplaintError("E2536", 75, bus=self.id) from refusal
             if _NO_VALUE.fullmatch(refusal.reason):
                 raise NoValueError(refusal.reason) from refusal
             raise ComplaintError("E2614", bus=self.id, reason=refusal.detail or refusal.reason) from refusal

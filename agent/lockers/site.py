@@ -122,7 +122,7 @@ class SiteLockers:
 
 
 def _compartments(model: LockerModel, at_s: float) -> Iterator[dict[str, object]]:
-    for one in model.compartments(at_s):
+    for one in sorted(model.compartments(at_s), key=lambda one: one.number):
         stay = one.compartment.stay
         stay_s = None if stay is None else round(at_s - stay.start_s)
         yield {"number": one.number, "size": one.size, **one.status._asdict(), "stay_s": stay_s}

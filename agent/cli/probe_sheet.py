@@ -30,7 +30,7 @@ class Teller:
         self._quiet = quiet
         self._live = sys.stderr.isatty() and not quiet
         self._shown = 0
-        self._setting: object = ""
+        self._setting: str | None = None
         self._found = 0
 
     def listening(self, where: str, seconds: float) -> None:
@@ -89,7 +89,10 @@ class Teller:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a probe of `where` brought: `steps` is how often somebody was asked, `pasted` the TOML of what was found."""
+    """What a probe of `where` brought: `steps` is how often somebody was asked, `pasted` the TOML of what was found.
+
+    `polled` are units that the agent reads already, and that were left alone.
+    """
 
     where: str
     found: Sequence[FoundUnit]
@@ -97,6 +100,7 @@ class Outcome:
     pasted: str
     steps: int
     interrupted: bool
+    polled: Sequence[int] = ()
 
 
 def conclusion(outcome: Outcome, lang: Language) -> str:
@@ -106,7 +110,9 @@ def conclusion(outcome: Outcome, lang: Language) -> str:
     if found:
         blocks.append(table([tuple(_row(one, lang)) for one in found]))
     blocks += _doubts(garbled, lang)
-    if not found and not garbled and not outcome.interrupted:
+    if outcome.polled:
+        blocks.append(messages.word("probe_polled", lang, units=", ".join(map(str, outcome.polled))))
+    elif not found and not garbled and not outcome.interrupted:
         blocks.append(messages.word("probe_nothing", lang))
     if outcome.pasted:
         blocks += [messages.word("probe_paste", lang), outcome.pasted.rstrip()]
@@ -119,6 +125,7 @@ def as_json(outcome: Outcome) -> str:
         "target": outcome.where,
         "asked": outcome.steps,
         "interrupted": outcome.interrupted,
+        "polled": list(outcome.polled),
         "found": [_unit_as_json(one) for one in outcome.found],
         "garbled": [
             {"unit": one.unit, "setting": _setting(one.setting), "reason": one.reason} for one in outcome.garbled

@@ -85,7 +85,7 @@ class AgentsProbe:
 
     def sweep(self, *, everybody: bool) -> Sweep[Setting]:
         """The order in which the units are asked."""
-        polled = {device["unit"] for device in self.bus.devices if device.get("online")}
+        polled = self.bus.polled()
         first = [unit for unit in FIRST if unit not in polled]
         return Sweep([None], first, [unit for unit in REST if unit not in polled] if everybody else ())
 

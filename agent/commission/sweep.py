@@ -20,6 +20,11 @@ Asker = Callable[[int], str]
 """Asks one unit; tells `answers`, or why no value came."""
 
 
+def is_there(reason: str) -> bool:
+    """Whether a unit is there of which that is known: a refusal is an answer too."""
+    return reason == "answers" or (reason.startswith("exception") and reason not in _ABSENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Setting]):
     """One unit was asked at one setting. `left` is how many such steps are still to come at most."""
@@ -31,8 +36,8 @@ class Step(Generic[Setting]):
 
     @property
     def present(self) -> bool:
-        """Whether somebody is there who understood: a refusal is an answer too."""
-        return self.reason == "answers" or (self.reason.startswith("exception") and self.reason not in _ABSENT)
+        """Whether somebody is there who understood."""
+        return is_there(self.reason)
 
     @property
     def garbled(self) -> bool:

@@ -58,6 +58,10 @@ class AgentsBus:
         told = self._ask("probe-unit", unit=unit)
         return bool(told["present"]), str(told["reason"])
 
+    def polled(self) -> tuple[int, ...]:
+        """The units that the agent reads and that answer it."""
+        return tuple(sorted(device["unit"] for device in self.devices if device.get("online")))
+
     def _ask(self, do: str, **words: object) -> dict[str, Any]:
         try:
             return self.agent.ask(do, bus=self.id, **words)

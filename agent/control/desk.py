@@ -11,6 +11,7 @@ from agent import clock
 from agent.bus import Answered, Missed, Owner
 from agent.bus.ear import Ears
 from agent.bus.errand import Errand
+from agent.commission.sweep import is_there
 from agent.control import ControlError
 from agent.control.requests import Baseline, Lockers, ProbeUnit, ReadOnce, Status
 from agent.intake import Presence
@@ -112,7 +113,7 @@ class Desk:
             return {"present": True, "reason": "answers"}
         if outcome.reason in ("link_down", "garbage", "listen_only"):
             raise ControlError(outcome.reason)
-        return {"present": outcome.reason.startswith("exception"), "reason": outcome.reason}
+        return {"present": is_there(outcome.reason), "reason": outcome.reason}
 
     def _rebase(self, parcels: int, by: str) -> Json:
         if self._stocktakes is None:
@@ -128,7 +129,12 @@ class Desk:
             raise ControlError("board_bus", "lock boards are on this bus: they are asked in their own language only")
         if known.framing != "tcp" and read.unit == 0:
             raise ControlError("bad_request", "unit 0 of a serial line is everybody, and nobody answers")
-        errand = Errand(bus, raw_ask(read, known.framing))
+        outcome = self._errand(bus, Errand(bus, raw_ask(read, known.framing)))
+        if isinstance(outcome, Missed) and outcome.reason == "late":  # the first answer after a silence proves nothing
+            return self._errand(bus, Errand(bus, raw_ask(read, known.framing)))
+        return outcome
+
+    def _errand(self, bus: str, errand: Errand) -> Answered | Missed:
         if not self._owners[bus].run_errand(errand):
             raise ControlError("busy", "too many wait for this wire")
         outcome = errand.wait(WITHIN_S)

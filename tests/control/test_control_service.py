@@ -83,7 +83,8 @@ def test_the_verbs_ask_through_the_running_agent_and_its_polls_lose_nothing(
     found = json.loads(capsys.readouterr().out)["found"][0]
     assert (found["address"], found["type"], found["value"]) == (0, "u32", 123456)
     assert main(["probe", agent.port, "--until", "1", *words]) == 0
-    assert [one["unit"] for one in json.loads(capsys.readouterr().out)["found"]] == [2]
+    probed = json.loads(capsys.readouterr().out)
+    assert ([one["unit"] for one in probed["found"]], probed["polled"]) == ([2], [1])
     assert main(["ports", "--control", str(agent.control)]) in (0, 1)
     before = agent.counts()["answered"]
     assert eventually(lambda: agent.counts()["answered"] > before + 3)

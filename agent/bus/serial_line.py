@@ -57,7 +57,7 @@ class SerialOwner(OwnerThread):
         self._port: LinePort | None = None
         self._retry_s = 0.0
         self._rest_until_s = 0.0
-        self._heard_s = 0.0
+        self._mute_since_s = 0.0
         self._silences = 0
         self._silent_units: set[int] = set()
 
@@ -160,7 +160,7 @@ class SerialOwner(OwnerThread):
         """
         if self._silences < _SILENCES or not self._silent_units >= self._units:
             return
-        if isinstance(self._bus, SerialBus) and boot_seconds() - self._heard_s < _MUTE_S:
+        if isinstance(self._bus, SerialBus) and boot_seconds() - self._mute_since_s < _MUTE_S:
             return
         self._close()
         self._tally.reconnects += 1
@@ -233,16 +233,18 @@ class SerialOwner(OwnerThread):
             return
         self._health.missed(slot.unit, boot_seconds(), boot_seconds() - now_s)
         if reason in {"timeout", "echo"}:
+            if not self._silences:
+                self._mute_since_s = boot_seconds()
             self._silences += 1
             self._silent_units.add(slot.unit)
 
     def _heard(self, slot: Slot) -> None:
         self._health.answered(slot.unit)
         self._patience.reset()
-        self._forget_silences()
+        if self._silences:
+            self._forget_silences()
 
     def _forget_silences(self) -> None:
-        self._heard_s = boot_seconds()
         self._silences = 0
         self._silent_units.clear()
 

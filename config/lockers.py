@@ -15,6 +15,9 @@ from config.wiring import Unit
 AS_THE_BOARD = "as the board"
 POLL_S = 2.0
 SILENT_PERIODS = 3
+LISTENED_SILENT_S = 60.0
+"""Where another host asks, nobody knows how often."""
+
 MOST_COMPARTMENTS = 256
 """Of one board; the largest known has 48."""
 
@@ -60,9 +63,12 @@ def _board(locker_id: str, name: str, table: Table, buses: Mapping[str, Bus]) ->
     if numbers and unused and max(unused) > len(channels) + len(unused):
         table.fault("unused", "E2522", channel=max(unused), last=channels[-1])
     period_s = table.number("period_s", POLL_S, 0.1, 3600)
+    bus = _bus(table, buses)
+    listened = getattr(buses.get(bus), "role", "master") == "listen"
+    silent_s = LISTENED_SILENT_S if listened else SILENT_PERIODS * period_s + 1.0
     made = Board(
         id=f"{locker_id}_{name}",
-        bus=_bus(table, buses),
+        bus=bus,
         language=table.text("language", ""),
         address=table.whole("address", 1, 0, 65_535),
         period_s=period_s,
@@ -71,7 +77,7 @@ def _board(locker_id: str, name: str, table: Table, buses: Mapping[str, Bus]) ->
         inverted=table.flag("inverted", False),
         item_sensor=_item_sensor(table),
         item_inverted=table.flag("item_inverted", False),
-        silent_s=table.number("silent_s", SILENT_PERIODS * period_s + 1.0, 1, 86_400),
+        silent_s=table.number("silent_s", silent_s, 1, 86_400),
     )
     table.end()
     return made

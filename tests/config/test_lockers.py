@@ -136,6 +136,12 @@ def test_channels_and_compartments_are_what_is_written(tmp_path: Path) -> None:
     assert (locker.overdue_h, locker.door_events) == (24.0, False)
 
 
+def test_a_board_whose_host_asks_may_be_silent_for_longer(tmp_path: Path) -> None:
+    listened = checked_text(tmp_path, SITE.replace("baud = 19200", 'baud = 19200\nrole = "listen"')).settings
+    assert listened is not None
+    assert listened.boards[0].silent_s == 60.0
+
+
 def test_a_span_may_run_down_and_chinese_commas_are_commas(tmp_path: Path) -> None:
     report = checked_text(tmp_path, SITE.replace('"1-6, 8, 7"', '"8-6,5、4-1"').replace('unused = "3"\n', ""))
     assert report.settings is not None

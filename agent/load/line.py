@@ -184,6 +184,11 @@ class LineModel:
             idle_run_s=stood.idle_run_s,
         )
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Its counters by role."""
+        return tuple(f"{role} {ref}" for role, ref in self.line.counters())
+
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""
         observed = {"observed": self._observed.kept()} if self.line.capacity_observed else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -12,7 +13,10 @@ MOST = 2**53
 
 
 class Remembers(Protocol):
-    """A model of a line or of the site."""
+    """A model of a line or of the site; `counted` names its counters by role."""
+
+    @property
+    def counted(self) -> tuple[str, ...]: ...
 
     def kept(self) -> dict[str, object]: ...
 
@@ -21,7 +25,17 @@ class Remembers(Protocol):
 
 def kept(at: Instant, lines: Mapping[str, Remembers], site: Remembers) -> dict[str, object]:
     """The document, JSON-able."""
-    return {"at": at.to_list(), "site": site.kept(), "lines": {name: model.kept() for name, model in lines.items()}}
+    own = {name: _kept(model) for name, model in lines.items()}
+    return {"at": at.to_list(), "site": _kept(site), "lines": own}
+
+
+def _kept(model: Remembers) -> dict[str, object]:
+    return {"of": _mark(model), **model.kept()}
+
+
+def _mark(model: Remembers) -> int:
+    """Tells the counters of a model from others."""
+    return zlib.crc32("\n".join(model.counted).encode())
 
 
 def restore(
@@ -32,7 +46,8 @@ def restore(
     lost: Callable[[str, str], object],
 ) -> None:
     """Give every model what it kept; `lost` is told the name and reason of what cannot be. The counters must have been
-    restored before. Over a reboot without a trusted clock the time between is taken as none.
+    restored before. Over a reboot without a trusted clock the time between is taken as none. A model that counts by
+    other counters than then begins anew: their totals do not continue what was kept.
     """
     if not document:
         return
@@ -55,6 +70,8 @@ def _give(name: str, model: Remembers, past: object, shift_s: float, lost: Calla
     try:
         if not isinstance(past, dict) or not _bounded(past):
             raise ValueError("no memory of a line or site")
+        if past.get("of") != _mark(model):
+            raise ValueError("it counted by other counters then")
         model.restore(past, shift_s)
     except (ValueError, TypeError) as error:
         lost(name, str(error))

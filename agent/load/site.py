@@ -193,6 +193,16 @@ class SiteModel:
             so_far=self._records.draw(at, now.level, capacity),
         )
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The docks' counters; those of all lines where the docks do not count both ways."""
+        floor = self._floor
+        docks = (("unload", floor.unload), ("load", floor.load))
+        own = tuple(f"{role} {ref}" for role, refs in docks for ref in refs)
+        if floor.unload and floor.load:
+            return own
+        return own + tuple(one for model in self._lines for one in model.counted)
+
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""
         return {"stock": self.backlog.kept(), "steer": self.steering.kept(), "records": self._records.kept()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from load_hub import FLOOR, Hub, line
 from agent.load import memory
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head
+from config.settings import CounterRef
 
 ANYTHING: st.SearchStrategy[Any] = (
     st.none()
@@ -87,3 +89,14 @@ def test_a_document_with_anything_anywhere_is_taken_over_or_told_and_the_models_
     document = changed(place, new)
     if isinstance(document, dict):
         goes_on(document)
+
+
+def test_a_line_that_counts_by_other_counters_begins_anew_and_says_so() -> None:
+    other = replace(line("north", capacity_observed=True), discharge=(CounterRef("north", "other"),))
+    hub = Hub(FLOOR, other)
+    lost: list[tuple[str, str]] = []
+    for ref, meter in hub.meters.items():
+        meter.restore(BEFORE.meters[ref].state() if ref in BEFORE.meters else [])
+    memory.restore(KEPT, hub.at, {"north": hub.models[0]}, hub.site, lambda name, why: lost.append((name, why)))
+    assert lost == [("north", "it counted by other counters then")], "the docks are the same"
+    assert hub.models[0].steering.machine.state == "UNKNOWN"

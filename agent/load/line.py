@@ -21,10 +21,10 @@ Rates, work in progress and quality are of this run of the agent: after a restar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from agent.load.conditions import ORDINARY, Conditions
-from agent.load.flow import RoleFlow, ratio, together
+from agent.load.flow import CountedRates, RoleFlow, ratio, together
 from agent.load.history import LineHistory
 from agent.load.instant import Instant
 from agent.load.ledger import LineLedger
@@ -32,6 +32,7 @@ from agent.load.line_load import NOWHERE, LineLoad, Pace, Quality, Room, Standin
 from agent.load.meter import Meter
 from agent.load.observed import ObservedCapacity
 from agent.load.progress import WorkInProgress
+from agent.load.rates import ENOUGH_S
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
 from config.load_settings import LoadSettings, Thresholds
@@ -61,12 +62,12 @@ class LineModel:
         settings: LoadSettings = ORDINARY_SETTINGS,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """Figures may be missing for `patience_s` before the line's state is called unknown.
+        """Figures may be missing for `patience_s` before the line's state is called unknown, longer where its counters
+        are slow.
 
         Raises KeyError for a counter of the line that has no meter.
         """
         self.line = line
-        self.steering = Steering(settings.thresholds, patience_s)
         self._induct, self._discharge = RoleFlow(line.induct, meters), RoleFlow(line.discharge, meters)
         self._recirculation, self._reject = RoleFlow(line.recirculation, meters), RoleFlow(line.reject, meters)
         self._manual, self._energy = RoleFlow(line.manual, meters), RoleFlow(line.energy, meters)
@@ -78,7 +79,8 @@ class LineModel:
             "manual": self._manual,
         }
         self._flows = tuple(flow for flow in (*self._parcels.values(), self._energy) if flow)
-        self._counters = tuple(counter for flow in self._flows for counter in flow.counters)
+        self.counters = tuple(counter for flow in self._flows for counter in flow.counters)
+        self.steering = Steering(settings.thresholds, patience(patience_s, self.counters))
         again = self._recirculation.meters if line.induct_counts_passes else []
         ends = self._discharge.meters and self._discharge.meters + self._reject.meters + again
         self._progress = WorkInProgress(self._induct.meters, ends)
@@ -213,12 +215,18 @@ class LineModel:
         if not all(flow.fresh for flow in self._flows):
             return self._quality_of_some(at)
         known = self._progress.known(at) or not (self._induct and self._discharge)
-        return "good" if known and all(counter.settled(at) for counter in self._counters) else "estimated"
+        return "good" if known and all(counter.settled(at) for counter in self.counters) else "estimated"
 
     def _quality_of_some(self, at: Instant) -> Quality:
-        if not any(counter.meter.fresh(at) for counter in self._counters):
-            return "bad" if any(counter.meter.refusing(at) for counter in self._counters) else "stale"
+        if not any(counter.meter.fresh(at) for counter in self.counters):
+            return "bad" if any(counter.meter.refusing(at) for counter in self.counters) else "stale"
         return "partial"
+
+
+def patience(least_s: float, counters: Iterable[CountedRates]) -> float:
+    """For how long figures may be missing: a rate takes a while of counting, and a counter a few periods."""
+    slowest_s = max((one.meter.rule.watched_s for one in counters), default=0.0)
+    return max(least_s, ENOUGH_S + slowest_s)
 
 
 def load_index(ratio_in: float | None, fill: float | None, *, fill_expected: bool) -> float | None:

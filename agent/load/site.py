@@ -10,7 +10,7 @@ from agent.load.conditions import ORDINARY, Conditions
 from agent.load.flow import Flow, RoleFlow, ratio, together
 from agent.load.instant import Instant
 from agent.load.ledger import FULL_S
-from agent.load.line import MAX_LOAD_INDEX, PATIENCE_S, SAMPLE_S, LineModel, room
+from agent.load.line import MAX_LOAD_INDEX, PATIENCE_S, SAMPLE_S, LineModel, patience, room
 from agent.load.line_load import NOWHERE, LineLoad, Quality, Room, Standing, Steered
 from agent.load.meter import Meter
 from agent.load.rates import evenness
@@ -69,7 +69,8 @@ class SiteModel:
         self._unload, self._load = RoleFlow(floor.unload, meters), RoleFlow(floor.load, meters)
         self._counters = self._unload.counters + self._load.counters
         self.backlog = Backlog(self._unload.meters, self._load.meters, floor.miscount)
-        self.steering = Steering(settings.thresholds, patience_s)
+        every = [*self._counters, *(one for model in self._lines for one in model.counters)]
+        self.steering = Steering(settings.thresholds, patience(patience_s, every))
         self._records = Records(settings, ("unload", "load") if floor.unload else ("in", "out"), self.arrives)
         self._conditions = ORDINARY
         self._stock: Stock | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from agent.load.conditions import ORDINARY, Conditions
 from agent.load.instant import Instant
 from agent.load.line import LineModel
 from agent.load.line_load import LineLoad
+from agent.load.machine import Transition
 from agent.load.meter import CounterRule, Meter
 from config.settings import CounterRef, Line
 
@@ -323,3 +325,19 @@ def test_the_observed_capacity_stands_for_the_design_where_that_is_enabled_and_l
         assert load.room.capacity_eff_pph == expected
         assert load.load_ratio_in == pytest.approx(10_800 / expected)
         assert load.load_ratio_out == pytest.approx(10_800 / 20_000)
+
+
+def test_slow_counters_are_waited_for_after_a_restart() -> None:
+    slow = CounterRule(2**32, 20.0, period_s=10.0)
+    meters = {ref: Meter(slow, 1) for _, ref in line().counters()}
+    model = LineModel(line(), meters, patience_s=15.0)
+    kept = json.loads(json.dumps(model.kept()))
+    kept["steer"][0] = ["BUSY", "load_index", 1, 900.0]
+    model.restore(kept, 0.0)
+    for second in range(1001, 1100):
+        if second % 10 == 0:
+            for meter in meters.values():
+                meter.advance(second * 4, at(float(second)))
+        model.sample(at(float(second)))
+    assert [one for one in model.steering.take_events() if isinstance(one, Transition)] == []
+    assert model.advance(at(1100.0)).steered.state == "BUSY"

@@ -50,7 +50,8 @@ class BoardLine:
             doors = {f"door.{n}" for n in range(1, one.channels + 1)}
             if said.kind == "open":
                 meant = [f"door.{n}" for n in self._channels(said, one) or range(1, one.channels + 1)]
-                yield Told(one.device, "open", tuple(door for door in meant if door in doors), (), at_s)
+                if known := tuple(door for door in meant if door in doors):
+                    yield Told(one.device, "open", known, (), at_s)
             elif said.points and doors.issuperset(said.points):
                 yield Told(one.device, "report", said.points, said.values, at_s)
 

@@ -19,6 +19,9 @@ ANSWER_MOST_S = 2.0
 """A board slower than this does not exist: all answer within tens of milliseconds."""
 
 COUNTED: tuple[str, ...] = ("asked", "answered", "timeout", "foreign", "late", "extra", "exception")
+SPOILT_BYTES = 5
+"""So many bytes without meaning are a spoilt answer, or a query that was missed: what answers now answers another."""
+
 _MOST_BYTES = 1024
 Awaited = tuple[BoardOnLine, int]
 
@@ -33,6 +36,7 @@ class BoardTap:
         self._asked: list[BoardOnLine] = []
         self._channels: tuple[int, ...] = ()
         self._asked_s = 0.0
+        self._noise = 0
         self._heard_s = 0.0
         self._order: Said | None = None
         self._counts: dict[str, int] = dict.fromkeys(COUNTED, 0)
@@ -77,6 +81,9 @@ class BoardTap:
             else:
                 del self._buffer[0]
                 self._counts["extra"] += 1
+                self._noise += 1
+                if self._noise == SPOILT_BYTES:
+                    self._give_up(told, at_s, "garbage")
 
     def _answered(self, told: list[Overheard | Told], at_s: float) -> bool | None:
         """Take an awaited answer off the front: None when one was, else whether the bytes may still become one."""
@@ -134,7 +141,7 @@ class BoardTap:
             self._counts["foreign"] += 1
 
     def _expect(self, said: Said, boards: list[BoardOnLine], at_s: float) -> None:
-        self._asked_s, self._asked, self._channels = at_s, boards, said.channels
+        self._asked_s, self._asked, self._channels, self._noise = at_s, boards, said.channels, 0
         for board in boards:
             self._counts["asked"] += 1
             for index, ask in enumerate(board.asks):
@@ -149,8 +156,8 @@ class BoardTap:
         self._counts["answered"] += len(boards)
         return bool(boards)
 
-    def _give_up(self, told: list[Overheard | Told], at_s: float) -> None:
+    def _give_up(self, told: list[Overheard | Told], at_s: float, reason: str = "timeout") -> None:
         """The open question stays without an answer."""
         awaited, self._awaited, self._asked = self._awaited, [], []
         self._counts["timeout"] += bool(awaited)
-        told += [Overheard(board.device, index, "timeout", at_s) for board, index in awaited]
+        told += [Overheard(board.device, index, reason, at_s) for board, index in awaited]

@@ -127,6 +127,19 @@ def test_a_board_that_does_not_answer_its_host_is_missed(spoken: Language) -> No
 
 
 @EVERY
+def test_an_answer_behind_a_spoilt_query_is_not_taken_for_the_answer_to_the_one_before(spoken: Language) -> None:
+    (board,) = boards_of(spoken)
+    ask = spoken.asks(board, channels_of(spoken))[0]
+    octets = exchange(spoken, board, ask.request(0), cabinet(spoken, 5))
+    query, answer = ask.request(0), octets[len(ask.request(0)) :]
+    spoilt = bytes((*query[:-1], query[-1] ^ 0x40))
+    listener = tap(spoken)
+    told = [*listener.hear(query, 0.0), *listener.hear(b"", HUSH_S), *listener.hear(spoilt, 0.2)]
+    told += [*listener.hear(b"", 0.2 + HUSH_S), *listener.hear(answer, 0.3), *listener.hear(b"", 0.3 + HUSH_S)]
+    assert told == [Overheard("board-1", 0, "garbage", told[0].at_s)]
+
+
+@EVERY
 def test_a_host_that_asks_again_and_again_in_vain_is_understood_and_then_answered(spoken: Language) -> None:
     true = cabinet(spoken, 3)
     (board,) = boards_of(spoken)

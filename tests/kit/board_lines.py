@@ -69,7 +69,7 @@ def polled(site: Site, adapter: Adapter, timeout_s: float = 0.2) -> Iterator[tup
     """The boards served at `adapter` and polled by the owner of the line, which sends nothing but their queries."""
     bus = SerialBus("line", str(adapter.link), 115200, "none", 1, timeout_s)
     serving = Serving(adapter.fd, site.boards.hear)
-    owner = SerialOwner(bus, site.stations, site.language.allows, site.line.unasked)  # type: ignore[arg-type]
+    owner = SerialOwner(bus, site.stations, site.language.allows, site.line.unasked)
     owner.start()
     try:
         yield owner, serving

@@ -82,7 +82,7 @@ def test_what_a_host_reads_of_its_boards_we_hear_and_never_say_a_byte(spoken: La
 def test_the_twin_serves_boards_to_an_agent_that_polls_them(tmp_path: Path) -> None:
     site, link = Site(language("kerong_cu48b"), 2, 0.1), tmp_path / "tty-line"
     with played(site, link, None) as (wire, _):
-        with running(SerialOwner(line(link), site.stations, site.language.allows)) as owner:  # type: ignore[arg-type]
+        with running(SerialOwner(line(link), site.stations, site.language.allows)) as owner:
             seen = outcomes_until(owner, true(site))
             site.cabinets[0].closed[47] = False
             outcomes_until(owner, true(site), seen=seen)

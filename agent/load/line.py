@@ -155,7 +155,6 @@ class LineModel:
             manual=self._manual.draw(),
             wip=now.level,
             wip_lo=wip.lo if wip else None,
-            wip_hi=wip.hi if wip else None,
             wip_drift=self._progress.drift,
             takt_s=ratio(3600.0, discharge.pph_60 if discharge else None),
             load_ratio_in=now.ratio_in,

@@ -62,8 +62,8 @@ class LineLoad:
 
     `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
     every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the
-    same of what is certain; `wip_hi` is None, for no counter tells how much more was there. `load_index` and
-    `fill_ratio` like `wip` say at least, and `quality` is not `good` until the line was seen empty.
+    same of what is certain; no counter tells how much more was there. `load_index` and `fill_ratio` like `wip` say at
+    least, and `quality` is not `good` until the line was seen empty.
     """
 
     induct: Flow | None
@@ -72,7 +72,6 @@ class LineLoad:
     reject: Flow | None
     wip: int | None
     wip_lo: int | None
-    wip_hi: int | None
     takt_s: float | None
     load_ratio_in: float | None
     load_ratio_out: float | None

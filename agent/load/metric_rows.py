@@ -60,7 +60,6 @@ LINE = Group(
     (
         Metric("wip", "wip", _N, None, None, "at least", "counters"),
         Metric("wip_lo", "wip_lo", _N, None, None, "at least", "counters"),
-        Metric("wip_hi", "wip_hi", _N, None, None, "always", "counters"),
         Metric("wip_drift", "wip_drift", _N, None, None, "always", "counters", rare=True),
         Metric("takt_s", "takt_s", "s", 3, 60, "all fresh", "counters"),
         Metric("pace.tempo", "tempo", _ONE, 4, 900, "all fresh", "counters"),

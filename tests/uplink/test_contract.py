@@ -42,7 +42,6 @@ LOAD = LineLoad(
     reject=None,
     wip=10,
     wip_lo=8,
-    wip_hi=None,
     takt_s=3.00042,
     load_ratio_in=0.51239,
     load_ratio_out=None,

@@ -1,10 +1,11 @@
-"""What the load model costs: a site of 32 lines and 500 points, a beat each second, a report each ten.
+"""What the load model costs: a site of 32 lines, 500 points and 40 lockers, a beat each second, a report each ten.
 
 python benchmarks/bench_load.py [--beats 86400] [--json]
 
 In virtual time, without wires and disk: every counter's sample (six of each line, two of the docks; the other points
-are inputs, which cost the load model nothing), every line and the site followed, judged and recorded, each report
-drawn, encoded and joined by the baselines that its frame carries. CPU time of this process.
+are inputs, which cost the load model nothing), every locker's board heard each two seconds, every line and the site
+followed, judged and recorded, each report drawn, encoded and joined by the state that its frame carries. CPU time of
+this process.
 """
 
 from __future__ import annotations
@@ -18,20 +19,29 @@ import time
 from collections.abc import Sequence
 from random import Random
 
+import config
 from agent.baselines import Baselines, Epoch
+from agent.bus import Answered
 from agent.load import memory
 from agent.load.instant import Instant
 from agent.load.line import LineModel
 from agent.load.line_load import LineLoad
 from agent.load.meter import CounterRule, Meter
 from agent.load.site import SiteModel
+from agent.lockers.report import LockerReport
+from agent.lockers.site import SiteLockers
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Message
 from config.load_settings import Floor, LoadSettings
+from config.locker_settings import Locker
 from config.settings import CounterRef, Line
+from drivers import Batch
 
 LINES = 32
 POINTS = 500
+LOCKERS = 40
+LOCKERS_A_BUS = 10
+BOARD_PERIOD_S = 2
 REPORT_S = 10
 ROLES = ("in1", "in2", "out1", "out2", "recirc", "reject")
 START_S = 1_800_000_000.0
@@ -53,6 +63,8 @@ class Site:
         self.site = SiteModel(LoadSettings(floor), self.models, self.meters)
         self.raw = [rng.randrange(10**6) for _ in refs]
         self.steps = [[rng.choice((0, 1, 1, 2)) for _ in refs] for _ in range(60)]
+        self.lockers = SiteLockers(lockers(), 1000.0)
+        self.locker_report = LockerReport(self.lockers, self._head)
         self.before: dict[str, LineLoad] = {}
         self.seq = 0
 
@@ -67,6 +79,7 @@ class Site:
         for place, (meter, step) in enumerate(zip(self.meters.values(), self.steps[second % 60], strict=True)):
             self.raw[place] += step
             meter.advance(self.raw[place], at)
+        self._hear_lockers(second, at)
         for model in self.models:
             model.sample(at)
         self.site.sample(at)
@@ -74,6 +87,15 @@ class Site:
         if second % REPORT_S == 0:
             messages += self._report(at)
         return self._frame(messages, at) if messages else 0
+
+    def _hear_lockers(self, second: int, at: Instant) -> None:
+        for place, (board, asked) in enumerate(self.lockers.asking):
+            if (second + place) % BOARD_PERIOD_S == 0:
+                for number, ask in enumerate(asked):
+                    opened = (second // 300 + place) % len(ask.points)
+                    values = tuple(n == opened for n in range(len(ask.points)))
+                    self.lockers.hear(Answered(board.id, number, Batch(values, at.boot_s)))
+        self.lockers.advance(at)
 
     def _head(self, at: Instant) -> Head:
         self.seq += 1
@@ -93,13 +115,32 @@ class Site:
             counts = {ref: self.meters[ref] for _, ref in model.line.counters()}
             told.append(reports.telemetry(self._head(at), name, loads[name], counts, self.before.get(name), 10.0))
         self.before = loads
+        told += [*self.locker_report.due(at), *self.locker_report.doors(at)]
         return [*told, site_reports.site_state(self._head(at), self.site.advance(at, loads))]
 
     def _frame(self, messages: Sequence[Message], at: Instant) -> int:
         counters = {str(ref): meter.state() for ref, meter in self.meters.items()}
         kept = memory.kept(at, {model.line.id: model for model in self.models}, self.site)
-        state = Baselines(EPOCH, self.seq, counters, {}, kept).encode()
+        state = Baselines(EPOCH, self.seq, counters, {}, kept, lockers=self.lockers.state(at)).encode()
         return len(state) + sum(len(message.encode()) for message in messages)
+
+
+def lockers() -> Sequence[Locker]:
+    """Each of one board with sixteen doors and parcel sensors."""
+    buses = "".join(
+        f'[bus.b{n}]\nserial = "/dev/serial/by-path/{n}"\nbaud = 19200\n' for n in range(LOCKERS // LOCKERS_A_BUS)
+    )
+    boards = "".join(
+        f'[locker.l{n}.board.1]\nbus = "b{n // LOCKERS_A_BUS}"\nlanguage = "kerong_cu16"\n'
+        f'address = {n % LOCKERS_A_BUS}\ncompartments = "1-16"\nsizes = {{ s = "1-8", m = "9-16" }}\n'
+        for n in range(LOCKERS)
+    )
+    site = (
+        '[site]\nid = "b"\nprovince = "44"\ncity = "4401"\nlevel = "hub"\n[bureau]\nhost = "127.0.0.1"\ntls = false\n'
+    )
+    report = config.check_text("bench.toml", (site + buses + boards).encode())
+    assert report.settings is not None, [fault.render("en") for fault in report.faults]
+    return report.settings.lockers
 
 
 def measure(beats: int, seed: int) -> dict[str, object]:
@@ -119,6 +160,7 @@ def measure(beats: int, seed: int) -> dict[str, object]:
         "lines": LINES,
         "points": POINTS,
         "counters": len(site.meters),
+        "lockers": LOCKERS,
         "beats": beats,
         "cpu_s": round(sum(took) / 1000, 2),
         "cpu_s_a_day": round(86_400 / beats * sum(took) / 1000, 1),

@@ -70,7 +70,7 @@ class Beat:
         for owner in self._owners:
             for outcome in owner.take():
                 self._intake.hear(outcome, now)
-        self._reporter.report(now)
+        self._reporter.finish(now)
 
     def _watch(self, now_s: float) -> None:
         stuck = frozenset(one.name for one in self._alive if now_s - one.progress_s > STUCK_S)

@@ -20,10 +20,12 @@ from agent.load.site import SiteLoad, SiteModel
 from agent.release import VERSION
 from agent.stocktake import StockTake, StockTakes
 from agent.systemd import Notify
+from agent.thinning import Thinning
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
+from agent.uplink.spool.wear import Allowance
 from agent.uplink.status import UplinkStatus
 from config.settings import CounterRef, Settings
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from agent.lockers.site import SiteLockers
 
 BEAT_S = 1.0
+MOST_WAIT_S = 60.0
+"""A commit waits no longer for the card's budget: what waits is lost with the power."""
 HEALTH_S = 60.0
 HEALTH_REPORTS = 6
 """Health goes out once a minute, or every sixth report where reports are more frequent."""
@@ -110,6 +114,10 @@ class Reporter:
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition
+        self._thinning = Thinning(spool)
+        self._waiting: list[Message] = []
+        self._waiting_since_s = 0.0
+        self._allowance = Allowance(settings.spool.card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
         self._lockers = _locker_report(site.lockers, self._head) if site.lockers else None
 
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
@@ -121,6 +129,7 @@ class Reporter:
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
         self._spool.tick()
+        self._thin(now)
         if self._site.scans:
             self._site.scans.take()
         self._watch_spool()
@@ -133,7 +142,7 @@ class Reporter:
             self.report(now)
         else:
             news = [*self._happened(now), *self._doors(now), *self._device_states(now)]
-            self._commit([*news, *self._answers(now)])
+            self._offer([*news, *self._answers(now)])
         self._stocktakes.serve(lambda asked: self.rebase(now, asked))
 
     def report(self, now: Instant) -> None:
@@ -146,8 +155,13 @@ class Reporter:
         messages = [*self._lines(now), *docks, *lockers, *self._happened(now), *self._device_states(now)]
         messages += [*self._about_itself(now), *self._answers(now)]
         self._reported_s, self._reported, self._scans_reported = now.boot_s, self._loads, self._scans
-        self._commit(messages)
+        self._offer(messages)
         self._notify.status(self._sentence())
+
+    def finish(self, now: Instant) -> None:
+        """The last report; everything is durable on return."""
+        self.report(now)
+        self._commit(())
 
     def retained(self) -> tuple[int, Sequence[Message]]:
         """The documents the broker shall keep, and the position from which on the spool's records are newer than they
@@ -242,11 +256,24 @@ class Reporter:
         scanners = self._site.scans.health() if self._site.scans else None
         return [
             site_reports.site_state(self._head(now), self._site.load.advance(now, self._loads)),
-            reports.health(self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners),
+            reports.health(
+                self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners, self._spool.room()
+            ),
         ]
+
+    def _offer(self, messages: Sequence[Message]) -> None:
+        """Commit these, or let them wait a little where the card has had its bytes for now."""
+        now_s = clock.boot_seconds()
+        if not self._waiting:
+            self._waiting_since_s = now_s
+        self._waiting += messages
+        has_left = self._allowance.has_left(self._spool.room().card, now_s)
+        if has_left or self._allowance.is_overdue(now_s - self._waiting_since_s):
+            self._commit(())
 
     def _commit(self, messages: Sequence[Message]) -> None:
         """Messages and the baselines they were made from, in one frame; then the uplink may have them."""
+        messages, self._waiting = [*self._waiting, *messages], []
         if not messages:
             return
         intake = self._site.intake
@@ -273,6 +300,14 @@ class Reporter:
 
     def _locker_states(self) -> Mapping[str, object]:
         return self._site.lockers.state(clock.now()) if self._site.lockers else {}
+
+    def _thin(self, now: Instant) -> None:
+        """Where the spool has no room left: old messages give way to what stays of them, and to a record of that."""
+        if (lost := self._thinning.step()) is not None:
+            if not self._thinning.messages:
+                log.warn("spool_full", held=self._spool.books().held, now="old messages are thinned")
+            self._commit([reports.loss(self._head(now), lost)])
+            self._thinning.settle()
 
     def _watch_spool(self) -> None:
         condition = self._spool.condition

@@ -86,6 +86,8 @@ class Spool:
 
     directory: Path
     max_bytes: int
+    card_bytes_a_day: int = 1024 * 2**20
+    """What the card may be made to write; beyond it commits wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)

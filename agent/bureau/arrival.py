@@ -11,6 +11,7 @@ from typing import TypeAlias
 from agent.bureau.totals import Report, join
 from agent.bureau.view import Heard, read_messages
 from agent.load.reckoning import NOTHING, Reckoning
+from agent.uplink import thin
 
 _CHANGES_ON_THE_WAY = ("hist", "ts", "tsq")
 """What an agent may change of a message that it sends again: that it is late, and the hour once its clock is right."""
@@ -37,7 +38,7 @@ class Arrival:
     before: tuple[str, int] | None = None
     """Of a `meta`: the epoch before this one and its last number."""
     gone: tuple[Gone, ...] = ()
-    """Of a `cmd/ack`: messages that the agent no longer has."""
+    """Of a `cmd/ack` or a loss record: messages that the agent no longer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _arrival(heard: Heard) -> Arrival | Presence:
         mark=_mark(fields),
         payload=json.dumps(fields, separators=(",", ":")),
         before=_before(fields.get("prev")) if heard.tail == "meta" else None,
-        gone=tuple(_gone(fields)) if heard.tail == "cmd/ack" else (),
+        gone=tuple(_lost(fields) if heard.tail == thin.TAIL else _gone(fields) if heard.tail == "cmd/ack" else ()),
     )
 
 
@@ -130,6 +131,12 @@ def _gone(fields: Mapping[str, object]) -> Iterable[Gone]:
         if first.seq > last.seq:
             raise ValueError("`gone` holds a range that is none")
         yield Gone(first.epoch, first.seq, last.seq, _word(one[2], 40) or "unknown")
+
+
+def _lost(fields: Mapping[str, object]) -> Iterable[Gone]:
+    why = _word(fields.get("reason"), 40) or "unknown"
+    for epoch, first, last in thin.ranges(fields.get("lost")):
+        yield Gone(Report.from_fields({"epoch": epoch, "seq": first}).epoch, first, last, why)
 
 
 def _word(value: object, longest: int) -> str | None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.bureau.totals import Report, Totals
-from agent.uplink import late
-from agent.uplink.contract import ROOT, Json
+from agent.uplink import late, thin
+from agent.uplink.contract import ROOT
 
 MAX_PAYLOAD_BYTES = 1 << 20
 MAX_TOPICS = 1000
@@ -132,15 +132,30 @@ def read_messages(topic: str, payload: bytes) -> Iterator[Heard]:
         raise ValueError("not a topic of the contract")
     site, tail = found.groups()
     if tail != late.TAIL:
-        yield Heard(site, tail, _object(payload))
+        yield from _expanded(site, tail, _object(payload))
         return
     for inner, fields in late.unpacked(payload):
-        if not _TOPIC.fullmatch(f"{ROOT}/{site}/{inner}") or inner in {"status", late.TAIL}:
-            raise ValueError("a frame holds a topic that is none")
-        yield Heard(site, inner, fields)
+        _demand_topic(site, inner)
+        yield from _expanded(site, inner, fields)
 
 
-def _object(payload: bytes) -> Json:
+def _expanded(site: str, tail: str, fields: dict[str, object]) -> Iterator[Heard]:
+    """The message itself; behind a loss record the messages that stay of those it stands for."""
+    stay = fields.pop("messages", ()) if tail == thin.TAIL else ()
+    yield Heard(site, tail, fields)
+    for inner, one in late.each(stay):
+        _demand_topic(site, inner)
+        if inner == thin.TAIL:
+            raise ValueError("a loss record within a loss record")
+        yield Heard(site, inner, one)
+
+
+def _demand_topic(site: str, inner: str) -> None:
+    if not _TOPIC.fullmatch(f"{ROOT}/{site}/{inner}") or inner in {"status", late.TAIL}:
+        raise ValueError("a frame holds a topic that is none")
+
+
+def _object(payload: bytes) -> dict[str, object]:
     try:
         fields = json.loads(payload)
     except RecursionError:

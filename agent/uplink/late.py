@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from agent.load.instant import Instant
-from agent.uplink.contract import Json, Message
+from agent.uplink.contract import Message
 
 TAIL = "backlog"
 FRAME_BYTES = 16 << 10
@@ -48,7 +48,7 @@ def packed(messages: Sequence[Message]) -> Message:
     return Message(TAIL, zlib.compress(b'{"v":1,"messages":[' + inside + b"]}", _LEVEL))
 
 
-def unpacked(payload: bytes) -> Iterator[tuple[str, Json]]:
+def unpacked(payload: bytes) -> Iterator[tuple[str, dict[str, object]]]:
     """The topic and payload of each message in a frame, `hist` among the fields; ValueError for bytes that are none."""
     opener = zlib.decompressobj()
     try:
@@ -60,9 +60,13 @@ def unpacked(payload: bytes) -> Iterator[tuple[str, Json]]:
         raise ValueError(f"no frame: {error}") from None
     except RecursionError:
         raise ValueError("a frame nested without end") from None
-    messages = fields.get("messages") if isinstance(fields, dict) else None
-    if not isinstance(messages, list):
-        raise ValueError("a frame without messages")
+    yield from each(fields.get("messages") if isinstance(fields, dict) else None)
+
+
+def each(messages: object) -> Iterator[tuple[str, dict[str, object]]]:
+    """The topic and payload of each `[topic, payload]`, `hist` among the fields; ValueError for anything else."""
+    if not isinstance(messages, list | tuple):
+        raise ValueError("no messages where some should be")
     for one in messages:
         if not (isinstance(one, list) and len(one) == 2 and isinstance(one[0], str)):
             raise ValueError("a frame holds [topic, payload]")

@@ -10,9 +10,9 @@ from typing import Protocol
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
 from agent.load.metric_rows import FLOW, LINE, LINE_STATE, SITE_STATE
-from agent.uplink import locker_fields, scan_fields
+from agent.uplink import locker_fields, scan_fields, thin
 from agent.uplink.contract import Head, Json, Message, compact
-from agent.uplink.spool import Books, Condition
+from agent.uplink.spool import Books, Condition, Room
 from agent.uplink.status import UplinkStatus
 from config.load_settings import Floor
 from config.settings import CounterRef, Line, Settings
@@ -163,6 +163,11 @@ def device_state(head: Head, device: str, presence: Presence) -> Message:
     return Message(f"dev/{device}/state", compact({**fields, "online": bool(presence.online)}), retain=True)
 
 
+def loss(head: Head, fields: Json) -> Message:
+    """Messages that there was no room for, and what stays of them; their totals are whole."""
+    return Message(thin.TAIL, compact({**head.fields("partial"), **fields}))
+
+
 def acknowledgement(head: Head, answer: Json) -> Message:
     """What became of a command."""
     return Message("cmd/ack", compact({**head.fields(), **answer}))
@@ -223,13 +228,19 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     uplink: UplinkStatus,
     buses: Mapping[str, Json],
     scanners: Json | None = None,
+    room: Room | None = None,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute."""
     fields = head.fields() | {
         "up_s": round(up_s),
-        "spool": {**asdict(books), **asdict(condition)},
+        "spool": {**asdict(books), **asdict(condition), **_room(room, up_s)},
         "uplink": asdict(uplink),
         "buses": dict(buses),
         "scanners": scanners,
     }
     return Message("health", compact(fields), retain=True)
+
+
+def _room(room: Room | None, up_s: float) -> Json:
+    figures = {} if room is None else {"hours_left": room.hours_left(up_s), "card_mb_a_day": room.card_mb_a_day(up_s)}
+    return {name: value for name, value in figures.items() if value is not None}

@@ -3,5 +3,6 @@
 from agent.uplink.spool.disk import SpoolLockedError
 from agent.uplink.spool.ledger import Books
 from agent.uplink.spool.spool import Condition, Spool
+from agent.uplink.spool.wear import Room
 
-__all__ = ["Books", "Condition", "Spool", "SpoolLockedError"]
+__all__ = ["Books", "Condition", "Room", "Spool", "SpoolLockedError"]

@@ -12,6 +12,7 @@ from agent.uplink.spool.frame import BARE_BYTES, FrameIndex, Marks, encode
 from agent.uplink.spool.quarantine import Quarantine
 from agent.uplink.spool.recovery import UNFINISHED, Found, recover, set_aside, survey
 from agent.uplink.spool.segment import MAX_SEGMENT_BYTES, Segment, SegmentName
+from agent.uplink.spool.wear import pages
 
 _ZEROS = bytes(256 << 10)
 
@@ -41,6 +42,8 @@ class Ring:
         self._next_number = 1
         self._file: File | None = None
         self._offset = 0
+        self.appended_bytes = 0
+        self.card_bytes = 0
 
     # --- at start ---
 
@@ -108,6 +111,8 @@ class Ring:
             # After a failed fsync nobody knows what is on the card, and a second fsync would lie: never here again.
             self.abandon()
             raise
+        self.appended_bytes += len(frame)
+        self.card_bytes += pages(self._offset, len(frame))
         if newest.index is not None:
             newest.index.add(first, self._offset, len(frame))
         self._offset += len(frame)
@@ -127,6 +132,20 @@ class Ring:
         self._disk.remove(name)
 
     # --- room ---
+
+    def held_bytes(self, acked: int) -> int:
+        """What the segments take that hold positions from `acked` on."""
+        segments = self.segments
+        newer = [*(segment.name.first for segment in segments[1:]), acked + 1]
+        kept = zip(segments, newer, strict=False)
+        return sum(segment.size_bytes for segment, next_first in kept if next_first > acked)
+
+    def doomed_below(self) -> int:
+        """Positions below go with the next new segment, which the newest is half way to; 0 while there is room."""
+        if not self.segments or self._offset < self.segments[-1].size_bytes // 2:
+            return 0
+        going = self.victims()
+        return self.segments[len(going)].name.first if going else 0
 
     def first(self, default: int) -> int:
         """The oldest position that is held."""
@@ -183,6 +202,7 @@ class Ring:
             for offset in range(0, self._segment_bytes, len(_ZEROS)):
                 file.write(_ZEROS[: self._segment_bytes - offset], offset)
             file.sync()
+            self.card_bytes += self._segment_bytes
         except OSError:
             with contextlib.suppress(OSError):
                 self._disk.remove(unfinished)

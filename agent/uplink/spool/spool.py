@@ -16,6 +16,7 @@ from agent.uplink.spool.recovery import Found
 from agent.uplink.spool.ring import Entry, Ring
 from agent.uplink.spool.segment import MAX_SEGMENT_BYTES
 from agent.uplink.spool.store import Store
+from agent.uplink.spool.wear import Room
 
 _SEGMENTS = 8
 _MIN_SEGMENT_BYTES = 4096
@@ -47,6 +48,7 @@ class Spool:
 
     def __init__(self, disk: Disk, max_bytes: int, segment_bytes: int, clock: Callable[[], float]) -> None:
         self._disk = disk
+        self._max_bytes = max_bytes
         self._clock = clock
         self._ring = Ring(disk, max_bytes, segment_bytes)
         self._reader = Reader(disk, self._ring)
@@ -115,6 +117,11 @@ class Spool:
     def books(self) -> Books:
         """What became of every message; `residual` is 0."""
         return self._ledger.books()
+
+    def room(self) -> Room:
+        """How full it is, and what it cost the card; from any thread."""
+        ring = self._ring
+        return Room(self._max_bytes, ring.held_bytes(self.acked), ring.appended_bytes, ring.card_bytes)
 
     def acknowledge(self, upto: int) -> None:
         """All positions below `upto` have arrived. Durable with the next commit, or within a minute through `tick`."""
@@ -194,6 +201,16 @@ class Spool:
                 self.commit((), self.state)
             elif self._store.is_behind and self._clock() - self._flushed_s >= _IDLE_FLUSH_S:
                 self._write_marks()
+
+    def doomed(self) -> tuple[int, int] | None:
+        """Unacknowledged positions [start, end) that will soon be dropped for want of room; None while none is."""
+        with self._writing:
+            start, end = self.acked, self._ring.doomed_below() if self._condition is _GOOD else 0
+        return (start, end) if start < end else None
+
+    def give_up(self, below: int) -> None:
+        """Drop what is held below the position: something else stands for it. Durable with the next commit."""
+        self._ledger.drop(below)
 
     def close(self) -> None:
         """Make durable what can be, and let go of the directory."""

@@ -1,0 +1,112 @@
+"""What stays of old messages when the spool has no room for all: the last of each short while, exact for every total.
+
+Totals only grow and stand in every message, so what goes is the detail between; the last message of each topic and
+epoch always stays, for an epoch's own counts stand nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
+
+from agent.uplink.contract import Json, Message
+from agent.uplink.late import each
+
+TAIL = "loss"
+WINDOW_MS = 600_000
+"""Of each line's telemetry one message in ten minutes stays."""
+FULL_BYTES = 32 << 10
+FULL_MESSAGES = 2000
+
+
+class Span(NamedTuple):
+    """Numbers `first` to `last` of one epoch."""
+
+    epoch: str
+    first: int
+    last: int
+
+
+class Thinned:
+    """Messages go in, oldest first; what comes out stands for all of them. `is_full`: begin another."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], tuple[str, Json, int]] = {}
+        self._spans: list[Span] = []
+        self._bytes = 0
+        self.messages = 0
+
+    @property
+    def is_full(self) -> bool:
+        """As much as one message of ours may stand for."""
+        return self._bytes >= FULL_BYTES or self.messages >= FULL_MESSAGES
+
+    def add(self, message: Message) -> None:
+        """Take one in; what is no message of the contract is of no use to anybody and counts for nothing."""
+        self.messages += 1
+        try:
+            fields = json.loads(message.payload)
+        except ValueError:
+            return
+        if not isinstance(fields, dict) or not self._spans_over(fields):
+            return
+        if message.tail == TAIL:
+            self._take_over(fields)
+        else:
+            self._keep(message.tail, fields, len(message.payload))
+
+    def fields(self) -> Json:
+        """The payload of the loss record: numbers that will not come one by one, and the messages that stay of them."""
+        return {
+            "reason": "spool full",
+            "lost": [list(span) for span in self._spans],
+            "messages": [[tail, fields] for tail, fields, _ in self._kept.values()],
+        }
+
+    def _take_over(self, fields: Json) -> None:
+        """An earlier loss record: this one stands for what that stood for."""
+        with suppress(ValueError):
+            self._spans += ranges(fields.get("lost"))
+            for tail, one in each(fields.get("messages")):
+                self._keep(tail, one, len(json.dumps(one)))
+
+    def _spans_over(self, fields: Json) -> bool:
+        epoch, seq = fields.get("epoch"), fields.get("seq")
+        if not isinstance(epoch, str) or not isinstance(seq, int):
+            return False
+        last = self._spans[-1] if self._spans else None
+        if last is not None and last.epoch == epoch and last.last + 1 == seq:
+            self._spans[-1] = last._replace(last=seq)
+        else:
+            self._spans.append(Span(epoch, seq, seq))
+        return True
+
+    def _keep(self, tail: str, fields: Json, size_bytes: int) -> None:
+        key = _key(tail, fields)
+        self._bytes += size_bytes - self._kept.pop(key, ("", {}, 0))[2]
+        self._kept[key] = (tail, fields, size_bytes)
+
+
+def _key(tail: str, fields: Json) -> tuple[object, ...]:
+    """Of messages with the same key the last stays."""
+    ts_ms = fields.get("ts")
+    kind = tail.rpartition("/")[2]
+    if kind == "telemetry":
+        return tail, fields.get("epoch"), ts_ms // WINDOW_MS if isinstance(ts_ms, int) else 0
+    if kind in {"state", "health", "meta"}:
+        return tail, fields.get("epoch")
+    return tail, fields.get("epoch"), fields.get("seq")
+
+
+def ranges(lost: object) -> Iterable[Span]:
+    """The ranges in a loss record; ValueError when they are none."""
+    if not isinstance(lost, list):
+        raise ValueError("`lost` holds ranges")
+    for one in lost:
+        if not (isinstance(one, list) and len(one) == 3 and isinstance(one[0], str)):
+            raise ValueError("`lost` holds [epoch, first, last]")
+        if type(one[1]) is not int or type(one[2]) is not int or not 1 <= one[1] <= one[2] < 2**53:
+            raise ValueError("`lost` holds a range that is none")
+        yield Span(*one)

@@ -1,0 +1,201 @@
+"""A spool without room: old messages are thinned, every total stays exact, and what went is told as it goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.bureau import databases
+from agent.bureau.arrival import read
+from agent.bureau.totals import Totals
+from agent.bureau.view import View
+from agent.thinning import Thinning
+from agent.uplink.contract import Message, compact
+from agent.uplink.spool import Room, Spool
+from agent.uplink.spool.wear import Allowance, pages
+from agent.uplink.thin import TAIL, WINDOW_MS, Thinned
+
+SITE = "44/4401/gz-baiyun"
+ROOT = f"hubpulse/v1/{SITE}"
+TELEMETRY = "line/north/telemetry"
+
+
+def message(epoch: int, seq: int, total: int, *, tail: str = TELEMETRY, every_ms: int = 10_000) -> Message:
+    fields = {
+        "ts": 1_795_467_000_000 + (1000 * epoch + seq) * every_ms,
+        "epoch": f"{epoch}-abcdef",
+        "seq": seq,
+        "base": 7,
+        "counts": {"eye.di0": total},
+        "events": {"north.scan.new": seq},
+    }
+    return Message(tail, compact(fields))
+
+
+def loss(thinned: Thinned, seq: int = 1) -> bytes:
+    return compact({"epoch": "9-abcdef", "seq": seq, **thinned.fields()})
+
+
+def rebuilt(*payloads: bytes) -> Totals:
+    """What a bureau makes of loss records alone."""
+    view = View()
+    for payload in payloads:
+        assert view.hear(f"{ROOT}/{TAIL}", payload)
+    assert view.rejected == 0
+    return view.site(SITE).totals
+
+
+histories = st.lists(
+    st.tuples(st.integers(1, 3), st.sampled_from([TELEMETRY, "line/south/telemetry", "state", "line/north/hour"])),
+    min_size=1,
+    max_size=60,
+).map(lambda steps: sorted(steps, key=lambda step: step[0]))
+
+
+def made(steps: list[tuple[int, str]]) -> list[Message]:
+    seqs = dict.fromkeys((1, 2, 3), 0)
+    found = []
+    for total, (epoch, tail) in enumerate(steps):
+        seqs[epoch] += 1
+        found.append(message(epoch, seqs[epoch], total, tail=tail))
+    return found
+
+
+@given(histories, st.integers(1, 60))
+def test_totals_from_what_stays_are_those_of_all_also_when_it_is_thinned_again(
+    steps: list[tuple[int, str]], cut: int
+) -> None:
+    messages, by_hand = made(steps), Totals()
+    first, second = Thinned(), Thinned()
+    for one in messages[:cut]:
+        first.add(one)
+    second.add(Message(TAIL, loss(first)))
+    for one in messages[cut:]:
+        second.add(one)
+    for one in messages:
+        by_hand.merge(one.payload)
+    totals = rebuilt(loss(second))
+    assert totals.counted("eye.di0") == by_hand.counted("eye.di0")
+    assert totals.events("north.scan.new") == by_hand.events("north.scan.new")
+
+
+@given(histories)
+def test_every_number_is_either_there_or_said_to_be_gone(steps: list[tuple[int, str]]) -> None:
+    messages, thinned = made(steps), Thinned()
+    for one in messages:
+        thinned.add(one)
+    (record, *kept) = read(f"{ROOT}/{TAIL}", loss(thinned))
+    gone = {(one.epoch, seq) for one in record.gone for seq in range(one.first, one.last + 1)}  # type: ignore[union-attr]
+    identities = {(fields["epoch"], fields["seq"]) for fields in (json.loads(one.payload) for one in messages)}
+    assert gone == identities
+    assert {(one.report.epoch, one.report.seq) for one in kept} <= identities  # type: ignore[union-attr]
+    hours = {json.loads(one.payload)["seq"] for one in messages if one.tail.endswith("/hour")}
+    assert hours <= {one.report.seq for one in kept if one.topic.endswith("/hour")}  # type: ignore[union-attr]
+
+
+def test_of_a_lines_telemetry_one_in_ten_minutes_stays() -> None:
+    thinned = Thinned()
+    for seq in range(1, 361):
+        thinned.add(message(1, seq, seq))
+    kept = [fields["ts"] // WINDOW_MS for _, fields in thinned.fields()["messages"]]  # type: ignore[attr-defined]
+    assert len(kept) == len(set(kept)) == 7
+
+
+@given(st.binary(max_size=60), st.sampled_from([TELEMETRY, TAIL, "state"]))
+def test_what_is_no_message_is_thinned_to_nothing(payload: bytes, tail: str) -> None:
+    thinned = Thinned()
+    thinned.add(Message(tail, payload))
+    assert thinned.fields()["messages"] == []
+
+
+@pytest.mark.parametrize(
+    "lost", [None, [["1-abcdef", 1]], [["x", 1, 2]], [["1-abcdef", 2, 1]], [["1-abcdef", True, 2]], [[1, 1, 2]]]
+)
+def test_a_loss_record_that_is_none_is_refused(lost: object) -> None:
+    fields = {"epoch": "9-abcdef", "seq": 1, "lost": lost, "messages": []}
+    with pytest.raises(ValueError, match=r"range|lost|epoch"):
+        list(read(f"{ROOT}/{TAIL}", json.dumps(fields).encode()))
+
+
+def test_a_full_spool_is_thinned_before_anything_is_dropped_and_the_bureau_has_every_total(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path / "spool", 256 << 10, segment_bytes=16 << 10)
+    thinning, number, written = Thinning(spool), 0, Totals()
+    identities: set[tuple[str, int]] = set()
+
+    def commit(*messages: Message) -> None:
+        for one in messages:
+            written.merge(one.payload)
+            fields = json.loads(one.payload)
+            identities.add((fields["epoch"], fields["seq"]))
+        spool.commit([one.encode() for one in messages], b"state")
+
+    for epoch in (1, 2, 3):
+        for _ in range(1200):
+            number += 1
+            commit(message(epoch, number, number, every_ms=60_000))
+            if (lost := thinning.step()) is not None:
+                number += 1
+                commit(Message(TAIL, compact({"epoch": f"{epoch}-abcdef", "seq": number, **lost})))
+                thinning.settle()
+    books = spool.books()
+    assert thinning.messages > 1000
+    assert books.dropped == thinning.messages
+    assert books.residual == 0
+    store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")()
+    position = spool.acked
+    while found := spool.read(position, 100, 1 << 20):
+        arrivals = [one for _, record in found for one in arrivals_of(record)]
+        store.take(arrivals)
+        position = found[-1][0] + 1
+    assert store.totals()[SITE]["eye.di0"] == written.counted("eye.di0")
+    assert store.events()[SITE]["north.scan.new"] == written.events("north.scan.new")
+    missing = {(hole.epoch, seq) for hole in store.settle() for a, b in hole.gaps for seq in range(a, b + 1)}
+    assert not missing & identities
+    store.close()
+    spool.close()
+
+
+def arrivals_of(record: bytes) -> list[object]:
+    one = Message.decode(record)
+    return list(read(f"{ROOT}/{one.tail}", one.payload))
+
+
+def test_nothing_is_thinned_while_there_is_room_or_while_the_bureau_takes_it(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path / "spool", 128 << 10, segment_bytes=16 << 10)
+    thinning = Thinning(spool)
+    for seq in range(1, 2000):
+        spool.commit([message(1, seq, seq).encode()], b"")
+        assert thinning.step() is None
+        spool.acknowledge(spool.next_position)
+    assert spool.books().dropped == 0
+    spool.close()
+
+
+def test_room_tells_how_long_it_lasts_and_what_the_card_bears() -> None:
+    room = Room(most=256 << 20, held=56 << 20, appended=10 << 20, card=20 << 20)
+    assert room.hours_left(10.0) is None
+    assert room.hours_left(3600.0) == 20.0
+    assert room.card_mb_a_day(3600.0) == pytest.approx((20 << 20) * 24 / 1e6, abs=0.1)
+    assert pages(0, 1) == pages(4095, 1) == 4096
+    assert pages(4095, 2) == 8192
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 600), st.integers(0, 5_000_000)), max_size=60))
+def test_what_the_card_writes_keeps_to_its_budget_but_for_one_commit(steps: list[tuple[float, int]]) -> None:
+    a_day, now_s, spent, largest = 86_400_000.0, 0.0, 0, 0
+    allowance = Allowance(a_day, 60.0, now_s)
+    for after_s, size in steps:
+        now_s += after_s
+        if allowance.has_left(spent, now_s):
+            spent, largest = spent + size, max(largest, size)
+    assert spent <= a_day / 24 + now_s * 1000 + largest
+
+
+def test_messages_wait_no_longer_than_they_may() -> None:
+    allowance = Allowance(1000.0, 60.0, 0.0)
+    assert not allowance.has_left(10_000, 1.0)
+    assert [allowance.is_overdue(59.0), allowance.is_overdue(60.0)] == [False, True]

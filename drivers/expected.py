@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 
 from config.settings import Area
 from drivers import Value
@@ -33,12 +34,12 @@ class Expected:
         """As a person writes it. Raises ValueError."""
         try:
             number = Decimal(text)
+            exponent = number.as_tuple().exponent
+            if not isinstance(exponent, int) or not isfinite(float(number)):
+                raise ValueError(text)
+            return cls(float(number), float(Decimal(5).scaleb(exponent - 1)) if within is None else within)
         except InvalidOperation:
             raise ValueError(text) from None
-        exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int):
-            raise ValueError(text)
-        return cls(float(number), float(Decimal(5).scaleb(exponent - 1)) if within is None else within)
 
     def met(self, value: Value | None, scale: float) -> bool:
         """Whether `value` times `scale` is the number."""

@@ -13,13 +13,15 @@ from agent.commission.wires import Options
 from agent.control import default_socket
 from config import messages
 from config.messages import Language
+from config.profiles import BAUDS
 
+_DIGITS = 9
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def add_wire_options(parser: argparse.ArgumentParser) -> None:
     """How long to wait for an answer, and where agent and settings are."""
-    parser.add_argument("--timeout", type=float, metavar="S", help="how long to wait for an answer")
+    parser.add_argument("--timeout", type=duration, metavar="S", help="how long to wait for an answer")
     add_agent_options(parser)
 
 
@@ -35,7 +37,7 @@ def add_agent_options(parser: argparse.ArgumentParser) -> None:
 
 def add_line_options(parser: argparse.ArgumentParser) -> None:
     """Speed, parity and stop bits of a serial port."""
-    parser.add_argument("--baud", type=int, default=9600, help="of a serial port (9600)")
+    parser.add_argument("--baud", type=int, choices=BAUDS, metavar="BAUD", default=9600, help="of a serial port (9600)")
     parser.add_argument("--parity", choices=("none", "even", "odd"), default="none", help="of a serial port (none)")
     parser.add_argument("--stop-bits", type=int, choices=(1, 2), default=1, help="of a serial port (1)")
 
@@ -70,6 +72,13 @@ def reason_in_words(reason: str, lang: Language) -> str:
         return messages.word(f"refused_{known}", lang, code=code)
     known = reason if reason in ("timeout", "late", "crc", "link_down", "garbage") else "wrong"
     return messages.word(f"silent_{known}", lang, reason=reason)
+
+
+def at_least_one(text: str) -> int:
+    """A number of things, for argparse."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= len(text.lstrip("0")) <= _DIGITS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
 def duration(text: str) -> float:

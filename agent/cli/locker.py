@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import clock
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import add_wire_options, complain
+from agent.cli.commissioning import add_agent_options, at_least_one, complain
 from agent.commission import ComplaintError
 from config.messages import Language, word
 
@@ -39,8 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="show once and end")
     parser.add_argument("--language", metavar="NAME", help="learn: of boards that stand in no settings")
     parser.add_argument("--address", metavar="N,N", default="", help="learn: their addresses")
-    parser.add_argument("--channels", type=int, metavar="N", help="learn: how many channels each has (all it can have)")
-    add_wire_options(parser)
+    parser.add_argument(
+        "--channels", type=at_least_one, metavar="N", help="learn: how many channels each has (all it can have)"
+    )
+    add_agent_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

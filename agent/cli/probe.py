@@ -20,7 +20,7 @@ from pathlib import Path
 
 from agent.bus.link import LinkError
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import add_wire_options, complain, duration, options_of
+from agent.cli.commissioning import add_wire_options, at_least_one, complain, duration, options_of
 from agent.cli.probe_sheet import Outcome, Teller, as_json, conclusion
 from agent.clock import boot_seconds
 from agent.commission import ComplaintError
@@ -31,6 +31,7 @@ from agent.commission.probing import TIMEOUT_S, AgentsProbe, LineProbe, Probe, S
 from agent.commission.sweep import Step, Sweep
 from agent.commission.wires import AgentsBus, Wire, complaint_of, named
 from config.messages import Language
+from config.profiles import BAUDS as USABLE
 from config.settings import Bus, SerialBus
 
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="PORT|HOST[:PORT]|BUS", help="a serial port, a host, a bus of the settings")
     parser.add_argument("--all", action="store_true", help="after units 1 to 16 all the others too; takes long")
     parser.add_argument("--baud", type=_bauds, default=BAUDS, metavar="LIST", help="only these speeds: 9600,19200")
-    parser.add_argument("--until", type=int, metavar="N", help="end when so many are found")
+    parser.add_argument("--until", type=at_least_one, metavar="N", help="end when so many are found")
     parser.add_argument(
         "--listen", type=_listening, default=LISTEN_S, metavar="TIME", help="before all (3s, at least 1s)"
     )
@@ -175,8 +176,8 @@ def _listening(text: str) -> float:
 
 
 def _bauds(text: str) -> tuple[int, ...]:
-    try:
-        bauds = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of speeds like 9600,19200") from None
-    return bauds
+    bauds = {str(baud): baud for baud in USABLE}
+    words = [word.strip() for word in text.split(",")]
+    if not bauds.keys() >= set(words):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of speeds of: {', '.join(bauds)}")
+    return tuple(dict.fromkeys(bauds[word] for word in words))

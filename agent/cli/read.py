@@ -23,7 +23,15 @@ from pathlib import Path
 from agent.bus.link import LinkError
 from agent.cli import read_sheet
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import add_line_options, add_wire_options, complain, duration, options_of, reason_in_words
+from agent.cli.commissioning import (
+    add_line_options,
+    add_wire_options,
+    at_least_one,
+    complain,
+    duration,
+    options_of,
+    reason_in_words,
+)
 from agent.cli.profiles import OWN_FOLDER
 from agent.clock import boot_seconds
 from agent.commission import ComplaintError, NoValueError, Reader
@@ -48,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="BUS|PORT|HOST[:PORT]", help="a bus of the settings, a serial port, a host")
     parser.add_argument("unit", type=int, metavar="UNIT", help="the unit's number, 1 to 247 on a serial line")
     parser.add_argument("ref", metavar="REF", help="40101, holding:100, input:0x48, or D100 with --profile")
-    parser.add_argument("--count", type=int, metavar="N", help="registers (4) or bits (16)")
+    parser.add_argument("--count", type=at_least_one, metavar="N", help="registers (4) or bits (16)")
     parser.add_argument("--expect", metavar="NUMBER", help="what the panel shows: find where and how it stands there")
     parser.add_argument("--within", type=float, metavar="N", help="by how much it may differ (half its last digit)")
     parser.add_argument("--watch", action="store_true", help="read again and again; marks what counts by small steps")
@@ -176,6 +184,10 @@ class _Look:
 
 def _place(args: argparse.Namespace, wire: Wire) -> tuple[Area, int]:
     """Area and address of REF, by the names of the device's profile where it has one. Raises ComplaintError."""
+    framing = wire.line.get("framing") if isinstance(wire, AgentsBus) else wire.framing
+    low, high = (0, 255) if framing == "tcp" else (1, 247)
+    if not low <= args.unit <= high:
+        raise ComplaintError("E2620", 2, unit=args.unit, target=args.target, low=low, high=high)
     try:
         return place(args.ref, _notation(args, wire))
     except ValueError:

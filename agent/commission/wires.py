@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +107,7 @@ def found(target: str, options: Options) -> Wire:
         return known
     if "/" in target:
         return _port(target, options)
-    host = _HOST.fullmatch(target)
-    name = (host["v6"] or host["host"]) if host else ""
-    port = int(host["port"] or MODBUS_PORT) if host else 0
+    name, port = _address(target)
     if not is_host(name) or not 1 <= port <= 65535 or ("." not in target and ":" not in target):
         raise ComplaintError("E2601", 2, target=target)
     return TcpBus(id=target, host=name, port=port, timeout_s=options.timeout_s or 1.0)
@@ -159,7 +157,13 @@ def _held(agent: Remote, target: str) -> AgentsBus | None:
 def _same_wire(target: str, line: dict[str, Any]) -> bool:
     if "host" not in line:
         return "/" in target and os.path.realpath(target) == os.path.realpath(line["port"])
-    return target == f"{line['host']}:{line['port']}" or (target == line["host"] and line["port"] == MODBUS_PORT)
+    return _address(target) == (line["host"], line["port"])
+
+
+def _address(target: str) -> tuple[str, int]:
+    """Host and port; an empty host where `target` is no such thing."""
+    written = _HOST.fullmatch(target)
+    return (written["v6"] or written["host"], int(written["port"] or MODBUS_PORT)) if written else ("", 0)
 
 
 def _has_boards(settings: Settings | None, bus: str) -> bool:
@@ -170,12 +174,11 @@ def _of_settings(target: str, file: Path) -> Bus | None:
     """The bus of that id in the settings, or the listened one of that port, also where the agent does not run."""
     settings = config.check(file).settings if file.exists() else None
     for bus in settings.buses if settings else ():
-        is_port = (
-            isinstance(bus, SerialBus) and "/" in target and os.path.realpath(bus.port) == os.path.realpath(target)
-        )
-        if (bus.id == target or is_port) and not listens(bus) and _has_boards(settings, bus.id):
+        if bus.id != target and not _same_wire(target, asdict(bus)):
+            continue
+        if not listens(bus) and _has_boards(settings, bus.id):
             raise ComplaintError("E2536", 75, bus=bus.id)
-        if bus.id == target or (is_port and getattr(bus, "role", None) == "listen"):
+        if bus.id == target or listens(bus):
             return bus
     return None
 

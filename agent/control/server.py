@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -23,6 +24,7 @@ PATIENCE_S = 30.0
 
 _MODE = 0o660
 _BACKLOG = 8
+_EXHAUSTED_S = 0.2
 
 
 class ControlServer:
@@ -55,8 +57,10 @@ class ControlServer:
             readable, _, _ = select.select((self._socket.fileno(), self._stopping), (), ())
             if self._stopping in readable:
                 return
-            with suppress(OSError):  # it hung up before it was let in
+            try:
                 self._admit(self._socket.accept()[0])
+            except (OSError, RuntimeError):  # it hung up before it was let in, or this machine is out of everything
+                select.select((self._stopping,), (), (), _EXHAUSTED_S)
 
     def _admit(self, talk: socket.socket) -> None:
         if len(self._talks) >= MOST_TALKS:
@@ -65,7 +69,11 @@ class ControlServer:
                 talk.send(_line({"error": "too_many", "detail": f"{MOST_TALKS} talks at a time"}))
             return
         self._talks[id(talk)] = talk
-        threading.Thread(target=self._talk, args=(talk,), name="control talk", daemon=True).start()
+        try:
+            threading.Thread(target=self._talk, args=(talk,), name="control talk", daemon=True).start()
+        except RuntimeError:  # no thread is to be had
+            self._end(talk)
+            raise
 
     def _talk(self, talk: socket.socket) -> None:
         try:
@@ -78,8 +86,11 @@ class ControlServer:
         except Exception as bug:  # noqa: BLE001  a bug of this room is no reason to stop counting
             log.warn("control_failed", reason=repr(bug))
         finally:
-            del self._talks[id(talk)]
-            talk.close()
+            self._end(talk)
+
+    def _end(self, talk: socket.socket) -> None:
+        del self._talks[id(talk)]
+        talk.close()
 
     def _reply(self, talk: socket.socket, line: bytes) -> None:
         try:
@@ -149,7 +160,12 @@ def _listening(path: Path) -> socket.socket:
 
 
 def _clear(path: Path) -> None:
-    """Take away a socket that nobody listens on: of an agent that was killed. Raises OSError when somebody does."""
+    """Take away a socket that nobody listens on: of an agent that was killed.
+
+    Raises OSError when somebody does, or when it is no socket: whose file that is, nobody knows.
+    """
+    if path.exists() and not path.is_socket():
+        raise FileExistsError(errno.EEXIST, "it is no socket")
     with socket.socket(socket.AF_UNIX) as knock:
         knock.settimeout(1.0)
         try:
@@ -159,7 +175,7 @@ def _clear(path: Path) -> None:
             return
         except FileNotFoundError:
             return
-    raise FileExistsError(f"another agent listens on {path}")
+    raise FileExistsError(errno.EADDRINUSE, "another agent listens there")
 
 
 def _line(said: Json) -> bytes:

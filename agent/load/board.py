@@ -139,14 +139,19 @@ class BoardModel:
         if self.silence(at_s) is not None:
             return []
         happened = self._take(self._wires(points), values, at_s)
-        for reading in self._asked.values():
-            reading.waiting = True  # the next answer counts, even when it is like the last
+        self._look_again()
         return happened
 
+    def _look_again(self) -> None:
+        """The next answers count, even when they are like the last."""
+        for reading in self._asked.values():
+            reading.waiting = True
+
     def _lost(self, reading: _Reading, at_s: float) -> None:
-        reading.values, reading.waiting, self._kept = None, False, None
+        reading.values, self._kept = None, None
         for compartment in {wire.number: wire.compartment for wire in reading.wires}.values():
             compartment.away(at_s)
+        self._look_again()
 
     def _wires(self, points: Points) -> list[_Wire]:
         """The channels that are wired, doors first: what is in a compartment is judged by its door."""

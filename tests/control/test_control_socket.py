@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +38,7 @@ from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
 
 PERIOD_S = 0.05
+NOWHERE = SerialBus("line", "/nowhere", 9600, "none", 1, 0.05)
 
 
 class SerialSite:
@@ -337,6 +340,69 @@ def test_the_socket_of_a_killed_agent_is_replaced_and_a_living_one_is_left_alone
             ControlServer(path, Desk(site(bus), [], {}))
         with Remote(path) as agent:
             assert agent.ask("status")["site"] == "gz-test"
+
+
+def test_a_file_that_is_no_socket_is_left_as_it_is(tmp_path: Path) -> None:
+    settings_file = tmp_path / "hubpulse.toml"
+    settings_file.write_text("[site]")
+    with pytest.raises(FileExistsError, match="it is no socket"):
+        ControlServer(settings_file, Desk(site(NOWHERE), [], {}))
+    assert settings_file.read_text() == "[site]"
+
+
+class Exhausted:
+    """A listening socket of a process that has no descriptor left for who knocks, three times."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self.real = real
+        self.tried_s: list[float] = []
+
+    def fileno(self) -> int:
+        return self.real.fileno()
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.tried_s.append(boot_seconds())
+        if len(self.tried_s) <= 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self.real.accept()
+
+    def close(self) -> None:
+        self.real.close()
+
+
+def test_a_machine_without_descriptors_is_waited_for_without_a_busy_loop(tmp_path: Path) -> None:
+    server = ControlServer(tmp_path / "control.sock", Desk(site(NOWHERE), [], {}))
+    exhausted = server._socket = Exhausted(server._socket)  # type: ignore[assignment]
+    server.start()
+    try:
+        with Remote(tmp_path / "control.sock") as agent:
+            assert agent.ask("status")["site"] == "gz-test"
+    finally:
+        server.stop()
+    assert exhausted.tried_s[3] - exhausted.tried_s[0] >= 3 * 0.9 * control_server._EXHAUSTED_S
+
+
+def test_a_machine_without_threads_hangs_up_and_lets_the_next_one_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ControlServer(tmp_path / "control.sock", Desk(site(NOWHERE), [], {}))
+    starts = threading.Thread.start
+    refused = iter([True])
+
+    def start(self: threading.Thread) -> None:
+        if self.name == "control talk" and next(refused, False):
+            raise RuntimeError("can't start new thread")
+        starts(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    server.start()
+    try:
+        with Remote(tmp_path / "control.sock") as first, pytest.raises(ConnectionError):
+            first.ask("status")
+        with Remote(tmp_path / "control.sock") as second:
+            assert second.ask("status")["site"] == "gz-test"
+    finally:
+        server.stop()
 
 
 def test_the_socket_stands_where_systemd_says() -> None:

@@ -300,3 +300,10 @@ def test_a_model_is_known_by_its_registers_where_they_alone_are_there() -> None:
 
 def test_a_device_that_lets_everything_be_read_is_no_model() -> None:
     assert match(lambda read: [0] * read.quantity, 1, NOBODY, "rtu").others == ()
+
+
+@pytest.mark.parametrize("speeds", ["0", "9600,0", "9601", "-5", "", "9600;19200"])
+def test_speeds_that_no_line_has_are_refused(here: Site, speeds: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        here.probe(f"--baud={speeds}")
+    assert refused.value.code == 2

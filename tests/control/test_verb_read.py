@@ -40,8 +40,8 @@ class Panel:
         stack.callback(Serving(adapter.fd, self.line).close)
         self._elsewhere = ["--control", str(folder / "none.sock"), "--settings", str(folder / "none.toml")]
 
-    def read(self, *words: str) -> int:
-        return main(["read", self.port, "1", *words, "--timeout", "0.2", "--lang", "en", *self._elsewhere])
+    def read(self, *words: str, unit: str = "1") -> int:
+        return main(["read", self.port, unit, "--timeout", "0.2", *words, "--lang", "en", *self._elsewhere])
 
 
 @pytest.fixture
@@ -287,3 +287,31 @@ def test_a_port_that_another_program_holds_is_refused_and_the_program_named(
     said = capsys.readouterr().err
     assert "E2603" in said
     assert f"pid {other.pid}" in said
+
+
+@pytest.mark.parametrize("unit", ["0", "248", "300"])
+@pytest.mark.parametrize("words", [["40001"], ["40001", "--expect", "5"]])
+def test_a_unit_that_no_line_has_is_refused_before_anything_is_sent(
+    panel: Panel, capsys: pytest.CaptureFixture[str], unit: str, words: list[str]
+) -> None:
+    assert panel.read(*words, unit=unit) == 2
+    assert f"E2620 there is no unit {unit}" in capsys.readouterr().err
+    assert not panel.line.received
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--baud", baud] for baud in ("0", "-5", "9601", "99999999999")),
+        *(["--timeout", time] for time in ("nan", "inf", "-1", "0")),
+        *(["--count", count] for count in ("0", "-1", "٣", "9" * 5000)),
+        *(["--expect", number] for number in ("nan", "1e999", "1e99999999999999999999", "five")),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused_before_anything_is_sent(panel: Panel, words: list[str]) -> None:
+    try:
+        status = panel.read("40001", *words)
+    except SystemExit as refused:
+        status = int(refused.code or 0)
+    assert status == 2
+    assert not panel.line.received

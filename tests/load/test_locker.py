@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from locker_world import SILENT_S, STEADY_ITEM_S, World, locker
+from locker_world import BOOT, MORNING_S, SILENT_S, STEADY_ITEM_S, World, asked, locker
+
+from agent.load.instant import Instant
+from agent.load.locker import LockerModel
 
 CLOSED_FREE = ("closed", "absent", "none", "free")
 CLOSED_FULL = ("closed", "present", "none", "occupied")
@@ -322,3 +325,22 @@ def test_a_lock_that_its_host_orders_to_open_and_that_stays_closed_does_not_work
     world.open(1)
     world.run(12)
     assert world.statuses()[1][2] == "none", "it opened as it was told"
+
+
+def test_doors_are_known_again_where_only_the_query_of_the_items_went_unanswered() -> None:
+    of = locker(2)
+    doors, items = asked(2, items=False), ("item.1", "item.2")
+    model = LockerModel(of, {"west_1": [doors, items]}, 0.0)
+
+    def run(begin_s: float, end_s: float, *, sees_items: bool) -> set[tuple[str | None, ...]]:
+        for now_s in range(int(begin_s), int(end_s)):
+            model.hear("west_1", doors, (True, True), float(now_s))
+            if sees_items:
+                model.hear("west_1", items, (False, False), float(now_s))
+            model.advance(Instant(BOOT, float(now_s), MORNING_S + now_s, "ntp"))
+        return {tuple(one.status) for one in model.compartments(float(end_s))}
+
+    assert run(0, 30, sees_items=True) == {CLOSED_FREE}
+    assert run(30, 60, sees_items=False) == {("closed", "unknown", "comm_error", "unknown")}
+    assert run(60, 90, sees_items=True) == {CLOSED_FREE}
+    assert model.draw(Instant(BOOT, 90.0, MORNING_S + 90, "ntp")).streams == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -15,6 +16,7 @@ from ptys import Adapter, Serving
 from rich.console import Console
 
 from agent import clock
+from agent.__main__ import main
 from agent.baselines import Baselines, Epoch
 from agent.bureau.board import Board
 from agent.bureau.view import View
@@ -179,6 +181,25 @@ def test_nobody_can_send_a_modbus_frame_to_a_bus_with_lock_boards(adapter: Adapt
     owners = make_owners(settings, (), SiteLockers(settings.lockers, 0.0))
     with pytest.raises(ControlError, match="own language"):
         Desk(settings, owners, {}).answer(ProbeUnit("west", 1))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("verb", [["probe"], ["read", "1", "40001"]])
+def test_boards_behind_a_converter_are_not_probed_under_its_address_either(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: list[str], host: str
+) -> None:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as converter:
+        place = f"[{host}]" if ":" in host else host
+        place = f"{place}:{converter.getsockname()[1]}"
+        bus = f'tcp = "{place}"\nframing = "rtu"'
+        settings_file = tmp_path / "hubpulse.toml"
+        settings_file.write_text(SITE.replace('serial = "/dev/serial/by-path/port0"\nbaud = 19200', bus), "utf-8")
+        options = ["--settings", str(settings_file), "--control", str(tmp_path / "none.sock"), "--lang", "en"]
+        assert main([verb[0], place, *verb[1:], *options]) == 75
+        converter.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            converter.accept()
+    assert "E2536" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("lang", "title"), [("en", "free s/m/l/xl"), ("zh", "空闲 s/m/l/xl")])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from drivers.plan import Cut
 
 _FORM = 1
+_FAR_S = 1 << 33  # a year 2242 that no time server said
 _EPOCH = re.compile(r"([0-9]{1,15})-([0-9a-f]{6})")
 
 
@@ -36,7 +37,7 @@ class Baselines:
 
     `load` is what the load models remember, as they wrote it. `cuts` are the places, by device, where reads are parted
     because the device refused them together, `identities` what each device with a fingerprint was known by, `lockers`
-    each locker's state by its id.
+    each locker's state by its id. `ntp_s` is the latest wall time that a time server vouched for, 0 when none ever did.
     """
 
     epoch: Epoch | None = None
@@ -46,6 +47,7 @@ class Baselines:
     load: Mapping[str, object] = field(default_factory=dict)
     identities: Mapping[str, object] = field(default_factory=dict)
     lockers: Mapping[str, object] = field(default_factory=dict)
+    ntp_s: int = 0
 
     def encode(self) -> bytes:
         form: dict[str, object] = {
@@ -55,7 +57,7 @@ class Baselines:
             "counters": self.counters,
         }
         more = {"cuts": self.cuts, "load": self.load, "identities": self.identities, "lockers": self.lockers}
-        form |= {name: kept for name, kept in more.items() if kept}
+        form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
         return json.dumps(form, separators=(",", ":")).encode()
 
     @classmethod
@@ -71,7 +73,9 @@ class Baselines:
             raise ValueError("baselines are incomplete")
         kept = {name: state for name, state in counters.items() if isinstance(state, list)}
         load, known, lockers = (_table(form.get(name)) for name in ("load", "identities", "lockers"))
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers)
+        ntp_s = form.get("ntp_s", 0)
+        vouched_s = ntp_s if type(ntp_s) is int and 0 <= ntp_s < _FAR_S else 0
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers, vouched_s)
 
 
 def _table(written: object) -> dict[str, object]:

@@ -12,6 +12,8 @@ from agent.load.instant import ClockQuality, Instant
 BUILD_FLOOR_S = 1_795_000_000.0
 """Wall time of this release (2026-11): a clock before it is not set."""
 
+_floor_s = BUILD_FLOOR_S
+
 _TIMESYNC_MARK = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd.service(8)
 _STA_UNSYNC = 0x0040  # <linux/timex.h>
 
@@ -36,11 +38,19 @@ class _Timex(ctypes.Structure):
     ]
 
 
+def raise_floor(ntp_s: float) -> None:
+    """A time server once vouched for that wall time: a clock before it that none vouches for is not set."""
+    global _floor_s  # noqa: PLW0603 - one clock, one floor
+    _floor_s = max(BUILD_FLOOR_S, ntp_s)
+
+
 def wall_quality(wall_s: float) -> ClockQuality:
-    """`ntp` when the kernel's clock is disciplined, `rtc` when it is merely later than this release, else `none`."""
+    """`ntp` when the kernel's clock is disciplined, `rtc` when it is merely not before the floor, else `none`."""
     if wall_s < BUILD_FLOOR_S:
         return "none"
-    return "ntp" if _kernel_clock_is_synchronised() else "rtc"
+    if _kernel_clock_is_synchronised():
+        return "ntp"
+    return "rtc" if wall_s >= _floor_s else "none"
 
 
 def _kernel_clock_is_synchronised() -> bool:

@@ -115,6 +115,7 @@ class Reporter:
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition
         self._thinning = Thinning(spool)
+        self._ntp_s = 0
         self._waiting: list[Message] = []
         self._waiting_since_s = 0.0
         self._allowance = Allowance(settings.spool.card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
@@ -123,6 +124,7 @@ class Reporter:
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
         """Make the new epoch durable with its first message; nothing of it may be published before."""
         self._uplink = uplink
+        self._ntp_s = past.ntp_s
         previous = None if past.epoch is None else (str(past.epoch), past.seq)
         self._commit([reports.meta(self._head(now), self._settings, VERSION, previous)])
 
@@ -288,12 +290,20 @@ class Reporter:
                 self._remembered(),
                 intake.identities(),
                 self._locker_states(),
+                self._vouched_s(),
             ).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)
         self._retained_now = first + len(messages), tuple(self._retained.values())
         if self._uplink is not None:
             self._uplink.wake()
+
+    def _vouched_s(self) -> int:
+        """The latest wall time that a time server vouched for."""
+        now = clock.now()
+        if now.quality == "ntp":
+            self._ntp_s = max(self._ntp_s, int(now.wall_s))
+        return self._ntp_s
 
     def _remembered(self) -> dict[str, object]:
         return memory.kept(clock.now(), {model.line.id: model for model in self._site.lines}, self._site.load)

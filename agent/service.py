@@ -68,6 +68,7 @@ def serve(settings: Settings, notify: Notify, control: Path | None = None) -> No
 def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | None) -> None:
     meters = counter_meters(settings)
     past = _remembered(spool.state)
+    clock.raise_floor(past.ntp_s)
     _restore(meters, past.counters)
     epoch = Epoch.after(past.epoch.number if past.epoch else 0)
     plans = [device_plan(settings, device, past.cuts.get(device.id, ())) for device in settings.devices]

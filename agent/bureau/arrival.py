@@ -31,6 +31,9 @@ class Arrival:
     topic: str
     report: Report
     ts_ms: int | None
+    clock: str | None
+    boot: str | None
+    mono_ms: int | None
     quality: str | None
     hist: bool
     mark: str
@@ -70,12 +73,14 @@ def _arrival(heard: Heard) -> Arrival | Presence:
     fields = heard.fields
     if heard.tail == "status":
         return _presence(heard.site, fields)
-    ts = fields.get("ts")
     return Arrival(
         site=heard.site,
         topic=heard.tail,
         report=Report.from_fields(fields),
-        ts_ms=ts if type(ts) is int and 0 <= ts < 2**53 else None,
+        ts_ms=_whole(fields.get("ts")),
+        clock=_word(fields.get("tsq"), 8),
+        boot=_word(fields.get("boot"), 36),
+        mono_ms=_whole(fields.get("mono_ms")),
         quality=_word(fields.get("q"), 16),
         hist=fields.get("hist") is True,
         mark=_mark(fields),
@@ -97,6 +102,10 @@ def merged(arrivals: Iterable[Arrival]) -> tuple[Counted, Events]:
             where = (one.site, stream, one.report.epoch)
             events[where] = max(events.get(where, 0), total)
     return dict(sorted(counted.items())), dict(sorted(events.items()))
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**53 else None
 
 
 def _presence(site: str, fields: Mapping[str, object]) -> Presence:

@@ -9,7 +9,8 @@ from __future__ import annotations
 TABLES = (
     """CREATE TABLE IF NOT EXISTS message (
         site TEXT NOT NULL, epoch TEXT NOT NULL, seq BIGINT NOT NULL, topic TEXT NOT NULL, ts_ms BIGINT,
-        quality TEXT, hist INTEGER NOT NULL, mark TEXT NOT NULL, payload TEXT NOT NULL,
+        clock TEXT, boot TEXT, mono_ms BIGINT, quality TEXT, hist INTEGER NOT NULL,
+        mark TEXT NOT NULL, payload TEXT NOT NULL,
         PRIMARY KEY (site, epoch, seq))""",
     """CREATE TABLE IF NOT EXISTS counted (
         site TEXT NOT NULL, counter TEXT NOT NULL, base BIGINT NOT NULL,
@@ -39,7 +40,9 @@ TABLES = (
 
 # --- what a message does ---
 
-KEEP_MESSAGE = """INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, epoch, seq) DO NOTHING"""
+KEEP_MESSAGE = (
+    """INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, epoch, seq) DO NOTHING"""
+)
 
 MARK_OF = "SELECT mark FROM message WHERE site = ? AND epoch = ? AND seq = ?"
 
@@ -98,5 +101,14 @@ CONFLICTS = "SELECT site, epoch, seq FROM conflict ORDER BY site, epoch, seq"
 GONE = "SELECT site, epoch, first, last, reason FROM gone ORDER BY site, epoch, first"
 
 PRESENCE = "SELECT site, online, sid FROM presence ORDER BY site"
+
+# When each message was made. What was stamped while no time server vouched for the clock is placed by the first message
+# of the same boot that one did vouch for; milliseconds since boot tell how far they lie apart. NULL: none has come yet.
+PLACED = """SELECT epoch, seq, topic, CASE WHEN clock = 'ntp' THEN ts_ms ELSE COALESCE(
+        (SELECT better.ts_ms - (better.mono_ms - message.mono_ms) FROM message AS better
+         WHERE better.site = message.site AND better.boot = message.boot AND better.clock = 'ntp'
+         ORDER BY better.mono_ms LIMIT 1),
+        CASE WHEN clock = 'none' THEN NULL ELSE ts_ms END) END
+    FROM message WHERE site = ? ORDER BY epoch, seq"""
 
 MESSAGES = "SELECT site, COUNT(*) FROM message GROUP BY site ORDER BY site"

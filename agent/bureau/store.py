@@ -91,7 +91,8 @@ class Store:
 
     def _keep(self, one: Arrival) -> bool:
         """Whether its identity is new."""
-        row = (*_identity(one), one.topic, one.ts_ms, one.quality, int(one.hist), one.mark, one.payload)
+        made = (one.topic, one.ts_ms, one.clock, one.boot, one.mono_ms)
+        row = (*_identity(one), *made, one.quality, int(one.hist), one.mark, one.payload)
         return self._database.execute(schema.KEEP_MESSAGE, row).rowcount == 1
 
     def _contradicts(self, one: Arrival) -> bool:
@@ -173,6 +174,10 @@ class Store:
     def presence(self) -> dict[str, bool]:
         """Which sites are connected."""
         return {site: bool(online) for site, online, _ in self._rows(schema.PRESENCE)}
+
+    def placed(self, site: str) -> dict[tuple[str, int], int | None]:
+        """By epoch and number when each message was made, Unix ms; None where no clock vouches for it yet."""
+        return {(epoch, seq): ts_ms for epoch, seq, _, ts_ms in self._rows(schema.PLACED, (site,))}
 
     def messages(self) -> dict[str, int]:
         """How many messages of each site are kept."""

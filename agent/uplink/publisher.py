@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent import clock, log
+from agent.load.instant import Instant
 from agent.uplink import contract, credentials, tls
 from agent.uplink.backoff import Backoff
 from agent.uplink.connection import (
@@ -35,6 +36,10 @@ CONNECT_ALLOWANCE_S = 90.0
 """Resolving, connecting and shaking hands block, at worst so long; the watchdog is told beforehand."""
 FAREWELL_S = 0.5
 """The end of the time to stop is kept for the last word."""
+CLOCK_NOT_SET = "the clock is not set; TLS waits for it"
+TLS_WAITS_S = 600.0
+"""After so long without a time server it is tried with the clock as it is: a wrong one is refused by verification."""
+CLOCK_RETRY_S = 1.0
 _MARGIN_S = 0.1
 _STEP_S = 5.0
 _UNSUPPORTED_VERSION = 0x84
@@ -61,13 +66,14 @@ class Publisher:
         login: Callable[[Bureau], Login | None] = credentials.login,
         pace: Pace = Pace(),  # noqa: B008 - frozen
         backoff: Backoff | None = None,
+        now: Callable[[], Instant] = clock.now,
     ) -> None:
         self._bureau = bureau
         self._identity = identity
         self._retained = retained
         self._login = login
         self._lanes = Lanes(spool, epoch=identity.epoch, by_receipt=bureau.receipts)
-        self._shipping = Shipping(self._lanes, pace.backlog_per_s, clock.now)
+        self._shipping = Shipping(self._lanes, pace.backlog_per_s, now)
         self._inbox = Inbox(identity.topic)
         self._commands: deque[Command] = deque(maxlen=_KEPT_COMMANDS)
         self._deaf: tuple[str, ...] = ()
@@ -82,7 +88,8 @@ class Publisher:
         self._stop_at_s = float("inf")
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        self._progress_s = clock.boot_seconds()
+        self._now = now
+        self._began_s = self._progress_s = clock.boot_seconds()
         self._bug: BaseException | None = None
         self._status = UplinkStatus(False, self._progress_s, None, "not started", 0, 0, 0, 0, (), 0, False, False, 0)
 
@@ -162,6 +169,9 @@ class Publisher:
             connection = self._connect(version, sid)
         except (RefusedError, CredentialError) as error:
             self._down(str(error))
+            if str(error) == CLOCK_NOT_SET:
+                self._pause(CLOCK_RETRY_S)
+                return True
             return False
         self._connects += 1  # the broker may know our will from here on: this sid is used
         setup_s = self._tick() - began_s
@@ -177,6 +187,8 @@ class Publisher:
 
     def _connect(self, version: Version, sid: int) -> Connection:
         bureau, identity = self._bureau, self._identity
+        if bureau.tls is not None and self._clock_is_awaited():
+            raise RefusedError(CLOCK_NOT_SET)
         self._progress_s = clock.boot_seconds() + CONNECT_ALLOWANCE_S
         will = contract.death(sid, "lwt")
         address = Address(bureau.host, bureau.port, identity.client_id, identity.topic("status"), will)
@@ -185,6 +197,11 @@ class Publisher:
         connection.open(self._wake)
         self._tick()
         return connection
+
+    def _clock_is_awaited(self) -> bool:
+        """A certificate cannot be judged by a clock that is not set; for a while it may still be set (NTP is slow)."""
+        now = self._now()
+        return now.quality == "none" and now.boot_s < self._began_s + TLS_WAITS_S
 
     def _greeting(self, connection: Connection, deadline_s: float) -> Accepted | Ended:
         until_s = clock.boot_seconds() + deadline_s

@@ -200,6 +200,21 @@ def test_workers_that_write_at_once_agree_and_none_is_refused(open_store: OpenSt
     store.close()
 
 
+def test_what_was_stamped_by_a_clock_that_was_not_set_is_placed_by_a_later_one_of_the_same_boot(store: Store) -> None:
+    right_ms = 1_795_467_600_000
+    early = {"ts": 5000, "tsq": "none", "boot": "5549f86e", "mono_ms": 20_000}
+    other = {"ts": 6000, "tsq": "none", "boot": "00000000", "mono_ms": 20_000}
+    store.take([arrival(1, **early), arrival(2, **other)])
+    assert store.placed(SITE) == {("3-abcdef", 1): None, ("3-abcdef", 2): None}
+    later = {"ts": right_ms, "tsq": "ntp", "boot": "5549f86e", "mono_ms": 80_000}
+    store.take([arrival(3, **later)])
+    assert store.placed(SITE) == {
+        ("3-abcdef", 1): right_ms - 60_000,
+        ("3-abcdef", 2): None,
+        ("3-abcdef", 3): right_ms,
+    }
+
+
 def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "bureau.db"
     store = databases.opener(f"sqlite:{path}")()

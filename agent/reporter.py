@@ -23,6 +23,7 @@ from agent.systemd import Notify
 from agent.thinning import Thinning
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Json, Message
+from agent.uplink.expiry import Expiry
 from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
 from agent.uplink.spool.wear import Allowance
@@ -119,6 +120,7 @@ class Reporter:
         self._waiting: list[Message] = []
         self._waiting_since_s = 0.0
         self._allowance = Allowance(settings.spool.card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
+        self._expiry = Expiry(settings.bureau.tls)
         self._lockers = _locker_report(site.lockers, self._head) if site.lockers else None
 
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
@@ -256,10 +258,11 @@ class Reporter:
         up_s, books, uplink = now.boot_s - self._started_s, self._spool.books(), self._uplink.status()
         buses = {bus: counts.nonzero() for owner in self._site.owners for bus, counts in owner.counts().items()}
         scanners = self._site.scans.health() if self._site.scans else None
+        expiry = self._expiry.days_left(now)
         return [
             site_reports.site_state(self._head(now), self._site.load.advance(now, self._loads)),
             reports.health(
-                self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners, self._spool.room()
+                self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners, self._spool.room(), expiry
             ),
         ]
 

@@ -15,10 +15,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.clock import boot_seconds
 from agent.uplink.credentials import Login
 from agent.uplink.dialect import Version
 
-KEEPALIVE_S = 20
+KEEPALIVE_S = 15
+PING_ANSWER_S = 8.0
+"""A broker that has said nothing for so long after it was asked whether it is there is not: paho waits a keepalive."""
 CONNECT_TIMEOUT_S = 10.0
 USER_TIMEOUT_MS = 10_000
 """The kernel gives a connection up when the peer has not acknowledged a byte for so long (tcp(7), TCP_USER_TIMEOUT)."""
@@ -145,6 +148,7 @@ class Connection:
         self._poll.register(sock, select.POLLIN)
         self._poll.register(wake, select.POLLIN)
         self._wake = wake
+        self._heard_s = boot_seconds()
 
     def turn(self, timeout_s: float) -> None:
         """Wait until the broker, `wake` or the time says so, and let what came become events."""
@@ -156,7 +160,8 @@ class Connection:
         writing = select.POLLOUT if self._client.want_write() else 0
         self._poll.modify(sock, select.POLLIN | writing)
         pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
-        ready = dict(self._poll.poll(0 if pending else max(0.0, timeout_s) * 1000))
+        wait_s = 0.0 if pending else max(0.0, min(timeout_s, self._silence_due_s - boot_seconds()))
+        ready = dict(self._poll.poll(wait_s * 1000))
         if self._wake in ready:
             os.eventfd_read(self._wake)
         heard = ready.get(sock.fileno(), 0)
@@ -166,8 +171,17 @@ class Connection:
             self._client.loop_write()
         if not self._is_over:
             self._client.loop_misc()
+        if boot_seconds() >= self._heard_s + KEEPALIVE_S + PING_ANSWER_S:
+            self.cut("the broker does not answer a ping")
+
+    @property
+    def _silence_due_s(self) -> float:
+        """When paho is to ask a silent broker whether it is there, or, after that, when it is given up."""
+        ask_s = self._heard_s + KEEPALIVE_S
+        return ask_s if boot_seconds() < ask_s else ask_s + PING_ANSWER_S
 
     def _read(self) -> None:
+        self._heard_s = boot_seconds()
         try:
             self._client.loop_read()
         except Exception as error:  # noqa: BLE001 - paho's parser raises anything on bytes it did not foresee

@@ -229,14 +229,19 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     buses: Mapping[str, Json],
     scanners: Json | None = None,
     room: Room | None = None,
+    certificate_days: Json | None = None,
 ) -> Message:
-    """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute."""
+    """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute.
+
+    `certificate_days` are the days until our certificate and the CA's end.
+    """
     fields = head.fields() | {
         "up_s": round(up_s),
         "spool": {**asdict(books), **asdict(condition), **_room(room, up_s)},
         "uplink": asdict(uplink),
         "buses": dict(buses),
         "scanners": scanners,
+        "certificate_days": certificate_days,
     }
     return Message("health", compact(fields), retain=True)
 

@@ -46,7 +46,7 @@ class Pace:
 
     backlog_per_s: float = 1500.0
     connack_deadline_s: float = 10.0
-    puback_deadline_s: float = 15.0
+    puback_deadline_s: float = 14.0
     refused_retry_s: float = 60.0
 
 

@@ -123,6 +123,7 @@ def test_a_message_that_comes_twice_is_one_row_and_changes_nothing(store: Store)
     assert store.totals()[SITE]["eye.di0"].total == 3
 
 
+@pytest.mark.fault("S11")
 def test_one_identity_with_two_contents_is_an_alarm_and_both_are_kept(store: Store) -> None:
     store.take([arrival(1, 10)])
     assert store.take([arrival(1, 11)]).conflicts == ((SITE, "3-abcdef", 1),)

@@ -131,6 +131,7 @@ def test_what_is_no_message_of_a_site_is_counted_and_everything_else_is_kept(
     assert one.progress.rejected == 2
 
 
+@pytest.mark.fault("N16")
 def test_a_receipt_says_how_far_everything_is_kept_and_a_gap_is_asked_for(
     broker: Broker, site: Site, tmp_path: Path
 ) -> None:

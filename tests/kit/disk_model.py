@@ -10,12 +10,16 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 SECTOR_BYTES = 512
 
 Fault = Callable[[str, int], int]
 """(operation, its running number) -> errno to raise, or 0."""
+
+Put = Callable[[int, bytes], None]
+"""Octets to an offset."""
 
 
 @dataclass
@@ -69,6 +73,26 @@ class ModelDisk:
         number = self.fault(operation, self.operations)
         if number:
             raise OSError(number, os.strerror(number))
+
+    def forget(self) -> None:
+        """Put what is durable into `base` and forget how it came there; what could still be lost stays in the log."""
+        names, pending = list[tuple](), dict[int, list[tuple]]()
+        for entry in self.log:
+            match entry[0]:
+                case "write" | "failed_sync":
+                    pending.setdefault(entry[1], []).append(entry)
+                case "name":
+                    names.append(entry)
+                case "sync" if not any(one[0] == "failed_sync" for one in pending.get(entry[1], ())):
+                    for _, number, offset, octets in pending.pop(entry[1], ()):
+                        self.base.write(number, offset, octets)
+                case "sync":
+                    pending[entry[1]].append(entry)
+                case "sync_names":
+                    for _, change in names:
+                        self.base.change_name(change)
+                    names = []
+        self.log = [*names, *(entry for entries in pending.values() for entry in entries)]
 
     def mark(self, what: object) -> None:
         self.log.append(("mark", what))
@@ -180,24 +204,25 @@ def power_cut(base: Image, log: list[tuple], random: Random, undone_flushes: int
                     image.change_name(change)
                 names = []
             case "failed_sync":
-                _write_some(image, entry[1], writes.pop(entry[1], ()), random)
+                write_some(partial(image.write, entry[1]), writes.pop(entry[1], ()), random)
     for change in names[: random.randint(0, len(names))]:
         image.change_name(change)
     for number, pending in writes.items():
-        _write_some(image, number, pending, random)
+        write_some(partial(image.write, number), pending, random)
     for number in image.names.values():
         image.files.setdefault(number, bytearray())
     return image
 
 
-def _write_some(image: Image, number: int, writes: Sequence[tuple[int, bytes]], random: Random) -> None:
+def write_some(put: Put, writes: Sequence[tuple[int, bytes]], random: Random) -> None:
+    """Any part of the writes, a quarter of them torn at 512 bytes."""
     for offset, octets in writes:
         if random.random() < 0.5:
             continue
         is_torn = random.random() < 0.25
         for start, sector in _sectors(offset, octets):
             if not is_torn or random.random() < 0.5:
-                image.write(number, start, sector)
+                put(start, sector)
 
 
 def _sectors(offset: int, octets: bytes) -> Iterator[tuple[int, bytes]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-
-from disk_model import Image, ModelDisk
+from typing import Literal, NamedTuple, Protocol
 
 from agent.uplink.spool import Spool
+from agent.uplink.spool.disk import Disk
 
 MAX_BYTES = 20 << 10
 SEGMENT_BYTES = 4 << 10
@@ -23,7 +24,24 @@ class Clock:
         return self.now_s
 
 
-def open_spool(disk: ModelDisk, clock: Clock | None = None) -> Spool:
+class MarkedDisk(Disk, Protocol):
+    """A disk whose log takes marks, so that a power cut is judged by what had been promised by then."""
+
+    def mark(self, what: object) -> None: ...
+
+
+Kind = Literal["lost", "mismatch", "reused", "refused"]
+
+
+class Broken(NamedTuple):
+    """A promise that does not hold: `lost` what was acknowledged, `mismatch` of state, contents or books with what was
+    written, `reused` a position that had been given out, `refused` to start."""
+
+    kind: Kind
+    what: str
+
+
+def open_spool(disk: Disk, clock: Clock | None = None) -> Spool:
     return Spool.open(Path("model"), MAX_BYTES, segment_bytes=SEGMENT_BYTES, disk=disk, clock=clock or Clock())
 
 
@@ -75,7 +93,7 @@ def some_messages(random: Random) -> list[bytes]:
     ]
 
 
-def live(disk: ModelDisk, truth: Truth, random: Random, commits: int, kills_share: float = 0.04) -> Spool:
+def live(disk: MarkedDisk, truth: Truth, random: Random, commits: int, kills_share: float = 0.04) -> Spool:
     """Commit, read, acknowledge; now and then die by kill -9 and come back. Each durable return leaves a mark."""
     clock = Clock()
     spool = open_spool(disk, clock)
@@ -93,7 +111,7 @@ def live(disk: ModelDisk, truth: Truth, random: Random, commits: int, kills_shar
     return spool
 
 
-def commit_once(spool: Spool, disk: ModelDisk, truth: Truth, random: Random) -> None:
+def commit_once(spool: Spool, disk: MarkedDisk, truth: Truth, random: Random) -> None:
     messages = some_messages(random)
     first = len(truth.contents)
     state = truth.add(messages)
@@ -118,57 +136,67 @@ def _is(entry: tuple, kind: type) -> bool:
 NOTHING = Promise(0, 0, 0)
 
 
-def broken_promises(image: Image, truth: Truth, promise: Promise, begun: int, random: Random) -> list[str]:
-    """Open the spool on what a power cut has left, and name everything that is not as promised."""
-    disk = ModelDisk(image)
-    spool = open_spool(disk)
-    found = dict(spool.read(0, 1 << 20, 1 << 30))
-    faults = _wrong_contents(found, truth) + _lost(spool, found, truth, promise)
-    faults += _wrong_state(spool, found, truth, promise, begun)
-    faults += _reopening(disk, spool, found, random)
-    return faults
+def broken_promises(  # noqa: PLR0917 - what is there, and what it is held against
+    disk: Disk, again: Callable[[], Disk], truth: Truth, promise: Promise, begun: int, random: Random
+) -> list[Broken]:
+    """Open the spool on what a power cut has left, and name everything that is not as promised.
+
+    `again` is the same disk as another process finds it.
+    """
+    try:
+        spool = open_spool(disk)
+        found = dict(spool.read(0, 1 << 20, 1 << 30))
+        faults = _wrong_contents(found, truth) + _lost(spool, found, truth, promise)
+        faults += _wrong_state(spool, found, truth, promise, begun)
+        return faults + _reopening(spool, again, found, random)
+    except Exception as refusal:  # noqa: BLE001 - none is allowed
+        return [Broken("refused", repr(refusal))]
 
 
-def _wrong_contents(found: dict[int, bytes], truth: Truth) -> list[str]:
+def _wrong_contents(found: dict[int, bytes], truth: Truth) -> list[Broken]:
     wrong = [at for at, message in found.items() if at >= len(truth.contents) or truth.contents[at] != message]
-    return [f"other content at {wrong}"] if wrong else []
+    return [Broken("mismatch", f"other content at {wrong}")] if wrong else []
 
 
-def _lost(spool: Spool, found: dict[int, bytes], truth: Truth, promise: Promise) -> list[str]:
+def _lost(spool: Spool, found: dict[int, bytes], truth: Truth, promise: Promise) -> list[Broken]:
     end = truth.commits[promise.commit].end
     missing = [at for at in range(promise.acked, end) if at not in found and at >= spool.acked]
-    faults = [f"acknowledged and lost: {missing}"] if missing else []
+    faults = [Broken("lost", f"acknowledged and lost: {missing}")] if missing else []
     if spool.next_position < end:
-        faults.append(f"next position {spool.next_position} would be given out twice, {end} were")
+        faults.append(Broken("reused", f"next position {spool.next_position} would be given out twice, {end} were"))
     if spool.books().dropped < promise.dropped:
-        faults.append(f"{promise.dropped} were dropped, the books say {spool.books().dropped}")
+        faults.append(Broken("mismatch", f"{promise.dropped} were dropped, the books say {spool.books().dropped}"))
     return faults
 
 
-def _wrong_state(spool: Spool, found: dict[int, bytes], truth: Truth, promise: Promise, begun: int) -> list[str]:
+def _wrong_state(spool: Spool, found: dict[int, bytes], truth: Truth, promise: Promise, begun: int) -> list[Broken]:
     held = max(found, default=-1) + 1
     allowed = [commit.state for commit in truth.commits[promise.commit : begun + 1] if commit.end == held or not found]
-    return [] if spool.state in allowed else [f"state is not the fold of the {held} messages found"]
+    what = f"state is not the fold of the {held} messages found"
+    return [] if spool.state in allowed else [Broken("mismatch", what)]
 
 
-def _reopening(disk: ModelDisk, spool: Spool, found: dict[int, bytes], random: Random) -> list[str]:
+def _reopening(spool: Spool, again: Callable[[], Disk], found: dict[int, bytes], random: Random) -> list[Broken]:
     faults = unbalanced(spool, found)
     fresh = [random.randbytes(20) for _ in range(3)]
     first = spool.commit(fresh, b"after")
     expected = found | dict(enumerate(fresh, first))
-    again = open_spool(ModelDisk(disk.now))
-    kept = dict(again.read(0, 1 << 20, 1 << 30))
-    missing = [at for at in expected if at >= again.acked and at not in kept]
+    spool.close()
+    reopened = open_spool(again())
+    kept = dict(reopened.read(0, 1 << 20, 1 << 30))
+    missing = [at for at in expected if at >= reopened.acked and at not in kept]
     if missing or any(expected.get(at) != message for at, message in kept.items()):
-        faults.append("what is appended after recovery is not all there")
-    if again.state != b"after" or first + 3 != again.next_position or first in found:
-        faults.append("state or position after recovery")
-    return faults + unbalanced(again, kept)
+        faults.append(Broken("mismatch", "what is appended after recovery is not all there"))
+    if reopened.state != b"after" or first + 3 != reopened.next_position or first in found:
+        faults.append(Broken("mismatch", "state or position after recovery"))
+    faults += unbalanced(reopened, kept)
+    reopened.close()
+    return faults
 
 
-def unbalanced(spool: Spool, readable: dict[int, bytes]) -> list[str]:
+def unbalanced(spool: Spool, readable: dict[int, bytes]) -> list[Broken]:
     """The books against what can really be read."""
     books = spool.books()
     held = sum(1 for at in readable if at >= spool.acked)
     is_sound = books.residual == 0 and books.held == held and min(books.acked, books.dropped, books.corrupt) >= 0
-    return [] if is_sound else [f"{books}, while {held} are held"]
+    return [] if is_sound else [Broken("mismatch", f"{books}, while {held} are held")]

@@ -345,6 +345,7 @@ MISTAKES: dict[str, Callable[..., World]] = {
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.__name__)
+@pytest.mark.fault("C2")
 def test_the_product_keeps_every_promise_in(history: Callable[[Callable[..., World]], None]) -> None:
     history(lambda **k: World(RULE, **k))
 

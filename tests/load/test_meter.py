@@ -155,6 +155,7 @@ def test_a_reboot_between_two_right_clocks_is_a_known_silence() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "wall_s"), [("rtc", "ntp", 1.8e9 + 110), ("ntp", "none", 0.0), ("ntp", "ntp", 1.7e9)]
 )
+@pytest.mark.fault("C3")
 def test_a_reboot_without_two_right_clocks_leaves_no_upper_bound(before: str, after: str, wall_s: float) -> None:
     meter = Meter(U32, 1)
     meter.advance(1000, at(50.0, quality=before))
@@ -167,6 +168,7 @@ def test_a_reboot_without_two_right_clocks_leaves_no_upper_bound(before: str, af
     assert known(meter) == (1, 401, 401, None)
 
 
+@pytest.mark.fault("C3")
 def test_after_a_reboot_a_counter_waits_for_the_clock_to_be_set() -> None:
     meter = Meter(U32, 1)
     meter.advance(5000, at(50.0))
@@ -177,6 +179,7 @@ def test_after_a_reboot_a_counter_waits_for_the_clock_to_be_set() -> None:
     assert known(meter) == (1, 500, 500, 500), "the clock came, the silence is known, no reset could bring 5500"
 
 
+@pytest.mark.fault("C3")
 def test_a_counter_does_not_wait_for_ever_for_a_clock() -> None:
     meter = Meter(U32, 1)
     meter.advance(5000, at(50.0))

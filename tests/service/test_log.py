@@ -10,6 +10,7 @@ from agent import log
 
 
 @given(text=st.text())
+@pytest.mark.fault("M4")
 def test_no_text_of_a_stranger_breaks_the_line_or_reaches_the_terminal_raw(text: str) -> None:
     line = log._safe(text)
     assert line.isprintable()

@@ -61,6 +61,7 @@ def life(tmp_path: Path) -> Iterator[Life]:
         yield Life(tmp_path, broker, manager)
 
 
+@pytest.mark.fault("P1")
 def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everything_is_delivered(life: Life) -> None:
     with Subscriber("127.0.0.1", life.broker.port) as bureau, life.start() as agent:
         life.hear(b"READY=1")
@@ -80,6 +81,7 @@ def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everyt
     assert (kept["held"], kept["residual"]) == (0, 0)
 
 
+@pytest.mark.fault("P1")
 def test_without_a_broker_it_counts_and_keeps_and_still_ends_in_time(life: Life) -> None:
     life.broker.stop()
     with life.start() as agent:
@@ -91,6 +93,7 @@ def test_without_a_broker_it_counts_and_keeps_and_still_ends_in_time(life: Life)
     assert kept["held"] == kept["written"] > 3
 
 
+@pytest.mark.fault("P7")
 def test_a_second_agent_on_the_same_spool_is_refused_and_harms_nobody(life: Life) -> None:
     with life.start() as first:
         life.hear(b"READY=1")
@@ -144,6 +147,7 @@ class Nothing:
     def advance(self, now: Instant) -> None: ...
 
 
+@pytest.mark.fault("P4")
 def test_the_watchdog_is_fed_only_while_every_thread_makes_progress_and_the_stuck_one_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,9 +8,11 @@ from random import Random
 
 import pytest
 from disk_model import ModelDisk
+from fault_matrix import Figure
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from spool_history import MAX_BYTES, SEGMENT_BYTES, Truth, commit_once, open_spool, unbalanced
+from spool_damage import filled, fuzzed
+from spool_history import MAX_BYTES, SEGMENT_BYTES, Truth, open_spool, unbalanced
 
 from agent.uplink.spool import Spool
 from agent.uplink.spool.frame import (
@@ -26,15 +28,6 @@ from agent.uplink.spool.frame import (
 )
 from agent.uplink.spool.segment import SegmentName
 from fastpath.checksum import crc32c
-
-
-def filled(commits: int, seed: int = 0) -> tuple[ModelDisk, Truth]:
-    disk, truth, random = ModelDisk(), Truth(), Random(seed)
-    spool = open_spool(disk)
-    for _ in range(commits):
-        commit_once(spool, disk, truth, random)
-    spool.close()
-    return disk, truth
 
 
 def newest_file(disk: ModelDisk) -> bytearray:
@@ -57,6 +50,7 @@ def judged(disk: ModelDisk, truth: Truth) -> Spool:
     return spool
 
 
+@pytest.mark.fault("S7")
 def test_a_flipped_bit_costs_at_most_its_own_frame_and_is_counted() -> None:
     disk, truth = filled(60)
     before = everything(open_spool(ModelDisk(disk.now)))
@@ -96,6 +90,7 @@ def _stamp_and_first(disk: ModelDisk) -> tuple[Stamp, int]:
 
 
 @pytest.mark.parametrize("size", [64, 512, 4096])
+@pytest.mark.fault("S7")
 def test_a_zeroed_stretch_is_skipped_and_its_messages_are_counted(size: int) -> None:
     disk, truth = filled(60)
     for name, number in disk.now.names.items():
@@ -108,6 +103,7 @@ def test_a_zeroed_stretch_is_skipped_and_its_messages_are_counted(size: int) -> 
                 assert spool.next_position == len(truth.contents) + 1
 
 
+@pytest.mark.fault("S7")
 def test_a_file_cut_short_anywhere_opens() -> None:
     disk, truth = filled(12)
     for length in range(0, len(newest_file(disk)), 37):
@@ -139,6 +135,16 @@ def test_frames_of_the_files_earlier_life_are_never_taken_for_new_ones() -> None
     judged(disk, truth)
 
 
+@pytest.mark.fault("S7", "S9")
+def test_of_thousands_of_damaged_directories_none_refuses_and_none_tells_what_was_never_written(
+    thorough: bool, figure: Figure
+) -> None:
+    found = dict(fuzzed(1, 10_000 if thorough else 600))
+    refused = sum(one.kind == "refused" for faults in found.values() for one in faults)
+    figure(directories=len(found), refusals_to_start=refused)
+    assert {number: faults for number, faults in found.items() if faults} == {}
+
+
 names = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40),
     st.builds(
@@ -153,6 +159,7 @@ names = st.one_of(
 @settings(max_examples=80, deadline=None)
 @given(files=st.dictionaries(names, st.binary(max_size=3000), max_size=6), history=st.integers(0, 30))
 @example(files={str(SegmentName(1, 1, 0)): b""}, history=12)
+@pytest.mark.fault("S9")
 def test_it_opens_on_any_files(files: dict[str, bytes], history: int) -> None:
     disk, _ = filled(history)
     for name, content in files.items():
@@ -183,6 +190,7 @@ headers = st.builds(
 
 @settings(max_examples=80, deadline=None)
 @given(frames=st.lists(st.tuples(headers, st.binary(max_size=200), st.booleans()), max_size=8))
+@pytest.mark.fault("M7")
 def test_frames_made_by_someone_who_knows_the_salt_are_survived(frames: list[tuple[Header, bytes, bool]]) -> None:
     content = b""
     for header, body, is_sound in frames:
@@ -200,6 +208,7 @@ def test_frames_made_by_someone_who_knows_the_salt_are_survived(frames: list[tup
     assert (again.state, again.read(first, 1, 9)) == (b"state", [(first, b"after")])
 
 
+@pytest.mark.fault("M7")
 def test_a_body_that_unpacks_without_end_is_refused_within_bounds() -> None:
     stamp = Stamp(1, 7)
     bomb = zlib.compress(bytes(8 * MAX_BODY_BYTES), 9)
@@ -212,6 +221,7 @@ def test_a_body_that_unpacks_without_end_is_refused_within_bounds() -> None:
     assert (everything(spool), spool.books().corrupt) == ({}, 1)
 
 
+@pytest.mark.fault("S9", "P8")
 def test_a_newer_formats_files_and_foreign_files_are_left_as_they_are(tmp_path: Path) -> None:
     foreign = {
         "v2-00000007-0000000000000009-00000001.segment": b"a later release wrote this",
@@ -250,6 +260,7 @@ def test_evidence_of_damage_is_kept_but_bounded() -> None:
     assert disk.used_bytes() <= MAX_BYTES
 
 
+@pytest.mark.fault("S9")
 def test_a_segment_of_another_owner_is_set_aside() -> None:
     disk, _ = filled(60)
     newest = max(disk.now.names)

@@ -7,20 +7,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from disk_model import ModelDisk, ModelFile, power_cut
-from spool_history import (
-    MAX_BYTES,
-    SEGMENT_BYTES,
-    Clock,
-    Truth,
-    broken_promises,
-    commit_once,
-    last_begun,
-    last_promise,
-    live,
-    open_spool,
-    unbalanced,
-)
+from disk_model import ModelDisk, ModelFile
+from failing_disk import FOR_GOOD, cases
+from fault_matrix import Figure
+from spool_history import MAX_BYTES, SEGMENT_BYTES, Clock, Truth, commit_once, live, open_spool, unbalanced
 
 from agent.uplink.spool import Spool
 
@@ -29,28 +19,24 @@ def everything(spool: Spool) -> dict[int, bytes]:
     return dict(spool.read(0, 1 << 20, 1 << 30))
 
 
-WRITING = {"write", "sync", "create", "rename", "remove", "sync_names", "open_writable", "attach", "sizes"}
-COMMITS = 75
+@pytest.mark.fault("S4")
+@pytest.mark.parametrize(("lasting", "step"), [(1, 1), (2, 5), (7, 7), (FOR_GOOD, 7)])
+def test_an_error_at_any_operation_loses_nothing_that_was_called_durable(
+    lasting: int, step: int, figure: Figure
+) -> None:
+    found = dict(cases(lasting, step))
+    figure(cases=len(found), identities_reused=sum(one.kind == "reused" for faults in found.values() for one in faults))
+    assert {start: faults for start, faults in found.items() if faults} == {}
 
 
-def live_with_errors(start: int, lasting: int) -> tuple[Spool, ModelDisk, Truth]:
-    """Without kills: what only memory holds ends with the process, and that is no fault."""
-    disk, truth = ModelDisk(), Truth()
-    disk.fault = lambda kind, at: errno.EIO if kind in WRITING and start <= at < start + lasting else 0
-    return live(disk, truth, Random(5), COMMITS, kills_share=0.0), disk, truth
-
-
-@pytest.mark.parametrize(("lasting", "step"), [(1, 1), (2, 5), (7, 7), (1 << 30, 7)])
-def test_an_error_at_any_operation_loses_nothing_that_was_called_durable(lasting: int, step: int) -> None:
-    _, healthy, _ = live_with_errors(0, 0)
-    for start in range(3, healthy.operations, step):
-        spool, disk, truth = live_with_errors(start, lasting)
-        found, random = everything(spool), Random(start)
-        assert [at for at, message in found.items() if truth.contents[at] != message] == []
-        assert spool.state == truth.commits[-1].state
-        assert unbalanced(spool, found) == []
-        image = power_cut(disk.base, disk.log, random)
-        assert broken_promises(image, truth, last_promise(disk.log), last_begun(disk.log), random) == []
+@pytest.mark.fault("S5", "S6")
+@pytest.mark.parametrize("fault", ["ENOSPC", "read-only"])
+def test_a_full_or_read_only_disk_at_any_operation_loses_nothing_that_was_called_durable(
+    fault: str, figure: Figure
+) -> None:
+    found = dict(cases(20, 11, fault))
+    figure(cases=len(found))
+    assert {start: faults for start, faults in found.items() if faults} == {}
 
 
 @pytest.mark.parametrize("operation", [1, 2])
@@ -65,6 +51,7 @@ def test_an_error_while_it_opens_is_over_with_the_first_commit(operation: int) -
     assert spool.condition.place == "disk"
 
 
+@pytest.mark.fault("S4")
 def test_a_passing_error_costs_no_commit_its_durability() -> None:
     disk, truth, random = ModelDisk(), Truth(), Random(1)
     spool = open_spool(disk)
@@ -77,6 +64,7 @@ def test_a_passing_error_costs_no_commit_its_durability() -> None:
     assert list(everything(spool).values()) == truth.contents[-len(everything(spool)) :]
 
 
+@pytest.mark.fault("S6")
 def test_on_a_read_only_disk_it_goes_on_in_memory_says_so_and_returns() -> None:
     disk, clock = ModelDisk(), Clock()
     spool = open_spool(disk, clock)
@@ -95,6 +83,7 @@ def test_on_a_read_only_disk_it_goes_on_in_memory_says_so_and_returns() -> None:
     assert (everything(again), again.state) == ({0: b"one", 1: b"two"}, b"2")
 
 
+@pytest.mark.fault("S6")
 def test_it_opens_on_a_read_only_disk_with_all_that_is_there() -> None:
     disk = ModelDisk()
     first = open_spool(disk)
@@ -105,6 +94,7 @@ def test_it_opens_on_a_read_only_disk_with_all_that_is_there() -> None:
     assert (spool.condition.place, everything(spool), spool.state) == ("ram", {0: b"one"}, b"1")
 
 
+@pytest.mark.fault("S6")
 def test_memory_is_bounded_while_the_disk_is_away_and_what_it_drops_is_the_oldest_and_counted() -> None:
     disk = ModelDisk()
     spool = open_spool(disk)
@@ -118,6 +108,7 @@ def test_memory_is_bounded_while_the_disk_is_away_and_what_it_drops_is_the_oldes
     assert (books.dropped, books.held, books.residual) == (101 - len(found), len(found), 0)
 
 
+@pytest.mark.fault("S5")
 def test_a_neighbour_that_fills_the_disk_leaves_the_ring_working_and_room_is_used_again() -> None:
     disk = ModelDisk(capacity_bytes=3 * SEGMENT_BYTES)
     spool, truth, random = open_spool(disk), Truth(), Random(2)
@@ -131,6 +122,7 @@ def test_a_neighbour_that_fills_the_disk_leaves_the_ring_working_and_room_is_use
     assert unbalanced(spool, everything(spool)) == []
 
 
+@pytest.mark.fault("S5")
 def test_a_disk_without_any_room_is_used_from_the_first_commit_after_room_is_there() -> None:
     disk = ModelDisk(capacity_bytes=SEGMENT_BYTES // 2)
     spool = open_spool(disk)
@@ -258,6 +250,7 @@ def test_every_position_that_was_given_out_can_be_read_at_once() -> None:
     assert missing == []
 
 
+@pytest.mark.fault("S8")
 def test_reading_goes_on_while_a_flush_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = ModelDisk()
     spool = open_spool(disk)
@@ -282,6 +275,7 @@ def test_reading_goes_on_while_a_flush_takes_its_time(monkeypatch: pytest.Monkey
     assert everything(spool) == {0: b"one", 1: b"two"}
 
 
+@pytest.mark.fault("S9")
 def test_a_directory_that_is_a_file_or_cannot_be_made_is_survived_in_memory(tmp_path: Path) -> None:
     occupied = tmp_path / "file"
     occupied.write_bytes(b"not a directory")

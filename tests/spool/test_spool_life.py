@@ -1,21 +1,19 @@
 """The spool on a real directory: what it keeps, in which bound, for whom, and through kill -9."""
 
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from random import Random
 
 import pytest
 from disk_model import ModelDisk
+from fault_matrix import Figure
+from kills import kills
 from spool_history import MAX_BYTES, Clock, Truth, commit_once, live, open_spool, unbalanced
 from spool_victim import MAX_BYTES as VICTIM_BYTES
-from spool_victim import message_at, state_after
 
 from agent.uplink.spool import Books, Spool, SpoolLockedError
 
-KIT = Path(__file__).parent.parent / "kit"
 ROOM = 1 << 20
 
 
@@ -88,6 +86,7 @@ def test_a_commit_that_says_nothing_new_writes_nothing() -> None:
     assert disk.written_bytes == before
 
 
+@pytest.mark.fault("S10")
 def test_at_its_bound_the_oldest_go_are_counted_and_the_books_balance_over_days() -> None:
     disk, truth, random = ModelDisk(), Truth(), Random(9)
     spool = open_spool(disk)
@@ -160,6 +159,7 @@ def test_a_smaller_bound_after_a_restart_is_kept_at_once_when_room_is_needed(tmp
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= ROOM
 
 
+@pytest.mark.fault("P7")
 def test_a_second_opener_is_refused_and_the_first_is_unharmed(tmp_path: Path) -> None:
     spool = Spool.open(tmp_path, ROOM)
     spool.commit([b"a"], b"")
@@ -181,6 +181,7 @@ def test_its_files_are_closed_to_others(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) & 0o027 == 0
 
 
+@pytest.mark.fault("S11")
 def test_a_copied_card_opens_like_the_first(tmp_path: Path) -> None:
     spool = Spool.open(tmp_path / "card", ROOM)
     spool.commit([b"a"], b"state")
@@ -231,29 +232,11 @@ def test_memory_does_not_grow_with_what_is_held() -> None:
     assert len(indexed) <= 2
 
 
-def test_killed_at_any_moment_nothing_that_was_promised_is_missing(tmp_path: Path) -> None:
-    random = Random(20)
-    for _ in range(20):
-        promised = _killed_after(tmp_path, random)
-        spool = Spool.open(tmp_path, VICTIM_BYTES)
-        found = everything(spool)
-        assert spool.next_position >= promised
-        assert spool.state == state_after(spool.next_position)
-        assert [at for at in range(spool.acked, spool.next_position) if found.get(at) != message_at(at)] == []
-        assert unbalanced(spool, found) == []
-        assert spool.books().corrupt == 0
-        spool.close()
-    assert spool.books().dropped == 0
+@pytest.mark.fault("S2")
+def test_killed_at_any_moment_nothing_that_was_promised_is_missing(
+    tmp_path: Path, thorough: bool, figure: Figure
+) -> None:
+    found = list(kills(tmp_path, Random(20), 200 if thorough else 20))
+    figure(kills=len(found), with_losses=sum(map(bool, found)))
+    assert [faults for faults in found if faults] == []
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= VICTIM_BYTES
-
-
-def _killed_after(directory: Path, random: Random) -> int:
-    """Kill the writer with -9 after some commits, the first of a run included; what it had promised by then."""
-    command = [sys.executable, str(KIT / "spool_victim.py"), str(directory)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=KIT.parent.parent, env={"PYTHONPATH": "."}) as victim:
-        assert victim.stdout is not None
-        for _ in range(random.randint(1, 60)):
-            line = victim.stdout.readline()
-        victim.kill()
-        rest = victim.stdout.read().splitlines()
-    return int((rest or [line])[-1])

@@ -82,6 +82,7 @@ def impostor() -> Iterator[Impostor]:
 
 @settings(max_examples=400, deadline=None)
 @given(versions, st.booleans(), speeches)
+@pytest.mark.fault("N15")
 def test_any_bytes_end_the_connection_in_order(
     impostor: Impostor, version: Version, greeted: bool, speech: list[bytes]
 ) -> None:
@@ -93,6 +94,7 @@ def test_any_bytes_end_the_connection_in_order(
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("speech", [ANNOUNCES_256_MIB, QOS_2])
+@pytest.mark.fault("N15")
 def test_what_nobody_asked_for_is_not_collected(impostor: Impostor, version: Version, speech: bytes) -> None:
     events = impostor.hear(version, CONNACK[version] + speech, hang_up=False)
     assert events[-1] == Ended("the broker sends what nobody asked for")

@@ -26,6 +26,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @given(st.binary(max_size=60))
+@pytest.mark.fault("M2")
 def test_whatever_bytes_are_commanded_they_are_an_object_or_a_fault(payload: bytes) -> None:
     try:
         fields = parsed(payload)
@@ -48,11 +49,13 @@ def test_whatever_bytes_are_commanded_they_are_an_object_or_a_fault(payload: byt
         (b'{"mode":"peak","mode":"normal"}', "twice"),
     ],
 )
+@pytest.mark.fault("M2")
 def test_what_two_readers_could_take_two_ways_is_refused(payload: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parsed(payload)
 
 
+@pytest.mark.fault("M9")
 def test_a_burst_is_heard_and_then_one_a_second() -> None:
     inbox = Inbox(IDENTITY.topic)
     command = Heard(MODE, b'{"mode":"peak"}', False)
@@ -87,6 +90,7 @@ def test_a_retained_command_is_heard_at_every_connection(broker: Broker, tmp_pat
     assert heard[0] == Command("mode", {"mode": "peak", "seq": 4}, True)
 
 
+@pytest.mark.fault("M9")
 def test_a_broker_that_floods_commands_is_left_and_messages_are_delivered_all_the_same(
     broker: Broker, tmp_path: Path
 ) -> None:

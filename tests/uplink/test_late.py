@@ -63,6 +63,7 @@ def test_a_frame_cannot_speak_of_what_it_must_not(inner: str) -> None:
 
 
 @given(st.tuples(*[st.sampled_from(QUALITIES)] * 2), st.integers(0, 10**7), st.integers(0, 10**6), st.booleans())
+@pytest.mark.fault("C1")
 def test_an_hour_is_mended_only_by_a_better_clock_of_the_same_boot(
     clocks: tuple[ClockQuality, ClockQuality], made_ms: int, later_s: int, same_boot: bool
 ) -> None:
@@ -154,6 +155,7 @@ def link(rate_bytes_per_s: float, delay_s: float) -> Callable[[Room, float], tup
     return drive
 
 
+@pytest.mark.fault("N4")
 def test_on_a_slow_line_the_queue_stays_short_and_on_a_fast_one_the_line_is_used() -> None:
     longest_s, rate = link(64e3, 0.1)(Room(), 60.0)
     assert longest_s < 0.3

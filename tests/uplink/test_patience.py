@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.uplink.backoff import Backoff
 from agent.uplink.dialect import Dialect
 from agent.uplink.suspicion import Suspicion
@@ -31,6 +33,7 @@ def test_only_a_minute_of_health_clears_the_record() -> None:
     assert backoff.delay_s() == 1
 
 
+@pytest.mark.fault("N9")
 def test_where_somebody_else_uses_our_name_we_connect_once_a_minute_at_most() -> None:
     assert Backoff(lambda low_s, _high_s: low_s).delay_s(taken_over=True) >= 60
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from broker import Broker
+from fault_matrix import Figure
 from mqtt_proxy import (
     CONNACK,
     CONNACK_40_BYTES,
@@ -116,6 +117,7 @@ def birth_sids(proxy: MqttProxy) -> list[int]:
     return [json.loads(one.body[one.body.index(b"{") :])["sid"] for _, one in proxy.published if one.topic == STATUS]
 
 
+@pytest.mark.fault("N8")
 def test_a_broker_killed_and_restarted_in_mid_flight_costs_no_count(tmp_path: Path, broker: Broker) -> None:
     with Subscriber("127.0.0.1", broker.port) as bureau, Rig(tmp_path, broker.port) as rig:
         for _ in range(2):
@@ -138,6 +140,7 @@ def heals(rig: Rig, bureau: Subscriber) -> bool:
     return False
 
 
+@pytest.mark.fault("N1")
 def test_without_a_broker_messages_are_kept_and_sent_when_it_comes(tmp_path: Path) -> None:
     broker = Broker(tmp_path / "broker")
     with Rig(tmp_path, broker.port) as rig:
@@ -148,19 +151,24 @@ def test_without_a_broker_messages_are_kept_and_sent_when_it_comes(tmp_path: Pat
             assert rig.drained()
 
 
+@pytest.mark.fault("N3")
 def test_a_connection_reset_after_any_number_of_bytes_loses_nothing(
-    tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
+    tmp_path: Path, proxy: MqttProxy, bureau: Subscriber, thorough: bool, figure: Figure
 ) -> None:
-    cuts = [*range(1, 400, 23), *range(400, 4000, 151)]
-    proxy.cut_after = lambda number: cuts[number] if number < len(cuts) else None
+    cuts = [*range(1, 400, 3), *range(400, 5000, 23)] if thorough else [*range(1, 400, 40), *range(400, 5000, 460)]
     with Rig(tmp_path, proxy.port) as rig:
-        rig.commit(60)
-        assert rig.drained(30)
-        assert len(proxy.links) > 30
-        assert nothing_missing(bureau, 60)
+        for cut in cuts:
+            assert rig.connected()
+            proxy.cut_after = {len(proxy.links): cut}.get
+            proxy.links[-1].reset()
+            rig.commit(40)
+            assert rig.drained()
+        assert nothing_missing(bureau, 40 * len(cuts))
         assert rig.publisher.status().set_aside == 0
+    figure(cuts=len(cuts), connections=len(proxy.links), lost=0)
 
 
+@pytest.mark.fault("N12")
 def test_a_missing_puback_ends_the_connection_and_the_message_is_sent_again(
     tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
 ) -> None:
@@ -180,6 +188,7 @@ def test_a_missing_puback_ends_the_connection_and_the_message_is_sent_again(
         assert nothing_missing(bureau, 10)
 
 
+@pytest.mark.fault("N12")
 def test_unknown_and_reordered_pubacks_do_no_harm(tmp_path: Path, proxy: MqttProxy, bureau: Subscriber) -> None:
     waiting: list[Packet] = []
 
@@ -205,6 +214,7 @@ def test_unknown_and_reordered_pubacks_do_no_harm(tmp_path: Path, proxy: MqttPro
         proxy.down = lambda packet, _link: packet.raw
 
 
+@pytest.mark.fault("N10")
 def test_a_refused_topic_is_held_and_shown_while_the_others_flow_and_flows_once_allowed(tmp_path: Path) -> None:
     mine = f"topic readwrite {IDENTITY.topic('')}"
     acl = [f"topic write {STATUS}", f"{mine}line/north/telemetry", "topic read hubpulse/#"]
@@ -226,6 +236,7 @@ def test_a_refused_topic_is_held_and_shown_while_the_others_flow_and_flows_once_
         assert nothing_missing(bureau, 5)
 
 
+@pytest.mark.fault("N10")
 def test_a_quota_is_no_acknowledgement(tmp_path: Path, proxy: MqttProxy, bureau: Subscriber) -> None:
     full = threading.Event()
     full.set()
@@ -266,6 +277,7 @@ def test_the_window_never_exceeds_what_the_broker_can_receive(tmp_path: Path) ->
         assert proxy.most_pending == 3
 
 
+@pytest.mark.fault("N4")
 def test_live_messages_overtake_a_backlog_which_is_paced_and_marked(
     tmp_path: Path, broker: Broker, bureau: Subscriber
 ) -> None:
@@ -285,6 +297,7 @@ def test_live_messages_overtake_a_backlog_which_is_paced_and_marked(
     assert all(hist == (seq <= 2000) for seq, hist in order if seq)
 
 
+@pytest.mark.fault("N10")
 def test_an_account_that_may_not_write_frames_gets_its_backlog_through_one_by_one(tmp_path: Path) -> None:
     acl = [f"topic write {STATUS}", f"topic write {IDENTITY.topic('line/+/telemetry')}", "topic read hubpulse/#"]
     with Broker(tmp_path / "broker", acl=acl) as broker, Subscriber("127.0.0.1", broker.port) as bureau:
@@ -308,6 +321,7 @@ def test_history_never_overwrites_what_the_broker_retains(tmp_path: Path, broker
         assert late.read(lambda view: view.site(SITE).latest["state"])["seq"] == 2
 
 
+@pytest.mark.fault("N11")
 def test_a_message_larger_than_the_broker_announces_is_set_aside_and_the_rest_flows(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "broker", options=["max_packet_size 2000"]) as broker,
@@ -325,6 +339,7 @@ def test_a_message_larger_than_the_broker_announces_is_set_aside_and_the_rest_fl
         assert (books.acked, books.corrupt) == (4, 1)
 
 
+@pytest.mark.fault("N11")
 def test_a_broker_that_takes_no_packet_of_any_use_is_left_with_the_reason(tmp_path: Path, proxy: MqttProxy) -> None:
     def tiny(packet: Packet, _link: Link) -> bytes | None:
         return CONNACK_40_BYTES if packet.kind == CONNACK else packet.raw
@@ -339,6 +354,7 @@ def test_a_broker_that_takes_no_packet_of_any_use_is_left_with_the_reason(tmp_pa
         assert rig.drained()
 
 
+@pytest.mark.fault("P4")
 def test_a_bug_that_kills_the_uplink_comes_to_light(tmp_path: Path) -> None:
     def broken(_bureau: Bureau) -> Login | None:
         raise ZeroDivisionError
@@ -361,6 +377,7 @@ def test_a_bug_that_kills_the_uplink_comes_to_light(tmp_path: Path) -> None:
     rig.spool.close()
 
 
+@pytest.mark.fault("N11")
 def test_a_message_the_broker_hangs_up_on_is_set_aside_after_three_times(
     tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
 ) -> None:
@@ -381,6 +398,7 @@ def test_a_message_the_broker_hangs_up_on_is_set_aside_after_three_times(
         assert len(proxy.links) >= 4
 
 
+@pytest.mark.fault("N11")
 def test_a_retained_document_the_broker_hangs_up_on_does_not_stop_the_rest(
     tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
 ) -> None:
@@ -400,6 +418,7 @@ def test_a_retained_document_the_broker_hangs_up_on_does_not_stop_the_rest(
         assert rig.publisher.status().set_aside == 1
 
 
+@pytest.mark.fault("N10")
 def test_an_agent_whose_status_is_refused_still_reports_and_is_born_once_allowed(tmp_path: Path) -> None:
     acl = [f"topic write {IDENTITY.topic('line/#')}", "topic read hubpulse/#"]
     with (
@@ -451,6 +470,7 @@ def test_nobody_listening_is_seen(tmp_path: Path, broker: Broker) -> None:
             assert eventually(lambda: not rig.publisher.status().no_subscribers)
 
 
+@pytest.mark.fault("N9")
 def test_a_second_agent_of_the_same_name_is_an_alarm(tmp_path: Path, proxy: MqttProxy) -> None:
     taken_over = bytes.fromhex("e0028e00")  # DISCONNECT, as MQTT 5 brokers say it; mosquitto 2.0.11 only hangs up
     with Rig(tmp_path, proxy.port) as rig:
@@ -461,6 +481,7 @@ def test_a_second_agent_of_the_same_name_is_an_alarm(tmp_path: Path, proxy: Mqtt
         assert rig.publisher.status().reason == "Session taken over"
 
 
+@pytest.mark.fault("P1")
 def test_stopping_keeps_its_deadline_in_a_black_hole(tmp_path: Path, proxy: MqttProxy) -> None:
     rig = Rig(tmp_path, proxy.port)
     with rig:
@@ -474,6 +495,7 @@ def test_stopping_keeps_its_deadline_in_a_black_hole(tmp_path: Path, proxy: Mqtt
         assert rig.spool.books().held == 3
 
 
+@pytest.mark.fault("P1")
 def test_stopping_first_sends_what_is_live(tmp_path: Path, broker: Broker, bureau: Subscriber) -> None:
     with Rig(tmp_path, broker.port) as rig:
         assert rig.connected()
@@ -482,6 +504,7 @@ def test_stopping_first_sends_what_is_live(tmp_path: Path, broker: Broker, burea
     assert nothing_missing(bureau, 300)
 
 
+@pytest.mark.fault("P1")
 def test_stopping_before_anything_was_reached_takes_no_time(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Broker(tmp_path).port)
     with rig:

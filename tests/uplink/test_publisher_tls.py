@@ -65,25 +65,30 @@ def test_a_broker_of_the_bureaus_ca_is_spoken_to(tmp_path: Path, broker: Broker,
         assert bureau.wait_until(lambda: bureau.read(lambda view: bool(view.sites)), 10)
 
 
+@pytest.mark.fault("N13")
 def test_a_broker_of_another_ca_is_refused(tmp_path: Path, broker: Broker, papers: Papers) -> None:
     assert "certificate is refused" in reason(tmp_path, broker, papers.strangers)
 
 
+@pytest.mark.fault("N13")
 def test_a_broker_with_another_name_is_refused(tmp_path: Path, papers: Papers) -> None:
     with Broker(tmp_path / "broker", options=secured(papers.elsewhere)) as broker:
         assert "IP address mismatch" in reason(tmp_path, broker, papers.ours)
 
 
+@pytest.mark.fault("N13")
 def test_a_broker_whose_certificate_has_expired_is_refused(tmp_path: Path, papers: Papers) -> None:
     with Broker(tmp_path / "broker", options=secured(papers.expired)) as broker:
         assert "expired" in reason(tmp_path, broker, papers.ours)
 
 
+@pytest.mark.fault("N13")
 def test_a_broker_that_speaks_plainly_is_refused(tmp_path: Path, papers: Papers) -> None:
     with Broker(tmp_path / "broker") as broker:
         assert reason(tmp_path, broker, papers.ours) != ""
 
 
+@pytest.mark.fault("N13")
 def test_tls_1_1_is_not_spoken(papers: Papers) -> None:
     context = tls.context(Tls(papers.ours.cert, None, None))
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

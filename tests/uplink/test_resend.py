@@ -82,6 +82,7 @@ def test_a_message_is_found_by_its_identity_as_by_looking_at_each(held: Shelf, n
 
 
 @given(shelves, st.dictionaries(st.sampled_from(["1-abcdef", "2-abcdef", "3-abcdef", "2-123456"]), st.integers(0, 9)))
+@pytest.mark.fault("N7")
 def test_a_receipt_frees_only_what_it_names(held: Shelf, watermarks: dict[str, int]) -> None:
     upto = received_upto(held, held.acked, watermarks)
     kept = {position: identity(record) for position, record in held.records.items() if position >= held.acked}
@@ -91,6 +92,7 @@ def test_a_receipt_frees_only_what_it_names(held: Shelf, watermarks: dict[str, i
 
 
 @given(shelves, st.integers(1, 4), st.integers(1, 9), st.integers(0, 9))
+@pytest.mark.fault("N16")
 def test_of_what_is_asked_for_each_message_comes_again_or_is_gone_and_none_is_both(
     held: Shelf, number: int, first: int, more: int
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_receipt_while_the_disk_refuses_frees_nothing() -> None:
         ({"epoch": "9-abcdef", "from": 1, "to": 1}, "not begun"),
     ],
 )
+@pytest.mark.fault("N16")
 def test_a_request_that_cannot_be_is_refused_with_a_reason(fields: dict[str, object], said: str) -> None:
     resends = Resends(shelf([3], set()), "1-abcdef")
     resends.ask(fields)
@@ -166,6 +169,7 @@ def test_requests_are_bounded() -> None:
     assert [str(one["refused"]) for one in resends.answers] == ["too many requests wait; ask again later"]
 
 
+@pytest.mark.fault("N16")
 def test_reasons_tell_what_was_overwritten_from_what_the_card_lost() -> None:
     resends = Resends(shelf([9], {6}, kept_from=3), "2-abcdef")
     resends.ask({"epoch": "1-abcdef", "from": 1, "to": 9})
@@ -180,6 +184,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield running
 
 
+@pytest.mark.fault("N7", "N8")
 def test_a_broker_that_forgets_what_it_acknowledged_costs_the_bureau_nothing(tmp_path: Path, broker: Broker) -> None:
     """mosquitto as it is by default keeps nothing on disk: killed, all that nobody had fetched is gone."""
     open_store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")

@@ -1,0 +1,64 @@
+"""A connection whose packets vanish while nobody hangs up: noticed in time, busy or idle, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import Broker
+from fault_matrix import Figure
+from mqtt_proxy import MqttProxy
+from uplink_rig import EAGER, Rig, eventually
+
+from agent.clock import boot_seconds
+from agent.uplink import connection
+from agent.uplink.session import Pace
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[MqttProxy]:
+    with Broker(tmp_path / "broker") as broker, MqttProxy(broker.port) as running:
+        yield running
+
+
+@pytest.fixture
+def pace(thorough: bool, monkeypatch: pytest.MonkeyPatch) -> Pace:
+    """Everything a tenth as patient in the suite, as patient as it is under `./dev faults`."""
+    if thorough:
+        return EAGER
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 2)
+    monkeypatch.setattr(connection, "PING_ANSWER_S", 0.8)
+    return Pace(EAGER.backlog_per_s, puback_deadline_s=1.4)
+
+
+@pytest.mark.fault("N2")
+@pytest.mark.parametrize("busy", [True, False], ids=["busy", "idle"])
+def test_a_half_open_connection_is_noticed_and_what_was_sent_into_it_is_sent_again(  # noqa: PLR0917
+    tmp_path: Path, proxy: MqttProxy, pace: Pace, busy: bool, thorough: bool, figure: Figure
+) -> None:
+    with Rig(tmp_path, proxy.port, pace=pace) as rig:
+        rig.commit(3)
+        assert rig.drained()
+        proxy.black_hole.set()
+        began_s = boot_seconds()
+        if busy:
+            rig.commit(5)
+        assert eventually(lambda: not rig.publisher.status().connected, 30)
+        noticed_s = boot_seconds() - began_s
+        assert rig.publisher.status().reason == (
+            "the broker stopped acknowledging" if busy else "the broker does not answer a ping"
+        )
+        proxy.black_hole.clear()
+        rig.commit(1)
+        assert rig.drained(60)
+    if thorough:
+        figure(**{f"noticed_{'busy' if busy else 'idle'}_s": noticed_s})
+
+
+def test_an_idle_connection_that_answers_pings_stays(tmp_path: Path, proxy: MqttProxy, pace: Pace) -> None:
+    with Rig(tmp_path, proxy.port, pace=pace) as rig:
+        assert rig.connected()
+        silence_s = connection.KEEPALIVE_S + connection.PING_ANSWER_S
+        assert not eventually(lambda: not rig.publisher.status().connected, 1.5 * silence_s)
+        assert rig.publisher.status().reconnects == 0

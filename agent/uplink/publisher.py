@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
-from agent import clock, log
+from agent import clock
 from agent.load.instant import Instant
 from agent.uplink import contract, credentials, tls
 from agent.uplink.backoff import Backoff
@@ -25,10 +23,12 @@ from agent.uplink.connection import (
 from agent.uplink.contract import Identity, Json
 from agent.uplink.credentials import CredentialError, Login
 from agent.uplink.dialect import Dialect, Version
-from agent.uplink.inbox import FLOOD, Command, Inbox
+from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes, Store
+from agent.uplink.orders import Orders
 from agent.uplink.session import Documents, Memory, Pace, Session
 from agent.uplink.shipping import Shipping
+from agent.uplink.standing import Standing
 from agent.uplink.status import UplinkStatus
 from config.settings import Bureau
 
@@ -46,7 +46,6 @@ _UNSUPPORTED_VERSION = 0x84
 _TAKEN_OVER = 0x8E
 _FORGIVEN_S = 600.0
 _CONNECTS_AN_EPOCH = 65_536
-_KEPT_COMMANDS = 64
 
 
 class Publisher:
@@ -74,16 +73,12 @@ class Publisher:
         self._login = login
         self._lanes = Lanes(spool, epoch=identity.epoch, by_receipt=bureau.receipts)
         self._shipping = Shipping(self._lanes, pace.backlog_per_s, now)
-        self._inbox = Inbox(identity.topic)
-        self._commands: deque[Command] = deque(maxlen=_KEPT_COMMANDS)
-        self._deaf: tuple[str, ...] = ()
+        self._orders = Orders(identity.topic, self._lanes, self._shipping)
         self._pace = pace
         self._memory = Memory()
         self._dialect = Dialect()
         self._backoff = backoff or Backoff()
         self._connects = 0
-        self._accepted = 0
-        self._taken_over = False
         self._stopping = threading.Event()
         self._stop_at_s = float("inf")
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -91,7 +86,7 @@ class Publisher:
         self._now = now
         self._began_s = self._progress_s = clock.boot_seconds()
         self._bug: BaseException | None = None
-        self._status = UplinkStatus(False, self._progress_s, None, "not started", 0, 0, 0, 0, (), 0, False, False, 0)
+        self._standing = Standing(self._lanes, self._orders, self._memory, self._began_s)
 
     def start(self) -> None:
         self._thread.start()
@@ -117,12 +112,11 @@ class Publisher:
     def status(self) -> UplinkStatus:
         """How things are; from any thread."""
         self._raise_bug()
-        status = self._status
-        return status if status.connected else replace(status, backlog=self._lanes.unacknowledged)
+        return self._standing.status()
 
     def take_commands(self) -> Sequence[Command]:
         """What the bureau commanded since the last call, oldest first; receipts and resends are not among it."""
-        return [self._commands.popleft() for _ in range(len(self._commands))]
+        return self._orders.take()
 
     def take_answers(self) -> Sequence[Json]:
         """What is to be said on `cmd/ack` about messages that the bureau asked for again."""
@@ -149,7 +143,7 @@ class Publisher:
     def _work(self) -> None:
         while not self._stopping.is_set():
             if not self._attempt():
-                self._pause(self._backoff.delay_s(taken_over=self._taken_over))
+                self._pause(self._backoff.delay_s(taken_over=self._standing.taken_over))
 
     def _pause(self, delay_s: float) -> None:
         until_s = clock.boot_seconds() + delay_s
@@ -227,13 +221,14 @@ class Publisher:
             connection, accepted, topic, self._lanes, self._shipping, self._retained, self._memory, self._pace
         )
         session.open(contract.birth(self._identity, sid, began), began.boot_s)
-        connection.subscribe(self._inbox.topics)
-        self._inbox.begin()
-        self._up(version, sid, began.boot_s)
+        connection.subscribe(self._orders.topics)
+        self._orders.begin()
+        self._standing.up(version, sid, began.boot_s)
         ended = self._converse(connection, session, version, sid)
         lasted_s = self._tick() - began.boot_s
         self._backoff.ended(lasted_s)
-        self._taken_over = ended.code == _TAKEN_OVER or (self._taken_over and lasted_s < _FORGIVEN_S)
+        was_taken = self._standing.taken_over and lasted_s < _FORGIVEN_S
+        self._standing.taken_over = ended.code == _TAKEN_OVER or was_taken
         if not self._stopping.is_set():
             session.ended(ended.code)
         return ended.reason
@@ -251,7 +246,7 @@ class Publisher:
                 connection.cut("trying MQTT 5 again")
             session.keep_deadlines(now_s)
             session.send(now_s, stopping=stopping)
-            self._note(session)
+            self._standing.note(session)
             connection.turn(min(session.wait_s(now_s, stopping=stopping), max(0.0, farewell_s - now_s)))
 
     def _farewell(self, connection: Connection, session: Session, sid: int) -> Ended:
@@ -276,74 +271,12 @@ class Publisher:
                 case Acknowledged():
                     session.acknowledged(event, now_s)
                 case Subscribed(refused):
-                    self._subscribed(refused)
+                    self._orders.subscribed(refused)
                 case Heard():
-                    self._obey(event, now_s)
-        if self._inbox.excess > FLOOD:
+                    self._orders.hear(event, now_s)
+        if self._orders.is_flooded:
             connection.cut("the broker floods us with commands")
         return None
 
-    def _subscribed(self, refused: tuple[str, ...]) -> None:
-        if refused and refused != self._deaf:
-            log.warn("commands_denied", topics=",".join(refused))
-        self._deaf = refused
-
-    def _obey(self, heard: Heard, now_s: float) -> None:
-        """Receipts and resends are the uplink's own; the rest is for the beat."""
-        command = self._inbox.read(heard, now_s)
-        if command is None:
-            return
-        if command.name == "receipt":
-            self._lanes.received(_watermarks(command.fields))
-            self._shipping.advise(command.fields.get("backlog_per_s"))
-        elif command.name == "resend":
-            self._lanes.resends.ask(command.fields)
-        else:
-            self._commands.append(command)
-
-    # --- what is shown ---
-
-    def _up(self, version: Version, sid: int, now_s: float) -> None:
-        self._accepted += 1
-        self._status = replace(self._status, connected=True, since_s=now_s, protocol=version, reason="", sid=sid)
-        log.event("uplink_up", protocol=version, sid=sid, backlog=self._lanes.unacknowledged)
-
-    def _note(self, session: Session) -> None:
-        live, in_flight = self._lanes.live, session.window.records
-        self._status = replace(
-            self._memory_shown(),
-            live=live,
-            in_flight=in_flight,
-            backlog=max(0, self._lanes.unacknowledged - live - in_flight),
-        )
-
     def _down(self, reason: str) -> None:
-        was = self._status
-        since_s = self._tick() if was.connected else was.since_s
-        self._status = replace(
-            self._memory_shown(), connected=False, since_s=since_s, protocol=None, reason=reason, in_flight=0, live=0
-        )
-        if self._stopping.is_set():
-            log.event("uplink_stopped", backlog=self._lanes.unacknowledged)
-        elif was.connected or was.reason != reason:
-            log.warn("uplink_down", reason=reason)
-
-    def _memory_shown(self) -> UplinkStatus:
-        memory = self._memory
-        return replace(
-            self._status,
-            denied=tuple(sorted(memory.denied)),
-            set_aside=memory.set_aside + self._lanes.unreadable,
-            no_subscribers=memory.no_subscribers,
-            duplicate_identity=self._taken_over,
-            reconnects=max(0, self._accepted - 1),
-            deaf=self._deaf,
-            commands_dropped=self._inbox.dropped,
-        )
-
-
-def _watermarks(fields: Json) -> Mapping[str, int]:
-    """By epoch the number that a receipt names; what is none is left out."""
-    epochs = fields.get("epochs")
-    named = epochs.items() if isinstance(epochs, dict) else ()
-    return {epoch: seq for epoch, seq in named if type(seq) is int and seq > 0}
+        self._standing.down(reason, self._tick(), stopping=self._stopping.is_set())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.bus import Owner
+from agent.helm import Helm
 from agent.intake import Intake, Presence
 from agent.load import memory
 from agent.load.backlog import BaselineRefusedError
@@ -17,6 +18,7 @@ from agent.load.line import LineModel
 from agent.load.line_load import LineLoad
 from agent.load.meter import Meter
 from agent.load.site import SiteLoad, SiteModel
+from agent.local_orders import Asked
 from agent.release import VERSION
 from agent.stocktake import StockTake, StockTakes
 from agent.systemd import Notify
@@ -24,6 +26,7 @@ from agent.thinning import Thinning
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.expiry import Expiry
+from agent.uplink.inbox import Command
 from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
 from agent.uplink.spool.wear import Allowance
@@ -51,6 +54,8 @@ class Uplink(Protocol):
     def status(self) -> UplinkStatus: ...
 
     def take_answers(self) -> Sequence[Json]: ...
+
+    def take_commands(self) -> Sequence[Command]: ...
 
 
 class Scans(Protocol):
@@ -95,6 +100,7 @@ class Reporter:
         site: Site,
         spool: Spool,
         notify: Notify,
+        helm: Helm,
         stocktakes: StockTakes | None = None,
     ) -> None:
         self._settings = settings
@@ -102,6 +108,7 @@ class Reporter:
         self._site = site
         self._spool = spool
         self._notify = notify
+        self._helm = helm
         self._uplink: Uplink | None = None
         self._seq = 0
         self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
@@ -137,9 +144,10 @@ class Reporter:
         if self._site.scans:
             self._site.scans.take()
         self._watch_spool()
+        self._steer(now)
         for model in self._site.lines:
-            model.sample(now)
-        self._site.load.sample(now)
+            model.sample(now, self._helm.conditions(model.line.id))
+        self._site.load.sample(now, self._helm.conditions())
         if self._site.lockers:
             self._site.lockers.advance(now)
         if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
@@ -148,6 +156,7 @@ class Reporter:
             news = [*self._happened(now), *self._doors(now), *self._device_states(now)]
             self._offer([*news, *self._answers(now)])
         self._stocktakes.serve(lambda asked: self.rebase(now, asked))
+        self._helm.here.serve(lambda asked: self._obey(now, asked))
 
     def report(self, now: Instant) -> None:
         """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
@@ -186,7 +195,8 @@ class Reporter:
 
     def _head(self, now: Instant) -> Head:
         self._seq += 1
-        return Head(now, str(self._epoch), self._seq)
+        steer = self._helm.steer
+        return Head(now, str(self._epoch), self._seq, steer.mode, steer.plan, steer.suspended, steer.exercise)
 
     def _lines(self, now: Instant) -> Iterator[Message]:
         window_s = now.boot_s - self._reported_s
@@ -233,6 +243,32 @@ class Reporter:
         log.event("baseline", by=asked.by, parcels=asked.parcels, before=asked.before)
         self._site.load.follow(now)
         self._commit(self._happened(now))
+
+    def _steer(self, now: Instant) -> None:
+        """Obey what the bureau commanded, and tell at once what came of it and how everything stands by it."""
+        assert self._uplink is not None
+        before = self._helm.steer
+        changed = self._helm.advance(now, self._uplink.take_commands(), lambda *asked: self._rebase_for(now, *asked))
+        answers = self._helm.answers(lambda: self._head(now))
+        standing = [self._helm.changed(self._head(now), before), *self._standing(now)] if changed else []
+        if answers or standing:
+            self._commit([*answers, *standing])
+
+    def _standing(self, now: Instant) -> Iterator[Message]:
+        """How the lines and the site stand."""
+        loads = {model.line.id: model.advance(now) for model in self._site.lines}
+        yield from (reports.line_state(self._head(now), name, load) for name, load in loads.items())
+        yield site_reports.site_state(self._head(now), self._site.load.advance(now, loads))
+
+    def _rebase_for(self, now: Instant, parcels: int, by: str, name: str) -> str:
+        asked = StockTake(parcels, by, name)
+        self.rebase(now, asked)
+        return asked.refused
+
+    def _obey(self, now: Instant, asked: Asked) -> None:
+        """Obey somebody on this machine; durable on return."""
+        self._helm.obey(asked, now)
+        self._steer(now)
 
     def _doors(self, now: Instant) -> Iterable[Message]:
         return self._lockers.doors(now) if self._lockers else ()
@@ -294,6 +330,7 @@ class Reporter:
                 intake.identities(),
                 self._locker_states(),
                 self._vouched_s(),
+                self._helm.kept(),
             ).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)

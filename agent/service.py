@@ -20,6 +20,7 @@ from agent.bus.schedule import Station
 from agent.capacity import budgets, listens, overfull
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
+from agent.helm import Helm, at_the_helm
 from agent.intake import Intake, counter_meters
 from agent.load import memory
 from agent.load.line import LineModel
@@ -51,7 +52,9 @@ UPLINK_STOP_S = 1.5
 
 
 def serve(settings: Settings, notify: Notify, control: Path | None = None) -> None:
-    """Run the agent of this site until SIGTERM or SIGINT. Raises SpoolLockedError when another one runs here.
+    """Run the agent of this site until SIGTERM or SIGINT.
+
+    Raises SpoolLockedError when another one runs here, CredentialError for a key of the bureau that cannot be used.
 
     People on this machine ask it through the socket `control`; without one they cannot.
 
@@ -60,12 +63,12 @@ def serve(settings: Settings, notify: Notify, control: Path | None = None) -> No
     block_stop_signals()
     spool = Spool.open(settings.spool.directory, settings.spool.max_bytes)
     try:
-        _serve(settings, spool, notify, control)
+        _serve(settings, spool, notify, control, at_the_helm(settings))
     finally:
         spool.close()
 
 
-def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | None) -> None:
+def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | None, helm: Helm) -> None:
     meters = counter_meters(settings)
     past = _remembered(spool.state)
     clock.raise_floor(past.ntp_s)
@@ -84,7 +87,8 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     memory.restore(past.load, clock.now(), {one.line.id: one for one in lines}, whole, _forgotten)
     site = Site(meters, lines, whole, intake, owners, scans, lockers)
     stocktakes = StockTakes()
-    reporter = Reporter(settings, epoch, site, spool, notify, stocktakes)
+    reporter = Reporter(settings, epoch, site, spool, notify, helm, stocktakes)
+    helm.begin(clock.now(), past.orders)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
     reporter.begin(clock.now(), publisher, past)
     log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=settings.spool.directory)

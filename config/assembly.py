@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from config import conflicts, lines, load_tables, lockers, scanners, site, wiring
+from config import conflicts, lines, load_tables, lockers, order_tables, scanners, site, wiring
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
@@ -41,6 +41,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
         scanners=tuple(scanners.scanner(name, table, counters) for name, table in scanner_tables.items()),
         load=load_tables.load(top, counters),
         lockers=tuple(locker for locker, _ in cabinets),
+        commands=order_tables.commands(top.table("commands")),
     )
     top.end()
     if not _damaged(root, "line"):

@@ -114,10 +114,12 @@ SHIFTS = (
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """The peak season, from its first day to its last, as days since 1970-01-01 in local time."""
+    """The peak season, from its first day to its last, as days since 1970-01-01 in local time, and the mode of the site
+    then where nobody orders another."""
 
     first_day: int
     last_day: int
+    mode: Mode = "normal"
 
 
 @dataclass(frozen=True, slots=True)

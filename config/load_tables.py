@@ -12,6 +12,7 @@ from config.table import Table
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 _DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+SEASON_MODES: tuple[Mode, ...] = ("normal", "peak")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 _ASCENDING = (
@@ -97,8 +98,9 @@ def _season(table: Table) -> Season | None:
     first, last = _day(table, "from"), _day(table, "to")
     if first is not None and last is not None and last < first:
         table.fault("to", "E2705")
+    mode = table.choice("mode", "normal", SEASON_MODES)
     table.end()
-    return None if first is None or last is None else Season(first, last)
+    return None if first is None or last is None else Season(first, last, mode)
 
 
 def _day(table: Table, key: str) -> int | None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from config.load_settings import LoadSettings
 from config.locker_settings import Board, Locker
+from config.order_settings import Commands
 
 Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
@@ -344,6 +345,7 @@ class Settings:
     scanners: tuple[Scanner, ...] = ()
     load: LoadSettings = field(default_factory=LoadSettings)
     lockers: tuple[Locker, ...] = ()
+    commands: Commands = field(default_factory=Commands)
 
     @property
     def boards(self) -> tuple[Board, ...]:

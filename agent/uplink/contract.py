@@ -72,6 +72,9 @@ class Head:
     epoch: str
     seq: int
     mode: str = "normal"
+    plan: str = ""
+    suspended: str = ""
+    exercise: bool = False
 
     def fields(self, quality: str = "good") -> dict[str, object]:
         """The head as payload fields, `quality` as `q`."""
@@ -84,8 +87,14 @@ class Head:
             "epoch": self.epoch,
             "seq": self.seq,
             "mode": self.mode,
+            **self._ordered(),
             "q": quality,
         }
+
+    def _ordered(self) -> dict[str, object]:
+        """The plan in force, why the site is suspended, whether all this is a drill: where there is anything to say."""
+        said = {"plan": self.plan, "suspended": self.suspended, "exercise": self.exercise}
+        return {name: value for name, value in said.items() if value}
 
 
 def wall_ms(at: Instant) -> int:

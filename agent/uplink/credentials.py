@@ -35,6 +35,14 @@ def login(bureau: Bureau) -> Login | None:
     return Login(bureau.username, None)
 
 
+def secret_of(path: Path | None, credential: str | None) -> str:
+    """What lies in a file or in a credential of systemd, one of which is named. Raises CredentialError."""
+    if path is None:
+        assert credential is not None
+        path = _credential(credential)
+    return secret(path)
+
+
 def demand_private(path: Path) -> None:
     """Raise CredentialError when `path` cannot be reached or users outside its owner and group may touch it."""
     try:

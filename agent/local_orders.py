@@ -1,0 +1,51 @@
+"""An order on its way from somebody on this machine to the beat, which alone obeys, and the answer back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from agent.orders.order import RefusedError
+
+WITHIN_S = 10.0
+"""For so long whoever orders waits for the beat."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """An order of `kind` with its fields. The beat sets `answer` or `refused`, then `done`."""
+
+    kind: str
+    fields: Mapping[str, object]
+    answer: Mapping[str, object] = field(default_factory=dict)
+    refused: RefusedError | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class LocalOrders:
+    """The orders that wait for the beat."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Asked] = SimpleQueue()
+
+    def hand_over(self, kind: str, fields: Mapping[str, object]) -> Mapping[str, object]:
+        """Have it obeyed; what is answered, durable on return. From any thread but the beat's. Raises RefusedError."""
+        asked = Asked(kind, fields)
+        self._waiting.put(asked)
+        if not asked.done.wait(WITHIN_S):
+            raise RefusedError("busy", f"the agent did not come to it within {WITHIN_S:.0f} s")
+        if asked.refused is not None:
+            raise asked.refused
+        return asked.answer
+
+    def serve(self, obey: Callable[[Asked], None]) -> None:
+        """The beat's side: have every one that waits obeyed, and tell who waits for it."""
+        while True:
+            try:
+                asked = self._waiting.get_nowait()
+            except Empty:
+                return
+            obey(asked)
+            asked.done.set()

@@ -1,0 +1,150 @@
+"""The audit trail: a file that only grows, each entry holding the hash of the one before, so that none can be changed.
+
+An entry is a line of JSON: `n` from 1 on, `prev` the hash before it, the moment, `what`, its fields, and `hash`, the
+SHA-256 of the line without it. Who can write the file can write all of it anew; so `cmd/ack` and `health` tell the
+bureau the newest `n` and `hash`, against which `verify` holds the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.load.instant import Instant
+
+FILE = "audit.log"
+_MODE = 0o640
+_LONGEST_LINE = 16_384
+
+
+class Mark(NamedTuple):
+    """The newest entry of a trail: its number and hash; 0 and "" before the first."""
+
+    n: int
+    hash: str
+
+
+BEGIN = Mark(0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at a line of the trail; `n` is the entry that should stand there."""
+
+    line: int
+    n: int
+    reason: str
+
+
+class Trail:
+    """The trail in `folder`, for one writer. Raises OSError where it cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self.mark = _last(self._path)
+
+    def write(self, what: str, at: Instant, **fields: object) -> Mark:
+        """Append an entry, durable on return. Raises OSError, and nothing is written."""
+        n = self.mark.n + 1
+        said = {name: value for name, value in fields.items() if value is not None}
+        entry = {"n": n, "prev": self.mark.hash, "at": int(1000 * at.wall_s), "tsq": at.quality, "what": what, **said}
+        mark = Mark(n, _hash(entry))
+        _append(self._path, _line({**entry, "hash": mark.hash}))
+        self.mark = mark
+        return mark
+
+
+def entries(path: Path) -> Iterator[tuple[int, Mapping[str, object] | None]]:
+    """The trail line by line, by its number; None for what is no entry. Raises OSError."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), 1):
+            yield number, _entry(line)
+
+
+def verify(path: Path, known: Mark = BEGIN) -> tuple[Mark, list[Fault]]:
+    """The newest entry and every place where the trail was changed; it must hold the entry that is `known`.
+
+    Raises OSError.
+    """
+    mark, faults = BEGIN, list[Fault]()
+    number = 0
+    for number, entry in entries(path):
+        due = mark.n + 1
+        if entry is None:
+            faults.append(Fault(number, due, "no entry"))
+            mark = Mark(due, "")
+            continue
+        found = Mark(_number(entry), str(entry.get("hash")))
+        faults += [Fault(number, due, reason) for reason in _wrong(entry, mark, found, known)]
+        mark = found
+    if known.n > mark.n:
+        faults.append(Fault(number + 1, mark.n + 1, f"entries {mark.n + 1} to {known.n} are missing at the end"))
+    return mark, faults
+
+
+def _wrong(entry: Mapping[str, object], before: Mark, found: Mark, known: Mark) -> Iterator[str]:
+    due = before.n + 1
+    if found.n != due:
+        missing = f"{due} to {found.n - 1} are missing" if found.n > due else f"number {found.n} comes again"
+        yield missing
+    elif entry.get("prev") != before.hash:
+        yield f"does not follow entry {before.n}"
+    if found.hash != _hash({name: value for name, value in entry.items() if name != "hash"}):
+        yield f"entry {found.n} was altered"
+    elif found.n == known.n and not found.hash.startswith(known.hash):
+        yield f"entry {found.n} is not the one that the bureau was told of"
+
+
+def _number(entry: Mapping[str, object]) -> int:
+    n = entry.get("n")
+    return n if isinstance(n, int) else 0
+
+
+def _hash(entry: Mapping[str, object]) -> str:
+    return hashlib.sha256(_line(entry)).hexdigest()
+
+
+def _line(entry: Mapping[str, object]) -> bytes:
+    return json.dumps(entry, separators=(",", ":"), ensure_ascii=True, default=str).encode() + b"\n"
+
+
+def _entry(line: bytes) -> Mapping[str, object] | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if line.endswith(b"\n") and isinstance(entry, dict) else None
+
+
+def _last(path: Path) -> Mark:
+    """The newest entry; what a power cut left behind it, half a line, was never said to be durable and goes."""
+    if not path.exists():
+        return BEGIN
+    with path.open("r+b") as trail:
+        size = trail.seek(0, os.SEEK_END)
+        trail.seek(max(0, size - 2 * _LONGEST_LINE))
+        tail = trail.read()
+        whole = tail[: tail.rfind(b"\n") + 1]
+        trail.truncate(size - len(tail) + len(whole))
+    entry = _entry(whole.splitlines(keepends=True)[-1]) if whole else None
+    return BEGIN if entry is None else Mark(_number(entry), str(entry.get("hash")))
+
+
+def _append(path: Path, line: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
+    try:
+        size = os.fstat(fd).st_size
+        try:
+            if os.write(fd, line) != len(line):
+                raise OSError("half a line was written")
+            os.fdatasync(fd)
+        except OSError:
+            os.ftruncate(fd, size)
+            raise
+    finally:
+        os.close(fd)

@@ -1,0 +1,257 @@
+"""The command post: hears what is ordered, obeys or refuses it, answers each once, and leaves a trail of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.load.conditions import Conditions
+from agent.load.instant import Instant
+from agent.load.periods import local_day
+from agent.orders import seal
+from agent.orders.audit import Mark, Trail
+from agent.orders.book import Book, Entry, Turn
+from agent.orders.order import (
+    KINDS,
+    BaselineOrder,
+    Fields,
+    Kind,
+    ModeOrder,
+    Order,
+    PlanOrder,
+    RefusedError,
+    number_of,
+    understood,
+)
+from agent.orders.seal import Verifier
+from config.load_settings import Mode, Season
+
+REFUSALS_AN_HOUR = 20
+"""So many refusals of an hour have entries of their own; those beyond are one entry with their number."""
+
+Told = Mapping[str, object]
+
+
+class Command(Protocol):
+    """A command as it came from the broker: `fault` says why its payload has no fields."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fields(self) -> Fields: ...
+
+    @property
+    def retained(self) -> bool: ...
+
+    @property
+    def fault(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """What is ordered at one moment; each message says so."""
+
+    mode: Mode = "normal"
+    suspended: str = ""
+    plan: str = ""
+    line: str = ""
+    capacity_pph: float | None = None
+    exercise: bool = False
+    by: str = ""
+
+    def conditions(self, line: str = "", run: bool | None = None) -> Conditions:
+        """How `line` is judged by it; "" is the site."""
+        capacity_pph = self.capacity_pph if self.line == line else None
+        return Conditions(self.mode, run, self.suspended, self.plan, capacity_pph)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Whom this site obeys: `site` is PROV/CITY/SITE, `lines` are what a plan may name."""
+
+    site: str
+    lines: Collection[str] = ()
+    key: Verifier | None = None
+    signed_only: bool = False
+    trust_rtc: bool = False
+    season: Season | None = None
+
+
+class CommandPost:
+    """Lives in the beat. `rebase` takes a stock-take over (parcels, by whom, its name) and says why not, or ""."""
+
+    def __init__(self, rules: Rules, trail: Trail | None, warn: Callable[..., None]) -> None:
+        self._rules = rules
+        self._trail = trail
+        self._warn = warn
+        self._book = Book(trust_rtc=rules.trust_rtc)
+        self._answers: list[Told] = []
+        self._refused: dict[Kind, str] = {}
+        self._refusals: list[float] = []
+        self._untold = 0
+        self.steer = Steer()
+
+    @property
+    def mark(self) -> Mark | None:
+        """The newest entry of the trail."""
+        return self._trail.mark if self._trail else None
+
+    def hear(self, commands: Sequence[Command], now: Instant, rebase: Callable[[int, str, str], str]) -> None:
+        """Take what came; each is answered, but for the very same one that comes again."""
+        for command in commands:
+            kind = KINDS.get(command.name)
+            if kind is None:
+                continue
+            try:
+                self._hear(kind, command, now, rebase)
+            except RefusedError as refusal:
+                self._refuse(kind, command, refusal, now)
+
+    def _hear(self, kind: Kind, command: Command, now: Instant, rebase: Callable[[int, str, str], str]) -> None:
+        if command.fault:
+            raise RefusedError("malformed", command.fault)
+        fields, rules = command.fields, self._rules
+        seal.demand(rules.key, rules.site, kind, fields, required=rules.signed_only)
+        seq, digest = number_of(fields), seal.digest(fields)
+        if self._book.is_repeat(kind, seq, digest):
+            return
+        order = self._known(understood(kind, fields))
+        self._book.note(kind, seq, digest)
+        turn = self._book.take(kind, seq, order, now)
+        if isinstance(order, BaselineOrder) and (reason := rebase(order.parcels, order.by, f"bureau-{seq}")):
+            raise RefusedError("baseline", reason)
+        self._told(turn, now)
+
+    def order_here(self, kind: Kind, fields: Fields, now: Instant) -> Told:
+        """Obey somebody on this machine. Raises RefusedError."""
+        try:
+            turn = self._book.take_here(kind, self._known(understood(kind, fields)), now)
+        except RefusedError as refusal:
+            self._write("refused", now, cmd=kind, source="site", by=str(fields.get("by")), reason=refusal.reason)
+            raise
+        self._told(turn, now)
+        return self._answers[-1]
+
+    def _known(self, order: Order) -> Order:
+        if isinstance(order, PlanOrder) and order.line and order.line not in self._rules.lines:
+            raise RefusedError("unknown_line", f"there are: {', '.join(self._rules.lines)}")
+        return order
+
+    def advance(self, now: Instant) -> None:
+        """What begins or ends at `now`; `steer` is what is in force then."""
+        for turn in self._book.advance(now):
+            if isinstance(turn, Turn):
+                self._told(turn, now)
+            else:
+                self._answer(*turn, now)
+        before, self.steer = self.steer, self._steer(now)
+        if before.mode != self.steer.mode:
+            self._write("mode", now, before=before.mode, after=self.steer.mode, by=self.steer.by)
+
+    def _steer(self, now: Instant) -> Steer:
+        mode, plan = self._book.mode(now), self._book.plan(now)
+        if mode is None:
+            mode = ModeOrder("settings", self._mode_of_the_season(now))
+        return Steer(
+            mode=mode.mode,
+            suspended=mode.reason if mode.mode == "suspended" else "",
+            plan=plan.plan_id if plan else "",
+            line=plan.line if plan else "",
+            capacity_pph=plan.capacity_pph if plan else None,
+            exercise=mode.exercise or bool(plan and plan.exercise),
+            by=mode.by,
+        )
+
+    def _mode_of_the_season(self, now: Instant) -> Mode:
+        season = self._rules.season
+        if season is None:
+            return "normal"
+        day = local_day(self._book.known(now).least_ms / 1000)
+        return season.mode if season.first_day <= day <= season.last_day else "normal"
+
+    def _told(self, turn: Turn, now: Instant) -> None:
+        entry = turn.entry
+        mark = self._write(
+            turn.outcome, now, cmd=entry.kind, cmd_seq=entry.seq, source=entry.source, **entry.order.form()
+        )
+        self._say(entry, now, mark, outcome=turn.outcome)
+
+    def _answer(self, entry: Entry, refusal: RefusedError, now: Instant) -> None:
+        named = {"cmd": entry.kind, "cmd_seq": entry.seq, "source": entry.source, "by": entry.order.by}
+        mark = self._write("refused", now, **named, reason=refusal.reason, detail=refusal.detail)
+        self._say(entry, now, mark, outcome="refused", reason=refusal.reason, detail=refusal.detail or None)
+
+    def _say(self, entry: Entry, now: Instant, mark: Mark | None, **what: object) -> None:
+        said = {"cmd": entry.kind, "cmd_seq": entry.seq, "source": entry.source, "by": entry.order.by, **what}
+        self._answers.append(said | _audited(mark))
+
+    def _refuse(self, kind: Kind, command: Command, refusal: RefusedError, now: Instant) -> None:
+        """Say why; the very same refused again, as at each connection where it is retained, is said once."""
+        digest = seal.digest(command.fields) + command.fault
+        if command.retained and self._refused.get(kind) == digest:
+            return
+        self._refused[kind] = digest
+        seq, by = command.fields.get("seq"), command.fields.get("by")
+        named = {"cmd": kind, "cmd_seq": seq if type(seq) is int and 0 < seq < 2**53 else None, "source": "bureau"}
+        said = named | {"by": by[:64] if isinstance(by, str) and by.isprintable() else None, "reason": refusal.reason}
+        mark = self._write_refusal(now, **said, detail=refusal.detail or None)
+        self._answers.append(said | {"outcome": "refused", "detail": refusal.detail or None} | _audited(mark))
+
+    def _write_refusal(self, now: Instant, **fields: object) -> Mark | None:
+        self._refusals = [at_s for at_s in self._refusals if now.boot_s - at_s < 3600.0]
+        if len(self._refusals) >= REFUSALS_AN_HOUR:
+            self._untold += 1
+            return None
+        self._refusals.append(now.boot_s)
+        if self._untold:
+            self._write("refused_more", now, number=self._untold)
+            self._untold = 0
+        return self._write("refused", now, **fields)
+
+    def note(self, what: str, now: Instant, **fields: object) -> Mark | None:
+        """Leave a trail of something else that somebody may ask for one day."""
+        return self._write(what, now, **fields)
+
+    def _write(self, what: str, now: Instant, **fields: object) -> Mark | None:
+        if self._trail is None:
+            return None
+        try:
+            return self._trail.write(what, now, **fields)
+        except OSError as error:
+            self._warn("audit_unwritten", what=what, reason=error.strerror or error)
+            return None
+
+    def take_answers(self) -> list[Told]:
+        """What is to be said on `cmd/ack`, oldest first."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def kept(self) -> dict[str, object]:
+        """What must outlive the process, JSON-able."""
+        kept = self._book.kept()
+        return kept | ({"audit": list(self.mark)} if self.mark and self.mark.n else {})
+
+    def restore(self, kept: Mapping[str, object], now: Instant) -> None:
+        """Go on from `kept()` of an earlier run; ValueError for anything else."""
+        audit = kept.get("audit")
+        if isinstance(audit, list) and self.mark is not None and list(self.mark) < audit:
+            self._warn("audit_shortened", had=audit[0], has=self.mark.n)
+            self._write("audit_shortened", now, had=audit[0], hash=audit[-1])
+        self._book.restore({name: value for name, value in kept.items() if name != "audit"})
+        self.steer = self._steer(now)
+
+
+def trail_in(folder: Path, warn: Callable[..., None]) -> Trail | None:
+    """The trail in that folder; None, with a warning, where it cannot be read: counting does not depend on it."""
+    try:
+        return Trail(folder)
+    except OSError as error:
+        warn("audit_unreadable", reason=error.strerror or error)
+        return None
+
+
+def _audited(mark: Mark | None) -> dict[str, object]:
+    return {} if mark is None else {"audit": mark.n, "audit_hash": mark.hash[:16]}

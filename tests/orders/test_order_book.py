@@ -1,0 +1,304 @@
+"""Orders: each runs once, in its time and never beyond it, whatever is replayed, reordered, restarted or unknown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from agent.load.instant import ClockQuality, Instant
+from agent.orders.audit import Trail
+from agent.orders.order import KINDS, RefusedError, understood
+from agent.orders.post import CommandPost, Rules
+from agent.uplink.inbox import Command
+from config.load_settings import Season
+
+WALL_S = 1_800_000_000.0
+DAY_MS = 86_400_000
+SITE = "44/4401/gz-baiyun"
+
+
+def at(seconds: float = 0.0, quality: ClockQuality = "ntp", boot: str = "boot-a") -> Instant:
+    return Instant(boot, 1000.0 + seconds, WALL_S + seconds, quality)
+
+
+def ms(seconds: float) -> int:
+    return int(1000 * (WALL_S + seconds))
+
+
+def mode(seq: int, name: str = "peak", **more: object) -> Command:
+    fields = {"mode": name, "seq": seq, "by": "bureau-gz", "to": ms(3600), **more}
+    return Command("mode", {key: value for key, value in fields.items() if value is not None}, retained=True)
+
+
+class Desk:
+    """A command post with what it said, which a restart brings down and up again."""
+
+    def __init__(self, rules: Rules | None = None, folder: Path | None = None) -> None:
+        self.rules = rules or Rules(SITE, ("north",))
+        self.trail = Trail(folder) if folder else None
+        self.rebased: list[tuple[int, str, str]] = []
+        self.begin({}, at())
+
+    def begin(self, kept: dict[str, object], now: Instant) -> None:
+        self.post = CommandPost(self.rules, self.trail, lambda *_, **__: None)
+        self.post.restore(json.loads(json.dumps(kept)), now)
+
+    def restart(self, now: Instant) -> None:
+        self.begin(self.post.kept(), now)
+
+    def hear(self, *commands: Command, now: Instant) -> list[tuple[object, object]]:
+        self.post.hear(commands, now, self._rebase)
+        self.post.advance(now)
+        return [(said["outcome"], said.get("reason")) for said in self.post.take_answers()]
+
+    def _rebase(self, parcels: int, by: str, name: str) -> str:
+        self.rebased.append((parcels, by, name))
+        return ""
+
+
+def test_a_mode_stands_until_its_end_and_then_the_site_is_back_to_normal() -> None:
+    desk = Desk()
+    assert desk.hear(mode(1), now=at(0)) == [("accepted", None)]
+    assert desk.post.steer.mode == "peak"
+    assert desk.hear(now=at(3599)) == []
+    assert desk.hear(now=at(3600)) == [("ended", None)]
+    assert desk.post.steer.mode == "normal"
+
+
+def test_the_very_same_command_again_is_silent_and_another_with_its_number_or_an_older_one_is_refused() -> None:
+    desk = Desk()
+    desk.hear(mode(5), now=at(0))
+    assert desk.hear(mode(5), now=at(1)) == []
+    assert desk.hear(mode(5, "emergency"), now=at(2)) == [("refused", "replayed")]
+    assert desk.hear(mode(4, "emergency"), now=at(3)) == [("refused", "replayed")]
+    desk.restart(at(4))
+    assert desk.hear(mode(5), mode(4, "emergency"), now=at(5)) == [("refused", "replayed")]
+    assert desk.post.steer.mode == "peak"
+
+
+def test_a_window_waits_for_a_trusted_clock_and_is_judged_when_it_comes() -> None:
+    desk = Desk()
+    desk.begin({}, at(0, "rtc"))
+    assert desk.hear(mode(1), now=at(0, "rtc")) == [("waits", None)]
+    assert desk.post.steer.mode == "normal"
+    desk.restart(at(10, "rtc"))
+    assert desk.hear(now=at(20, "ntp")) == [("accepted", None)]
+    assert desk.post.steer.mode == "peak"
+
+
+def test_what_waited_beyond_its_end_is_refused() -> None:
+    desk = Desk()
+    desk.begin({}, at(0, "none"))
+    desk.hear(mode(1), now=at(0, "none"))
+    assert desk.hear(now=at(4000, "ntp")) == [("refused", "expired")]
+
+
+def test_a_machine_whose_own_clock_is_to_be_trusted_obeys_without_a_time_server() -> None:
+    desk = Desk(Rules(SITE, trust_rtc=True))
+    assert desk.hear(mode(1), now=at(0, "rtc")) == [("accepted", None)]
+
+
+def test_after_a_reboot_without_a_clock_an_order_stands_no_longer_than_it_might() -> None:
+    desk = Desk()
+    desk.hear(mode(1), now=at(0))
+    rebooted = Instant("boot-b", 60.0, 1e9, "none")
+    desk.restart(rebooted)
+    desk.hear(now=rebooted)
+    assert desk.post.steer.mode == "peak"
+    assert desk.hear(now=Instant("boot-b", 3600.0, 1e9, "none")) == [("ended", None)]
+
+
+def test_the_order_taken_last_is_in_force_and_the_one_before_again_when_it_ends() -> None:
+    desk = Desk()
+    desk.hear(mode(1, to=ms(86_400)), now=at(0))
+    desk.post.order_here("mode", {"mode": "emergency", "by": "li", "to": ms(600), "exercise": True}, at(1))
+    desk.hear(now=at(2))
+    assert (desk.post.steer.mode, desk.post.steer.exercise) == ("emergency", True)
+    desk.hear(now=at(601))
+    assert (desk.post.steer.mode, desk.post.steer.exercise) == ("peak", False)
+    desk.hear(mode(2, "normal", to=None), now=at(602))
+    assert desk.post.steer.mode == "normal"
+
+
+def test_a_mode_of_next_week_leaves_the_one_of_today_alone_and_begins_by_itself() -> None:
+    desk = Desk()
+    desk.hear(mode(1, "emergency"), mode(2, "peak", **{"from": ms(1800), "to": ms(7200)}), now=at(0))
+    assert desk.post.steer.mode == "emergency"
+    desk.hear(now=at(1800))
+    assert desk.post.steer.mode == "peak"
+
+
+def test_a_suspension_names_its_reason_and_a_plan_its_capacity_for_its_line_alone() -> None:
+    desk = Desk()
+    plan = {"plan_id": "p-7", "type": "capacity", "line": "north", "capacity_override": 9000}
+    command = Command("plan", {**plan, "seq": 1, "by": "gz", "to": ms(3600)}, retained=False)
+    desk.hear(mode(1, "suspended", reason="epidemic"), command, now=at(0))
+    assert (desk.post.steer.suspended, desk.post.steer.plan) == ("epidemic", "p-7")
+    assert desk.post.steer.conditions("north").capacity_pph == 9000
+    assert desk.post.steer.conditions("south").capacity_pph is None
+    end = Command("plan", {"plan_id": "p-7", "type": "end", "seq": 2, "by": "gz"}, retained=False)
+    assert desk.hear(end, now=at(1)) == [("accepted", None)]
+    assert desk.post.steer.plan == ""
+
+
+def test_a_stock_take_of_the_bureau_is_taken_over_once_and_not_without_a_clock() -> None:
+    desk = Desk()
+    command = Command("baseline", {"parcels": 180, "seq": 3, "by": "gz", "to": ms(600)}, retained=True)
+    assert desk.hear(command, command, now=at(0)) == [("accepted", None)]
+    assert desk.rebased == [(180, "gz", "bureau-3")]
+    desk.begin({}, at(0, "rtc"))
+    assert desk.hear(command, now=at(0, "rtc")) == [("refused", "clock")]
+
+
+def test_the_mode_of_the_season_is_in_force_in_it_where_nobody_orders_another() -> None:
+    today = int((WALL_S + 8 * 3600) // 86_400)
+    desk = Desk(Rules(SITE, season=Season(today, today, "peak")))
+    desk.hear(now=at(0))
+    assert desk.post.steer.mode == "peak"
+    desk.hear(mode(1, "normal"), now=at(1))
+    assert desk.post.steer.mode == "normal"
+    desk.hear(now=at(86_400 * 2))
+    assert desk.post.steer.mode == "normal"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"mode": "party", "to": 1}, "value"),
+        ({"mode": 7}, "type"),
+        ({}, "missing"),
+        ({"mode": "peak"}, "missing"),
+        ({"mode": "peak", "to": True}, "type"),
+        ({"mode": "peak", "to": 1.5}, "type"),
+        ({"mode": "peak", "to": 10**99}, "value"),
+        ({"mode": "peak", "to": 5, "from": 9}, "value"),
+        ({"mode": "suspended", "to": 5}, "missing"),
+        ({"mode": "peak", "to": 5, "by": "a\nb"}, "value"),
+        ({"mode": "peak", "to": 5, "exercise": "yes"}, "type"),
+    ],
+)
+def test_what_is_missing_or_of_a_wrong_type_is_refused_by_its_name(fields: dict[str, object], reason: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        understood("mode", {"by": "gz", **fields})
+    assert refused.value.reason == reason
+
+
+TEXT = st.text("a7 \n\ud800\u4e2d", max_size=6) | st.sampled_from(["peak", "suspended", "weather", "divert", "end"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = ("mode", "reason", "from", "to", "by", "seq", "note", "plan_id", "type", "line", "capacity_override", "parcels")
+
+
+@pytest.mark.fault("M1", "M2")
+@settings(deadline=None)
+@given(st.sampled_from([*KINDS, "reboot"]), st.dictionaries(st.sampled_from([*NAMES, "sig"]), JSON))
+def test_whatever_a_command_holds_it_is_obeyed_or_refused_with_a_reason(name: str, fields: dict[str, object]) -> None:
+    desk = Desk()
+    said = desk.hear(Command(name, fields, retained=False), now=at(0))
+    assert len(said) == (name in KINDS)
+    json.dumps(desk.post.kept())
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(KINDS)), st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_an_order_read_from_its_own_form_is_the_same(name: str, fields: dict[str, object]) -> None:
+    kind = KINDS[name]
+    try:
+        order = understood(kind, fields)
+    except RefusedError:
+        return
+    assert understood(kind, json.loads(json.dumps(order.form()))) == order
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_an_order_book_of_any_other_form_is_refused_and_changes_nothing(kept: object) -> None:
+    desk = Desk()
+    desk.hear(mode(3), now=at(0))
+    before = desk.post.kept()
+    for name in ("seen", "standing", "waiting", "time", "local"):
+        try:
+            desk.post.restore({name: kept}, at(0))
+        except ValueError:
+            assert desk.post.kept() == before
+        desk.begin(before, at(0))
+
+
+class Commanding(RuleBasedStateMachine):
+    """Against a plain model: numbers seen, and orders taken with their windows; the last that fits rules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk()
+        self.now_s = 0.0
+        self.last = 0
+        self.sent: list[Command] = []
+        self.standing: list[tuple[str, int, int]] = []
+
+    def hear(self, command: Command) -> list[tuple[object, object]]:
+        said = self.desk.hear(command, now=at(self.now_s))
+        return [one for one in said if one[0] != "ended"]
+
+    @rule(
+        name=st.sampled_from(["peak", "emergency"]),
+        skip=st.integers(1, 3),
+        begins_s=st.integers(-100, 900),
+        lasts_s=st.integers(1, 2000),
+    )
+    def order(self, name: str, skip: int, begins_s: int, lasts_s: int) -> None:
+        begin, end = ms(self.now_s + begins_s), ms(self.now_s + begins_s + lasts_s)
+        command = mode(self.last + skip, name, **{"from": begin, "to": end})
+        self.last += skip
+        said = self.hear(command)
+        self.standing = [one for one in self.standing if one[2] > ms(self.now_s)]
+        if end <= ms(self.now_s):
+            assert said == [("refused", "expired")]
+        elif len(self.standing) >= 8:
+            assert said == [("refused", "full")]
+        else:
+            assert said == [("accepted", None)]
+            self.standing.append((name, begin, end))
+        self.sent.append(command)
+
+    @rule()
+    def end_all(self) -> None:
+        self.last += 1
+        command = mode(self.last, "normal", to=None)
+        assert self.hear(command) == [("accepted", None)]
+        self.standing = []
+        self.sent.append(command)
+
+    @precondition(lambda self: self.sent)
+    @rule(which=st.integers(0, 100))
+    def replay(self, which: int) -> None:
+        command = self.sent[which % len(self.sent)]
+        recent = command in self.sent[-16:]
+        assert self.hear(command) == ([] if recent else [("refused", "replayed")])
+
+    @rule(by_s=st.integers(1, 1500))
+    def time_goes_by(self, by_s: int) -> None:
+        self.now_s += by_s
+
+    @rule()
+    def restart(self) -> None:
+        self.desk.restart(at(self.now_s))
+
+    @invariant()
+    def the_last_order_whose_time_it_is_rules(self) -> None:
+        self.desk.hear(now=at(self.now_s))
+        due = [name for name, begin, end in self.standing if begin <= ms(self.now_s) < end]
+        assert self.desk.post.steer.mode == (due[-1] if due else "normal")
+
+
+TestCommanding = Commanding.TestCase
+TestCommanding.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)

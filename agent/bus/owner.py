@@ -78,14 +78,12 @@ class OwnerThread(ABC):
     def hurry(self, device: str) -> None:
         """Read `device` again as soon as its wire is free."""
         self._hurried.append(device)
-        if self._waiter is not None:
-            self._waiter.wake()
+        self._wake()
 
     def replan(self, device: str, asks: Mapping[int, Ask]) -> None:
         """From now on ask `device` just these, by number; what is new among them as soon as its wire is free."""
         self._replanned.append((device, asks))
-        if self._waiter is not None:
-            self._waiter.wake()
+        self._wake()
 
     def ears(self) -> Mapping[str, Ears]:
         """Who listens in on each bus; none where nobody can."""
@@ -94,9 +92,14 @@ class OwnerThread(ABC):
     def run_errand(self, errand: Errand) -> bool:
         """Put it on the wire as soon as the polls leave room; False when too many wait already."""
         offered = self._errands.offer(errand, boot_seconds())
-        if self._waiter is not None:
-            self._waiter.wake()
+        self._wake()
         return offered
+
+    def _wake(self) -> None:
+        """Have the thread look at what it was given; `stop` may be called at this very moment."""
+        waiter = self._waiter
+        if waiter is not None:
+            waiter.wake()
 
     def _tell(self, outcome: Outcome | None) -> None:
         if outcome is None or self._errands.claims(outcome):

@@ -11,18 +11,18 @@ FIRST = tuple(range(1, 17))
 REST = tuple(range(17, 248))
 """The units of a serial line (MODBUS over Serial Line V1.02, 2.2)."""
 
-_ABSENT = frozenset({"timeout", "late", "echo", "link_down", "exception_10", "exception_11"})
+_ABSENT = frozenset({"timeout", "echo", "link_down", "exception_10", "exception_11"})
 """A gateway refuses with 10 and 11 for a device that is not there."""
 
 Setting = TypeVar("Setting")
 
 Asker = Callable[[int], str]
-"""Asks one unit; tells `answers`, or why no value came."""
+"""Asks one unit; tells `answers`, or why no value came (`late`: it came too late to be believed)."""
 
 
 def is_there(reason: str) -> bool:
-    """Whether a unit is there of which that is known: a refusal is an answer too."""
-    return reason == "answers" or (reason.startswith("exception") and reason not in _ABSENT)
+    """Whether a unit is there of which that is known: a refusal is an answer too, and so is one that comes too late."""
+    return reason in ("answers", "late") or (reason.startswith("exception") and reason not in _ABSENT)
 
 
 @dataclass(frozen=True, slots=True)

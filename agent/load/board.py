@@ -13,6 +13,8 @@ from config.locker_settings import Board
 DENSE_S = 5.0
 """A person cannot open a door, put a parcel in or out, and close it, between two readings no further apart."""
 
+_NO_CLOCK_S = 1e12
+
 SPOILT = frozenset({"crc", "unit", "function", "count", "length", "transaction", "protocol", "garbage"})
 """Misses that tell of a board that says something, if nothing that can be understood."""
 
@@ -231,7 +233,7 @@ def _settled(one: Compartment) -> bool | None:
 def _stays(written: Sequence[object], shift_s: float) -> Iterator[tuple[int, Stay]]:
     for one in written:
         match one:
-            case [int(number), int(start_s) | float(start_s), int(exact)]:
+            case [int(number), int(start_s) | float(start_s), int(exact)] if abs(start_s) < _NO_CLOCK_S:
                 yield number, Stay(start_s + shift_s, bool(exact))
             case _:
                 raise ValueError("not a stay")

@@ -213,15 +213,11 @@ class LockerModel:
         Parcels that are still there stay on, at least as long as they had been there. ValueError for what is no state.
         """
         match kept:
-            case {"at": [str(boot_id), int(boot_s) | float(boot_s), int(wall_s) | float(wall_s), str(quality)]}:
-                left = Instant(boot_id, boot_s, wall_s, "ntp" if quality == "ntp" else "rtc")
+            case {"at": moment, "day": day, "boards": dict(boards)}:
+                left = Instant.from_list(moment)
             case _:
                 raise ValueError("not the state of a locker")
-        assert isinstance(kept, dict)
-        boards = kept.get("boards")
-        if not isinstance(boards, dict):
-            raise ValueError("not the state of a locker")
-        self._day.restore(kept.get("day"))
+        self._day.restore(day)
         away_s = at.since_s(left)
         self._undated = (left, at) if away_s is None else None
         shift_s = at.boot_s - left.boot_s - (away_s or 0.0)

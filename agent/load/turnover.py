@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from agent.load.compartment import Stay
@@ -13,6 +15,7 @@ LOCAL_S = 8 * 3600
 
 _DAY_S = 86_400
 _TENTH_S = 360.0
+_MOST = 10**9
 
 
 class Dwell(NamedTuple):
@@ -69,8 +72,10 @@ class Day:
         """Of the parcels taken out today; None where there was none."""
         if not self._tenths:
             return None
-        ordered = sorted(self._tenths.elements())
-        return Dwell(*(ordered[-(-share * len(ordered) // 100) - 1] / 10 for share in (50, 90, 100)))
+        tenths = sorted(self._tenths)
+        ended = list(accumulate(self._tenths[one] for one in tenths))
+        ranks = (-(-share * ended[-1] // 100) for share in (50, 90, 100))
+        return Dwell(*(tenths[bisect_left(ended, rank)] / 10 for rank in ranks))
 
     # --- what outlives the process ---
 
@@ -85,10 +90,12 @@ class Day:
                 pass
             case _:
                 raise ValueError("not a locker's day")
-        if not all(isinstance(count, int) for count in delivered.values()):
-            raise ValueError("not a locker's day")
-        pairs = [(one[0], one[1]) for one in tenths if isinstance(one, list) and len(one) == 2]
-        if len(pairs) != len(tenths) or not all(type(part) is int for pair in pairs for part in pair):
+        pairs = [one for one in tenths if isinstance(one, list) and len(one) == 2]
+        if len(pairs) != len(tenths) or not all(map(_is_count, (*delivered.values(), *chain(*pairs)))):
             raise ValueError("not a locker's day")
         self._number, self.partial = number, True
-        self._delivered, self._tenths = Counter(delivered), Counter(dict(pairs))
+        self._delivered, self._tenths = Counter(delivered), Counter({tenth: n for tenth, n in pairs if n})
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _MOST

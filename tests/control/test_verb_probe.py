@@ -57,7 +57,7 @@ class Site:
 
     def probe(self, *words: str) -> int:
         return main(
-            ["probe", self.port, *words, "--timeout", "0.02", "--listen", "1s", "--lang", "en", *self.elsewhere]
+            ["probe", self.port, "--timeout", "0.02", "--listen", "1s", "--lang", "en", *words, *self.elsewhere]
         )
 
 
@@ -92,6 +92,17 @@ def test_five_slaves_with_mixed_settings_are_found_unaided_and_the_toml_is_in_or
     whole.write_text(HEAD + file.read_text())
     assert main(["check", str(whole), "--lang", "en"]) == 0
     assert "# Unit 11 speaks 19200 8N2" in file.read_text()
+
+
+def test_a_slow_device_is_found_by_its_late_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ExitStack() as stack:
+        slow = Site(tmp_path, stack)
+        line = Stations({1: plain(9600, 1)}, line_of(slow.adapter.fd))
+        late = Serving(slow.adapter.fd, lambda octets: [(1.25, reply) for _, reply in line(octets)])
+        stack.callback(late.close)
+        assert slow.probe("--until", "1", "--baud", "9600", "--timeout", "1", "--json") == 0
+    [found] = told(capsys)["found"]
+    assert (found["unit"], found["reason"]) == (1, "late")
 
 
 def test_with_a_foreign_master_on_the_line_it_refuses_tells_who_speaks_and_sends_not_a_byte(

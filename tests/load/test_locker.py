@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from locker_world import BOOT, MORNING_S, SILENT_S, STEADY_ITEM_S, World, asked, locker
+from spoilt_documents import ANYTHING, changed, places
 
 from agent.load.instant import Instant
 from agent.load.locker import LockerModel
@@ -344,3 +349,35 @@ def test_doors_are_known_again_where_only_the_query_of_the_items_went_unanswered
     assert run(30, 60, sees_items=False) == {("closed", "unknown", "comm_error", "unknown")}
     assert run(60, 90, sees_items=True) == {CLOSED_FREE}
     assert model.draw(Instant(BOOT, 90.0, MORNING_S + 90, "ntp")).streams == {}
+
+
+def lived() -> World:
+    """A locker with a past: parcels delivered, collected and still there."""
+    world = settled()
+    world.deliver(0)
+    world.deliver(1)
+    world.run(3600)
+    world.collect(0)
+    return world
+
+
+LIVED = lived()
+KEPT = json.loads(json.dumps(LIVED.model.state(LIVED.at)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(places(KEPT)), ANYTHING)
+@example(("day", 2, 0, 1), 0)
+@example(("day", 2, 0, 1), 10**9 - 1)
+@example(("boards", "west_1", 3, 0, 1), float("nan"))
+@example(("at", 1), 10**400)
+def test_whatever_was_kept_of_a_locker_it_is_taken_over_or_begins_anew_and_goes_on(
+    place: tuple[Any, ...], new: Any
+) -> None:
+    model = LockerModel(LIVED.locker, {"west_1": [LIVED.points]}, LIVED.now_s)
+    with suppress(ValueError):
+        model.restore(changed(KEPT, place, new), LIVED.at)
+    model.hear("west_1", LIVED.points, LIVED.values(), LIVED.now_s)
+    load = model.draw(LIVED.at)
+    assert load.all.turnover_day is None or load.all.turnover_day >= 0
+    json.dumps(model.state(LIVED.at), allow_nan=False)

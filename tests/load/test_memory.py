@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import replace
 from typing import Any
@@ -10,23 +9,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from load_hub import FLOOR, Hub, line
+from spoilt_documents import ANYTHING, changed, places
 
 from agent.load import memory
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head
 from config.settings import CounterRef
-
-ANYTHING: st.SearchStrategy[Any] = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.sampled_from([10**400, -(10**18), 2**63, 0, -1, 1, 3])
-    | st.floats()
-    | st.text(max_size=3)
-    | st.just([])
-    | st.just({})
-    | st.lists(st.integers(-5, 5) | st.floats(), max_size=6)
-)
 
 
 def remembered() -> tuple[dict[str, Any], Hub]:
@@ -39,23 +27,6 @@ def remembered() -> tuple[dict[str, Any], Hub]:
 
 
 KEPT, BEFORE = remembered()
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a document, the whole first."""
-    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
-
-
-def changed(place: tuple[Any, ...], new: Any) -> Any:
-    if not place:
-        return new
-    document = copy.deepcopy(KEPT)
-    inner = document
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = new
-    return document
 
 
 def goes_on(kept: Any) -> list[str]:
@@ -86,7 +57,7 @@ def test_what_was_kept_is_taken_over_whole() -> None:
 def test_a_document_with_anything_anywhere_is_taken_over_or_told_and_the_models_go_on(
     place: tuple[Any, ...], new: Any
 ) -> None:
-    document = changed(place, new)
+    document = changed(KEPT, place, new)
     if isinstance(document, dict):
         goes_on(document)
 

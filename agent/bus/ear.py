@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agent.clock import boot_seconds
 
 if TYPE_CHECKING:
-    from agent.bus.serial_talk import Port
+    from agent.bus.line_port import Port
     from agent.bus.turn import Turn
 
 _KEPT = 1024

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.bus.serial_talk import Port
 from agent.bus.tcp_dial import Patience
+from agent.bus.turn import Turn
 from agent.bus.waiter import Waiter
 from config.settings import SerialBus, TcpBus
 from drivers import Guard
+
+
+class Port(Protocol):
+    """An open line, as `serial_port.SerialPort` is one."""
+
+    def now(self) -> float: ...
+    def wait(self, until_s: float) -> bool: ...
+    def pause(self, until_s: float) -> None: ...
+    def read(self) -> bytes: ...
+    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None: ...
 
 
 class LinePort(Port, Protocol):

@@ -8,12 +8,13 @@ from agent.bus import Answered, Missed, Reopened
 from agent.bus.counts import BusCounts, Tally
 from agent.bus.ear import Ears, OverheardPort
 from agent.bus.errand import Errand
+from agent.bus.exchange import BabbleError, DoubtError, SilenceError
 from agent.bus.health import BusHealth
 from agent.bus.line_port import LinePort, patience_with, way_to
 from agent.bus.link import LinkError, LinkState
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import DeadlineSchedule, Slot, Station, slots_of
-from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError, Unasked, nothing_unasked
+from agent.bus.serial_talk import Conversation, Unasked, nothing_unasked
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import SerialBus, TcpBus

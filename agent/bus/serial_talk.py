@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from agent.bus.counts import Tally
+from agent.bus.exchange import BabbleError, DoubtError, SilenceError, answers, is_foreign
+from agent.bus.line_port import Port
 from agent.bus.quarantine import Quarantine
-from agent.bus.turn import Turn
 from drivers import Ask, Batch, DeviceError, FrameError, Told
 from drivers.budget import QUIET_SHARE
 from drivers.wire import Wire
@@ -35,35 +35,6 @@ None: bytes are missing. FrameError: nothing of the kind begins here. Neither co
 def nothing_unasked(buffer: bytearray, at_s: float) -> Sequence[Told] | None:
     """On most lines nobody speaks without being asked."""
     raise FrameError("function", buffer)
-
-
-class Port(Protocol):
-    """An open line, as `serial_port.SerialPort` is one."""
-
-    def now(self) -> float: ...
-    def wait(self, until_s: float) -> bool: ...
-    def pause(self, until_s: float) -> None: ...
-    def read(self) -> bytes: ...
-    def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None: ...
-
-
-class SilenceError(Exception):
-    """No answer within the time-out: `timeout`, `late` when it came afterwards, `unit` when another unit spoke.
-
-    `echo` when nothing but our own request was heard.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class DoubtError(Exception):
-    """The unit answered, but perhaps not this ask: its value is no value."""
-
-
-class BabbleError(Exception):
-    """The line does not fall silent: nobody can be understood."""
 
 
 class Conversation:
@@ -187,7 +158,7 @@ class Conversation:
 
     def _skip_foreign(self, ask: Ask, buffer: bytearray) -> None:
         """Drop what another unit said, or noise: our answer may stand behind it, or is still to come."""
-        at = next((at for at in range(1, len(buffer)) if not _is_foreign(ask, buffer[at:])), len(buffer))
+        at = next((at for at in range(1, len(buffer)) if not is_foreign(ask, buffer[at:])), len(buffer))
         foreign = buffer[:at]
         del buffer[:at]
         self._others_spoke = True
@@ -251,11 +222,11 @@ class Conversation:
             heard += self._port.read()
             self._free_s = self._port.now() + self._wire.gap_s
             del heard[_KEPT_BYTES:]
-            if _answers(ask, heard):
+            if answers(ask, heard):
                 break
             self._port.pause(min(now_s + _HUSH_S, until_s))
         self._unbidden(heard)
-        return _answers(ask, heard)
+        return answers(ask, heard)
 
     def _hush(self) -> bytes:
         """Read away whatever comes until the line has been silent; its first bytes. Raises BabbleError."""
@@ -285,28 +256,8 @@ class Conversation:
     def _owed(self, octets: bytes | bytearray) -> bool:
         """Whether this is the reply to an ask that was given up."""
         for unit, ask in self._owing.items():
-            if _answers(ask, octets):
+            if answers(ask, octets):
                 self._tally.late += 1
                 self._quarantine.late(unit, self._port.now())
                 return True
-        return False
-
-
-def _is_foreign(ask: Ask, octets: bytearray) -> bool:
-    """Whether no answer to `ask` begins here."""
-    try:
-        ask.answer(octets, 0, 0.0)
-    except DeviceError:
-        return False
-    except FrameError as fault:
-        return fault.reason == "unit"
-    return False
-
-
-def _answers(ask: Ask, octets: bytes | bytearray) -> bool:
-    try:
-        return ask.answer(bytearray(octets), 0, 0.0) is not None
-    except DeviceError:
-        return True
-    except FrameError:
         return False

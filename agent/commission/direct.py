@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agent.bus.counts import Tally
+from agent.bus.exchange import BabbleError, DoubtError, SilenceError
 from agent.bus.guard import any_of, check_outgoing
 from agent.bus.line_port import way_to
 from agent.bus.link import LinkError
-from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
+from agent.bus.serial_talk import Conversation
 from agent.bus.tcp_stream import ReplyStream
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from agent.commission import NoValueError
 from agent.uplink.credentials import CredentialError
 from agent.uplink.tls import context
-from config.settings import Framing, SerialBus, TcpBus
+from config.settings import BusTls, Framing, SerialBus, TcpBus
 from drivers import Ask, Batch, DeviceError, FrameError, Guard, Value
 from drivers.identity import identity_guard
 from drivers.modbus_frames import Read
@@ -99,8 +100,8 @@ class DirectTcp:
         try:
             self._socket = socket.create_connection((bus.host, bus.port), _CONNECT_S)
             if bus.tls is not None:
-                self._socket = context(bus.tls.files).wrap_socket(self._socket, server_hostname=bus.tls.server_name)
-        except (OSError, CredentialError) as fault:
+                self._socket = _secured(self._socket, bus.tls)
+        except (OSError, ValueError, CredentialError) as fault:
             raise LinkError((getattr(fault, "strerror", None) or str(fault)).lower()) from fault
 
     def ask(self, ask: Ask) -> Batch:
@@ -147,6 +148,15 @@ class DirectTcp:
         if not octets:
             raise LinkError("the device closed the connection")
         self._stream.add(octets)
+
+
+def _secured(sock: socket.socket, tls: BusTls) -> socket.socket:
+    """The connection inside TLS; closed where that fails."""
+    try:
+        return context(tls.files).wrap_socket(sock, server_hostname=tls.server_name)
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _values(batch: Batch) -> Sequence[Value]:

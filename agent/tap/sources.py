@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Protocol
 
 from agent.bus.ear import Heard
@@ -14,6 +14,8 @@ from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from config.settings import SerialBus
+
+_KEPT = 1024
 
 
 class SourceEndedError(Exception):
@@ -59,10 +61,13 @@ class PortSource:
 
 
 class AgentSource:
-    """What the running agent sends and receives on a bus; it goes on with its work."""
+    """What the running agent sends and receives on a bus; it goes on with its work.
+
+    Whoever takes too little leaves the rest with the agent, which keeps the newest and says how many were lost.
+    """
 
     def __init__(self, heard: Iterator[Heard | int]) -> None:
-        self._heard: SimpleQueue[Heard | int | None] = SimpleQueue()
+        self._heard: Queue[Heard | int | None] = Queue(_KEPT)
         threading.Thread(target=self._pump, args=(heard,), name="ear", daemon=True).start()
 
     def next(self, until_s: float) -> Heard | int | None:

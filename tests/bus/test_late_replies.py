@@ -13,8 +13,9 @@ from slaves import unit_device
 from virtual_line import VirtualLine
 
 from agent.bus.counts import Tally
+from agent.bus.exchange import BabbleError, DoubtError, SilenceError
 from agent.bus.quarantine import Quarantine
-from agent.bus.serial_talk import BabbleError, Conversation, DoubtError, SilenceError
+from agent.bus.serial_talk import Conversation
 from drivers import FrameError
 from drivers.modbus import asks
 from drivers.wire import Wire

@@ -232,7 +232,7 @@ def test_through_the_running_agent_only_its_own_settings_are_used_and_its_polls_
 
         line = Stations({1: Station({"holding": [0, 5]}), 3: Station({"holding": [7]})}, noting)
         stack.callback(Serving(adapter.fd, line).close)
-        bus = SerialBus("sorter", str(adapter.link), 38400, "none", 1, 0.02)
+        bus = SerialBus("sorter", str(adapter.link), 38400, "none", 1, 0.2)
         plc = unit_device("plc", "sorter", 1, 0.1)
         owner = SerialOwner(bus, [(plc, asks(plc, "rtu"))])
         path = stack.enter_context(agent_with(tmp_path, owner, site(bus, plc)))

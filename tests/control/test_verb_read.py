@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from stations import Station, Stations
 
 from agent.__main__ import main
 from agent.bus import Missed
+from agent.bus.link import LinkError
 from agent.bus.serial_line import SerialOwner
+from agent.commission.direct import DirectTcp
 from agent.commission.reference import place, written
 from config import profiles
-from config.settings import SerialBus
+from config.settings import BusTls, SerialBus, TcpBus, Tls
 from drivers.modbus import asks
 
 
@@ -315,3 +318,13 @@ def test_numbers_that_mean_nothing_are_refused_before_anything_is_sent(panel: Pa
         status = int(refused.code or 0)
     assert status == 2
     assert not panel.line.received
+
+
+def test_a_connection_whose_tls_cannot_be_had_is_let_go(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as device:
+        tls = BusTls(Tls(tmp_path / "no-ca.pem", None, None), "127.0.0.1")
+        with pytest.raises(LinkError, match="no-ca"):
+            DirectTcp(TcpBus("bus", "127.0.0.1", device.getsockname()[1], 1.0, tls=tls))
+        with device.accept()[0] as connection:
+            connection.settimeout(10)
+            assert connection.recv(1) == b""

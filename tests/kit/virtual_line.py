@@ -1,4 +1,4 @@
-"""A serial line in virtual time, an `agent.bus.serial_talk.Port`: hours of traffic and thousands of faults a second."""
+"""A serial line in virtual time, an `agent.bus.line_port.Port`: hours of traffic and thousands of faults a second."""
 
 from __future__ import annotations
 

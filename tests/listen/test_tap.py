@@ -20,8 +20,12 @@ from ptys import Adapter, Serving
 from shared_line import SharedLine
 from site_text import changed
 from slaves import RtuUnits, answers, outcomes_until, unit_device
+from uplink_rig import eventually
 
+from agent.bus.ear import Heard
 from agent.bus.serial_line import SerialOwner
+from agent.clock import boot_seconds
+from agent.tap.sources import AgentSource
 from config.settings import SerialBus
 from drivers.modbus import asks
 
@@ -180,3 +184,18 @@ def test_a_line_that_is_pulled_ends_the_tap_and_is_told(adapter: Adapter) -> Non
         assert tap._process.wait(20) == 1
         assert tap._process.stderr is not None
         assert "the line is gone" in tap._process.stderr.read()
+
+
+def test_who_looks_too_slowly_leaves_the_rest_with_the_agent() -> None:
+    pumped = 0
+
+    def line() -> Iterator[Heard | int]:
+        nonlocal pumped
+        for pumped in range(100_000):
+            yield Heard(float(pumped), False, b"x")
+
+    source = AgentSource(line())
+    seen = [source.next(boot_seconds() + 10) for _ in range(2000)]
+    assert [one.at_s for one in seen if isinstance(one, Heard)] == [float(number) for number in range(2000)]
+    assert eventually(lambda: pumped >= 3000)
+    assert pumped < 4000

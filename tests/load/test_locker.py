@@ -59,6 +59,7 @@ def test_nothing_is_said_of_parcels_before_it_has_lasted() -> None:
     assert world.statuses()[0] == CLOSED_FREE
 
 
+@pytest.mark.fault("B18")
 def test_a_lock_pulse_is_no_open_door() -> None:
     world = settled(step_s=0.1)
     world.open(1)
@@ -173,6 +174,7 @@ def test_parcels_that_come_and_go_behind_a_door_that_never_moves_tell_of_its_con
     assert world.statuses()[0][2] == "lock_no_change"
 
 
+@pytest.mark.fault("B18")
 def test_a_door_contact_that_never_rests_is_a_conflict_and_opens_no_doors() -> None:
     world = settled()
     for _ in range(15):

@@ -76,9 +76,6 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
         table.refuse("tls", "E2234")
     spoken = framing.line_framing(table)
     characters = framing.characters(table, spoken)
-    role = table.choice("role", "master", BUS_ROLES)
-    if role == "listen" and spoken == "ascii":
-        table.fault("role", "E2238")
     return SerialBus(
         id=name,
         port=port,
@@ -91,7 +88,7 @@ def _serial_bus(name: str, table: Table) -> SerialBus:
         data_bits=characters.data_bits,
         framing=spoken,
         rs485=framing.rs485(table),
-        role=role,
+        role=table.choice("role", "master", BUS_ROLES),
     )
 
 

@@ -8,9 +8,11 @@ import os
 import select
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from doors import site
 from modbus_oracle import framed
 from ptys import Adapter
 from slaves import answers, counter_point, outcomes_until, unit_device
@@ -19,9 +21,11 @@ from agent.bus import Answered, LinkChanged, Missed, Outcome
 from agent.bus.ear import Ear
 from agent.bus.errand import Errand
 from agent.bus.guard import ForbiddenFrameError, nothing
+from agent.bus.heard_plan import HeardPlan
 from agent.bus.listen_line import LISTEN_ONLY, ListenOwner
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
+from agent.owners import make_owners
 from config.settings import SerialBus
 from drivers.modbus_frames import Read
 from drivers.modbus_listener import ModbusListener
@@ -80,6 +84,24 @@ def test_each_answer_another_master_gets_is_told_with_its_value_and_moment(adapt
         assert all(earlier.batch.at_s <= later.batch.at_s for earlier, later in itertools.pairwise(seen))
         assert owner.counts()["line"].nonzero() == {"asked": 20, "answered": 20}
         assert sent(adapter) == b""
+
+
+def test_an_ascii_line_is_listened_to_as_well(adapter: Adapter) -> None:
+    bus = replace(line(adapter), framing="ascii", data_bits=7, parity="even")
+    device = unit_device("plc", "line", 1, 1.0, [counter_point()])
+    [owner] = make_owners(site(bus, device), [HeardPlan(device, 0.0)])
+    owner.start()
+    try:
+        outcomes_until(owner, is_up)
+        for value in range(20):
+            for pdu in (bytes((3, 0, 0, 0, 2)), bytes((3, 4)) + value.to_bytes(4, "big")):
+                os.write(adapter.fd, framed("ascii", 1, pdu))
+        seen = answers(outcomes_until(owner, lambda seen: len(answers(seen)) == 20))
+        assert [(one.device, one.batch.values) for one in seen] == [("plc", (n,)) for n in range(20)]
+        assert owner.counts()["line"].nonzero() == {"asked": 20, "answered": 20}
+        assert sent(adapter) == b""
+    finally:
+        owner.stop()
 
 
 def test_refusals_and_silences_are_told_as_misses(adapter: Adapter) -> None:

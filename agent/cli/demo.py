@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.simulate import speed
 from agent.cli.typed import hubpulse
+from agent.twin.script import KINDS
 from config.messages import Language, language
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="say nothing but one JSON object at the end (15 s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another day (1)")
     parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock parcels move (1)")
-    parser.add_argument("--day", choices=("normal", "peak"), default="normal", help="an ordinary day or a sale's")
+    parser.add_argument("--day", choices=KINDS, default="normal", help="what the day brings (normal)")
     parser.add_argument("--lang", choices=("en", "zh"), default=None, help="the language of the screen")
     parser.add_argument("--picture", type=_writable, metavar="FILE.svg", help="write the last screen there")
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.check import EXIT_NO_FILE, add_language, chosen_language
 from agent.cli.typed import hubpulse
+from agent.twin.script import KINDS
 from config.messages import word
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=Path, metavar="DIR", help="where settings, lines and socket go (a temporary one)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same day (1)")
     parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock the day runs (1)")
-    parser.add_argument("--day", choices=("normal", "peak"), default="normal", help="peak brings 1.4 times as much")
+    parser.add_argument("--day", choices=KINDS, default="normal", help="what the day brings (normal)")
     parser.add_argument("--frozen", action="store_true", help='no parcel moves until {"do": "go"}')
     parser.add_argument("--broker", type=_broker, metavar="HOST:PORT", help="the broker in the copy (127.0.0.1:1883)")
     parser.add_argument("--spool", type=Path, metavar="DIR", help="the spool in the copy (DIR/spool)")

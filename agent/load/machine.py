@@ -203,8 +203,9 @@ class Machine:
         return self.state in {"STOPPED", "SUSPENDED"}
 
     def _back(self, signs: Signs, limits: Thresholds, mode: Mode) -> Transition:
-        """To the level of before, unless the figures say that it has ended, or that it is higher."""
-        met = next((rise for rise in rises(limits) if rise.met(signs)), None)
+        """To the level of before, unless the figures say that it has ended, or that it is higher. A mean over less time
+        than a level must hold says nothing of that level."""
+        met = next((rise for rise in rises(limits) if rise.met(signs) and rise.hold_s <= signs.settled_s), None)
         said = 0 if met is None else met.rank
         kept = self.rank if self.rank and not falls(self.rank, signs, limits) else 0
         causes: dict[State, Cause] = {"STOPPED": "running", "SUSPENDED": "resumed"}

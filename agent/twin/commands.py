@@ -113,6 +113,8 @@ def _whole(low: int, high: int) -> Check:
 async def _truth(twin: Twin) -> Reply:
     return {
         "truth": twin.truth(),
+        "docks": twin.docks(),
+        "day": twin.day.truth(),
         "scans": twin.scanners.truth(),
         "lockers": twin.lockers.truth(),
         "lost": twin.lost(),

@@ -6,11 +6,12 @@ a moment. A sorter of given capacity works the floor off, with stops like the tw
 
 from __future__ import annotations
 
-import math
 from random import Random
 
-from agent.twin.arrivals import Arrivals, DayKind
+from agent.twin.arrivals import Arrivals
+from agent.twin.counted_day import drawn
 from agent.twin.flow import Habits
+from agent.twin.script import DayKind, script
 
 SORTS_UNEVENLY = 0.15
 """Staff and mail change: the sorter's own rate wanders by this share from hour to hour."""
@@ -24,7 +25,7 @@ class FloorDay:
 
     def __init__(self, seed: str, capacity_pph: float, kind: DayKind, staffed: float = 1.0) -> None:
         self._rng = Random(seed)  # noqa: S311, a simulation is meant to be repeatable
-        self._arrivals = Arrivals(self._rng, capacity_pph, kind)
+        self._arrivals = Arrivals(self._rng, capacity_pph, script(kind, seed))
         self._sorts_pph = capacity_pph * staffed
         self._habits = Habits()
         self._at_s = 0.0
@@ -40,14 +41,9 @@ class FloorDay:
 
     def step(self, step_s: float) -> None:
         """Let so many seconds go by."""
-        self.unloaded += self._drawn(self._arrivals.pph(self._at_s), step_s)
+        self.unloaded += drawn(self._rng, self._arrivals.pph(self._at_s), step_s)
         self._at_s += step_s
-        self.loaded += min(self.level, self._drawn(self._rate_pph(), step_s))
-
-    def _drawn(self, pph: float, step_s: float) -> int:
-        """Poisson's parcels of one step, which are many enough to be drawn from a normal."""
-        mean = pph * step_s / _HOUR_S
-        return max(0, round(self._rng.gauss(mean, math.sqrt(mean))))
+        self.loaded += min(self.level, drawn(self._rng, self._rate_pph(), step_s))
 
     def _rate_pph(self) -> float:
         if self._at_s >= self._stops_s:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from agent.twin.arrivals import Arrivals
+from agent.twin.script import Episode
 from config.settings import Role
 
 MARGIN = 0.8
@@ -98,10 +99,17 @@ class Habits:
 class LineFlow:
     """The parcels of one line. Always `inducted == discharged + rejected + wip`, in whole parcels."""
 
-    def __init__(
-        self, arrivals: Arrivals, gates: Mapping[Role, Sequence[Gate]], capacity_pph: float, habits: Habits, rng: Random
+    def __init__(  # noqa: PLR0913, PLR0917 - a line is made of these
+        self,
+        arrivals: Arrivals,
+        gates: Mapping[Role, Sequence[Gate]],
+        capacity_pph: float,
+        habits: Habits,
+        rng: Random,
+        yard: int = FULL_YARD,
     ) -> None:
         self._arrivals = arrivals
+        self._yard = yard
         self._habits = habits
         self._rng = rng
         self._recirculates, self._rejects = bool(gates["recirculation"]), bool(gates["reject"])
@@ -112,6 +120,8 @@ class LineFlow:
         self._stood_s = 0.0
         self._runs_again_s = 0.0
         self._next_jam_s = rng.expovariate(1.0 / habits.jam_every_s)
+        self._planned: deque[Episode] = deque()
+        self.arrived = 0
         self._at_s = 0.0
         self._quiet_until_s = 0.0
         self.watch: Callable[[int, bool], None] | None = None
@@ -152,22 +162,29 @@ class LineFlow:
         self._stood_s += duration_s
         self.changed()
 
+    def plan(self, episodes: Iterable[Episode]) -> None:
+        """Let the line stand in each of these; they follow each other."""
+        self._planned.extend(episodes)
+        self.changed()
+
     def _next(self) -> tuple[float, str]:
         stages = self._stages
         sorter_s = self._belt[0][0] + self._stood_s if self._belt else math.inf
         return min(
-            (self._arrivals.next_s if self.waiting < FULL_YARD else math.inf, "arrival"),
+            (self._arrivals.next_s if self.waiting < self._yard else math.inf, "arrival"),
             (max(self._runs_again_s, stages["induct"].due_s), "induct"),
             (sorter_s, "sort"),
             (stages["discharge"].due_s, "discharge"),
             (stages["recirculation"].due_s, "recirculation"),
             (stages["reject"].due_s, "reject"),
             (self._next_jam_s, "jam"),
+            (self._planned[0].begin_s if self._planned else math.inf, "planned"),
         )
 
     def _happen(self, what: str) -> None:
         match what:
             case "arrival":
+                self.arrived += 1
                 self._stages["induct"].waiting += 1
                 self._arrivals.draw()
             case "induct":
@@ -182,6 +199,8 @@ class LineFlow:
                 self._stages["discharge"].let_pass(self._at_s)
             case "reject":
                 self._stages["reject"].let_pass(self._at_s)
+            case "planned":
+                self.jam(max(0.0, self._planned.popleft().end_s - max(self._at_s, self._runs_again_s)))
             case _:
                 self.jam(self._rng.uniform(*self._habits.jam_s))
                 self._next_jam_s = self._runs_again_s + self._rng.expovariate(1.0 / self._habits.jam_every_s)

@@ -58,10 +58,11 @@ class Lockers:
                 self._readers[bus.id] = Reader(wire, 1.0 + 3 * period_s, hosted=hosted)
         self._ticking: asyncio.Task[None] | None = None
 
-    def start(self, pace: Callable[[], float]) -> None:
-        """Let people come; `pace` is how much faster than the clock the day runs now, 0 while it stands still."""
+    def start(self, pace: Callable[[], float], rush: Callable[[], bool]) -> None:
+        """Let people come; `pace` is how much faster than the clock the day runs now, 0 while it stands still, and
+        `rush` whether couriers bring and nobody fetches."""
         if self.people:
-            self._ticking = asyncio.create_task(self._tick(pace))
+            self._ticking = asyncio.create_task(self._tick(pace, rush))
 
     def close(self) -> None:
         """Nobody comes any more."""
@@ -81,7 +82,7 @@ class Lockers:
         since_s = [self._readers[board.bus].since_s for board in locker.boards]
         return all(one is not None and now_s - one >= settle_s for one in since_s)
 
-    async def _tick(self, pace: Callable[[], float]) -> None:
+    async def _tick(self, pace: Callable[[], float], rush: Callable[[], bool]) -> None:
         last_s = boot_seconds()
         while True:
             await asyncio.sleep(TICK_S)
@@ -89,6 +90,7 @@ class Lockers:
             for reader in self._readers.values():
                 reader.watch(now_s)
             for name, people in self.people.items():
+                people.rush = rush()
                 if speed and self.heard(name):
                     people.advance(now_s - last_s, speed)
             last_s = now_s

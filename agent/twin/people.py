@@ -56,11 +56,15 @@ class Place:
 
 
 class People:
-    """Everybody who comes to one locker. Time is theirs: it stands still while nobody reads the locker."""
+    """Everybody who comes to one locker. Time is theirs: it stands still while nobody reads the locker.
+
+    In a `rush` couriers bring as long as there is room, and nobody fetches.
+    """
 
     def __init__(self, locker: Locker, places: Sequence[Place], rng: Random) -> None:
         self.places = {place.number: place for place in places}
         self.truth: Counter[str] = Counter()
+        self.rush = False
         self._rng = rng
         period_s = max(board.period_s for board in locker.boards)
         self._step_s = 1.5 + 2 * period_s + locker.door_steady_s
@@ -110,7 +114,11 @@ class People:
         return {**self.truth, **now}
 
     def _come(self) -> None:
-        free = [place for place in self.places.values() if not place.taken and place.closed and not place.dirty]
+        free = [
+            place
+            for place in self.places.values()
+            if not (place.taken or place.dirty or (self.rush and place.full)) and place.closed
+        ]
         if not free:
             return
         place = self._rng.choice(free)

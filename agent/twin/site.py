@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 from agent.capacity import listens
-from agent.twin.arrivals import DayKind
 from agent.twin.certificates import Certificates
 from agent.twin.day import Day
 from agent.twin.host import Host
@@ -17,6 +16,7 @@ from agent.twin.lockers import Lockers
 from agent.twin.pace import Pace
 from agent.twin.registers import CounterFace, Image
 from agent.twin.scanners import Scanners
+from agent.twin.script import DayKind, script
 from agent.twin.servers import Manners, SerialWire, TcpWire, Wire
 from config.settings import Bus, CounterRef, Device, Settings, TcpBus
 
@@ -46,7 +46,8 @@ class Twin:
         self.stopped = asyncio.Event()
         self.pace = Pace(scenario.speed, running=scenario.running)
         rates = {CounterRef(device.id, name): rate for device in settings.devices for name, rate in _rates(device)}
-        self.day = Day(settings.lines, rates, scenario.seed, scenario.kind)
+        self.script = script(scenario.kind, scenario.seed)
+        self.day = Day(settings.lines, rates, scenario.seed, self.script, settings.load.floor)
         self.day.pace(scenario.speed)
         self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
         self.certificates = Certificates(folder / "tls")
@@ -60,7 +61,10 @@ class Twin:
             for wire in self.wires.values():
                 await wire.start()
             await self.scanners.start(self._parcels_move)
-            self.lockers.start(lambda: self.pace.speed if self.pace.running else 0.0)
+            self.lockers.start(
+                lambda: self.pace.speed if self.pace.running else 0.0,
+                lambda: self.script.holds(self.pace.now_s, "rush"),
+            )
         except OSError:
             await self.close()
             raise
@@ -93,6 +97,12 @@ class Twin:
             name: {role: {str(ref): self.day.gates[ref].count for ref in refs} for role, refs in roles.items()}
             for name, roles in self.day.roles.items()
         }
+
+    def docks(self) -> dict[str, dict[str, int]]:
+        """For each direction what each counter at the docks counted."""
+        self.catch_up()
+        gates = self.day.gates
+        return {role: {str(ref): gates[ref].count for ref in refs} for role, refs in self.day.docks().items()}
 
     def lost(self) -> dict[str, int]:
         """What each counter counted that a reset took before any read saw it; only those with a loss."""

@@ -1,0 +1,225 @@
+"""A day of the twin through the real load model, in virtual time: what was true beside what was said of it.
+
+A hub of two lines, docks, a floor and a locker; its counters are read each ten seconds, its state is judged as the
+agent judges it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+import config
+from agent.bus import Answered
+from agent.load.conditions import Conditions
+from agent.load.early import EarlyWarning
+from agent.load.forecast import TimeToSaturation
+from agent.load.instant import Instant
+from agent.load.line import LineModel
+from agent.load.machine import Transition
+from agent.load.meter import CounterRule, Meter
+from agent.load.site import SiteModel
+from agent.lockers.site import SiteLockers
+from agent.twin.board_speech import Cabinet
+from agent.twin.counted_day import CountedDay
+from agent.twin.people import People, Place
+from agent.twin.script import DayKind, Script
+from config.load_settings import Floor, LoadSettings, Mode
+from config.locker_settings import Locker
+from config.settings import CounterRef, Line
+from drivers import Batch
+
+STEP_S = 10.0
+LOOK_S = 300.0
+DAY_S = 86_400.0
+START_S = 1_800_000_000.0
+FLOOR_PARCELS = 8_000
+DOCKS = CounterRef("dock", "in"), CounterRef("dock", "out")
+MODES: dict[DayKind, Mode] = {"peak": "peak", "sale": "peak", "typhoon": "emergency"}
+SITE = "site"
+SITE_TOML = """
+[site]
+id = "d"
+province = "44"
+city = "4401"
+level = "hub"
+[bureau]
+host = "127.0.0.1"
+tls = false
+[bus.b]
+serial = "/dev/serial/by-path/0"
+baud = 19200
+[locker.west.board.1]
+bus = "b"
+language = "kerong_cu16"
+address = 0
+compartments = "1-16"
+[locker.west.board.2]
+bus = "b"
+language = "kerong_cu16"
+address = 1
+compartments = "17-30"
+"""
+VISITS_S = {False: 240.0, True: 60.0}
+"""Between two visits to the locker, in a rush and else."""
+
+
+def _line(name: str, capacity_pph: float) -> Line:
+    roles = [(CounterRef(name, role),) for role in ("in", "out", "recirc", "reject")]
+    return Line(name, name, name, roles[0], roles[1], roles[2], roles[3], capacity_pph, 3000)
+
+
+LINES = (_line("north", 12_000.0), _line("south", 8_000.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The site at one moment: what was true (`level`, `occupied`) and what was said of it."""
+
+    at_s: float
+    level: int
+    occupied: int
+    backlog: int | None
+    index: float | None
+    tts: TimeToSaturation | None
+    occupied_told: int | None
+
+
+@dataclass
+class Played:
+    """One day. `flows` are the true (came, gone, level) of the site and its lines at each step, `moves` all
+    transitions and `warnings` the site's; `blocked_s` was told of the first line."""
+
+    kind: DayKind
+    seed: int
+    mode: Mode
+    script: Script
+    looks: list[Look] = field(default_factory=list)
+    moves: list[tuple[float, str, Transition]] = field(default_factory=list)
+    warnings: list[tuple[float, EarlyWarning]] = field(default_factory=list)
+    flows: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    blocked_s: float = 0.0
+    counted: tuple[int, int] = (0, 0)
+
+
+def play(kind: DayKind, seed: int, day_s: float = DAY_S) -> Played:
+    """One day from nine to nine."""
+    hub = Hub(kind, seed)
+    played = Played(kind, seed, hub.mode, hub.day.script, flows={SITE: [], **{line.id: [] for line in LINES}})
+    locker = RushedLocker(seed) if kind == "lockers" else None
+    for step in range(1, int(day_s / STEP_S) + 1):
+        at = hub.step()
+        if locker is not None:
+            locker.step(at, rush=hub.day.script.holds(hub.day.at_s, "rush"))
+        _note(played, hub)
+        if step % int(LOOK_S / STEP_S) == 0:
+            played.looks.append(_look(hub, at, locker))
+    loads = [model.advance(at) for model in hub.models]
+    played.blocked_s = loads[0].pace.blocked_s
+    played.counted = tuple(hub.meters[ref].total for ref in DOCKS)  # type: ignore[assignment]
+    return played
+
+
+def _note(played: Played, hub: Hub) -> None:
+    """What is true after this step, and what was said in it."""
+    day = hub.day
+    played.flows[SITE].append((day.unloaded, day.loaded, day.level))
+    for one in day.lines:
+        played.flows[one.line.id].append((one.inducted, one.discharged + one.rejected, one.belt))
+    for name, steering in ((SITE, hub.site.steering), *((one.line.id, one.steering) for one in hub.models)):
+        for event in steering.take_events():
+            if isinstance(event, Transition):
+                played.moves.append((day.at_s, name, event))
+            elif isinstance(event, EarlyWarning) and name == SITE:
+                played.warnings.append((day.at_s, event))
+
+
+def _look(hub: Hub, at: Instant, locker: RushedLocker | None) -> Look:
+    load = hub.site.advance(at, {model.line.id: model.advance(at) for model in hub.models})
+    occupied, told = locker.look(at) if locker else (0, None)
+    return Look(hub.day.at_s, hub.day.level, occupied, load.backlog, load.load_index, hub.site.steering.tts, told)
+
+
+class Hub:
+    """The models of the hub and the counters that feed them."""
+
+    def __init__(self, kind: DayKind, seed: int) -> None:
+        self.day = CountedDay(LINES, kind, seed)
+        refs = [ref for line in LINES for _, ref in line.counters()] + list(DOCKS)
+        self.meters = {ref: Meter(CounterRule(2**32, 100.0, STEP_S), 1) for ref in refs}
+        self.models = [LineModel(line, self.meters) for line in LINES]
+        floor = Floor(unload=DOCKS[:1], load=DOCKS[1:], buffer_parcels=FLOOR_PARCELS)
+        self.site = SiteModel(LoadSettings(floor), self.models, self.meters)
+        self.mode = MODES.get(kind, "normal")
+        self._read(Instant("boot", 1000.0, START_S, "ntp"))
+
+    def step(self) -> Instant:
+        """One step goes by."""
+        self.day.step(STEP_S)
+        at = Instant("boot", 1000.0 + self.day.at_s, START_S + self.day.at_s, "ntp")
+        self._read(at)
+        for place, model in enumerate(self.models):
+            model.sample(at, Conditions(self.mode, run=self.day.runs(place)))
+        self.site.sample(at, Conditions(self.mode, run=any(self.day.runs(place) for place in range(len(LINES)))))
+        return at
+
+    def _read(self, at: Instant) -> None:
+        for ref, raw in self._counts():
+            self.meters[ref].advance(raw, at)
+
+    def _counts(self) -> Iterator[tuple[CounterRef, int]]:
+        for one in self.day.lines:
+            line = one.line
+            yield line.induct[0], one.inducted
+            yield line.discharge[0], one.discharged
+            yield line.recirculation[0], one.recirculated
+            yield line.reject[0], one.rejected
+        yield DOCKS[0], self.day.unloaded
+        yield DOCKS[1], self.day.loaded
+
+
+class SaidCabinet(Cabinet):
+    """A board's cabinet, point by point."""
+
+    def says(self, point: str) -> bool:
+        """Whether that door is closed or that item there."""
+        what, _, channel = point.partition(".")
+        return (self.closed if what == "door" else self.present)[int(channel) - 1]
+
+
+class RushedLocker:
+    """A locker of thirty compartments with parcel sensors, and the people who come."""
+
+    def __init__(self, seed: int) -> None:
+        locker = _locker()
+        self.lockers = SiteLockers([locker], 1000.0)
+        self.cabinets = {board.id: SaidCabinet([True] * 16) for board in locker.boards}
+        places = [
+            Place(one.number, one.size, self.cabinets[board.id], one.channel - 1, has_item=True)
+            for board in locker.boards
+            for one in board.compartments
+        ]
+        self.people = People(locker, places, Random(f"{seed} {locker.id}"))
+
+    def step(self, at: Instant, *, rush: bool) -> None:
+        """So much of people's time goes by; each board is read once."""
+        self.people.rush = rush
+        self.people.advance(STEP_S, 2.0 / VISITS_S[rush])
+        for board, asked in self.lockers.asking:
+            cabinet = self.cabinets[board.id]
+            for number, ask in enumerate(asked):
+                values = tuple(cabinet.says(point) for point in ask.points)
+                self.lockers.hear(Answered(board.id, number, Batch(values, at.boot_s)))
+        self.lockers.advance(at)
+
+    def look(self, at: Instant) -> tuple[int, int | None]:
+        """Compartments with a parcel: in truth, and as it is told."""
+        [load] = self.lockers.draw(at).values()
+        return sum(place.full for place in self.people.places.values()), load.all.occupied
+
+
+def _locker() -> Locker:
+    report = config.check_text("days.toml", SITE_TOML.encode())
+    assert report.settings is not None, [fault.render("en") for fault in report.faults]
+    return report.settings.lockers[0]

@@ -16,17 +16,17 @@ VERBS = {
     "init": "write a commented configuration to begin with          · 生成带注释的配置文件",
     "profiles": "list, show or begin device profiles                    · 列出、查看或新建设备模板",
     "install": "put unit, directories and example in place             · 安装服务、目录和示例",
-    "ports": "the serial ports: stable names, who holds them, traps      · 列出串口、占用者和隐患",
-    "probe": "find who answers on a port: speed, parity, unit, model     · 探测串口上的设备",
+    "ports": "the serial ports: stable names, who holds them, traps  · 列出串口、占用者和隐患",
+    "probe": "find who answers on a port: speed, parity, unit, model · 探测串口上的设备",
     "read": "read one register with everything that it can mean     · 读取寄存器并列出所有解释",
-    "scan-test": "show what one scanner's connection delivers               · 查看一个扫码器连接的数据",
+    "scan-test": "show what one scanner's connection delivers            · 查看一个扫码器连接的数据",
     "baseline": "tell the agent what a stock-take of the floor found    · 提交盘点件数,重新设定积压基准",
-    "tap": "show what is said on a line, live; sends nothing           · 实时显示线路上的报文,不发送",
-    "explain": "explain bytes: Modbus or locker board, field by field       · 逐字段解释报文",
-    "metrics": "explain every figure that is sent                       · 说明上报的每项指标",
-    "locker": "show lockers, or learn their doors by hand              · 查看快件箱,或逐门核对接线",
+    "tap": "show what is said on a line, live; sends nothing       · 实时显示线路上的报文,不发送",
+    "explain": "explain bytes: Modbus or locker board, field by field  · 逐字段解释报文",
+    "metrics": "explain every figure that is sent                      · 说明上报的每项指标",
+    "locker": "show lockers, or learn their doors by hand             · 查看快件箱,或逐门核对接线",
     "watch": "show what the bureau sees on a broker                  · 查看邮管局收到的数据",
-    "bureau": "keep what the sites publish; totals and gaps from it     · 邮管局端:存储、总数、缺失",
+    "bureau": "keep what the sites publish; totals and gaps from it   · 邮管局端:存储、总数、缺失",
     "simulate": "serve the devices of a configuration, without hardware · 用模拟设备代替真实硬件",
     "demo": "a simulated hub, a broker, the agent and a live screen · 一键演示",
 }
@@ -38,7 +38,8 @@ verbs:
 `hubpulse VERB --help` explains a verb.  Begin with `hubpulse init`, then `hubpulse check`.
 exit codes:
   0 done    1 not as it should be    2 wrong usage
-  66 no such file    75 another agent runs here    78 faults in the configuration
+  66 no such file    73 file is there already    75 another agent or program has it
+  77 no permission    78 faults in the configuration    130 Ctrl-C before there was anything to tell
 """
 
 

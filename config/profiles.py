@@ -13,6 +13,7 @@ from config import files
 from config.document import Node
 from config.faults import ConfigError, Ledger, Place, nowhere
 from config.fingerprint import fingerprint
+from config.messages import Word
 from config.notation import Notation, notation
 from config.points import overlapping, point
 from config.reading import stretches
@@ -114,7 +115,8 @@ class Library:
     def _missing(self, name: str, place: Place) -> None:
         there = names(self._folders)
         near = difflib.get_close_matches(name.lower(), there, 1, 0.4)
-        self._ledger.add("E2305", place, name=name, near=near[0] if near else "…", known=", ".join(there))
+        meant = near[0] if near else Word("one_of_them")
+        self._ledger.add("E2305", place, name=name, near=meant, known=", ".join(there))
 
 
 def _profile(name: str, file: Table) -> Profile:

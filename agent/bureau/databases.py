@@ -35,6 +35,12 @@ def opener(address: str) -> Opener:
     raise AddressError(f"{scheme or address!r} is no store; write sqlite:PATH or postgresql://HOST/NAME")
 
 
+def kept_at(address: str) -> bool:
+    """Whether something may be kept at that sound address: an SQLite file is there, or a server would have to say."""
+    scheme, _, rest = address.partition(":")
+    return scheme != "sqlite" or Path(rest).exists()
+
+
 def _demand_no_password(address: str) -> None:
     try:
         parts = urlsplit(address)

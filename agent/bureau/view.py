@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from agent.bureau.totals import Report, Totals
 from agent.uplink import late, thin
 from agent.uplink.contract import ROOT
+from agent.uplink.inbox import COMMANDS
 
 MAX_PAYLOAD_BYTES = 1 << 20
 MAX_TOPICS = 1000
 """Topics remembered of one site; a site has a few for each line and device."""
 MAX_SITES = 10_000
 
+_TO_THE_SITE = frozenset(f"cmd/{name}" for name in COMMANDS)
 _TOPIC = re.compile(re.escape(ROOT) + r"/([0-9]{2}/[0-9]{4}/[a-z0-9-]{1,32})/([a-z0-9_-]+(?:/[a-z0-9_-]+){0,3})")
 
 
@@ -126,11 +128,16 @@ def _is_older(fields: Mapping[str, object], known: Mapping[str, object]) -> bool
 
 
 def read_messages(topic: str, payload: bytes) -> Iterator[Heard]:
-    """The message behind an MQTT topic and payload, or all that a frame of late ones holds; ValueError for others."""
+    """The message behind an MQTT topic and payload, or all that a frame of late ones holds; ValueError for others.
+
+    What a bureau says to a site (`cmd/receipt` and its like) is heard by whoever follows that site: it holds none.
+    """
     found = _TOPIC.fullmatch(topic)
     if found is None or len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError("not a topic of the contract")
     site, tail = found.groups()
+    if tail in _TO_THE_SITE:
+        return
     if tail != late.TAIL:
         yield from _expanded(site, tail, _object(payload))
         return

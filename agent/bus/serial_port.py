@@ -33,6 +33,7 @@ _REASONS: Final = {
     errno.ENOENT: "no such port",
     errno.ENXIO: "no such port",
     errno.ENODEV: "no such port",
+    errno.ENOTTY: "not a serial port",
     errno.EACCES: "no permission to open the port",
     errno.EBUSY: "the port is in use by another program",
     errno.EAGAIN: "the port is in use by another program",
@@ -222,6 +223,8 @@ def _tell_empty_from_gone(fd: int) -> None:
 
 def _reason(fault: Exception) -> str:
     number = getattr(fault, "errno", None)
+    if number is None and isinstance(fault.__context__, termios.error):  # pyserial keeps it for itself
+        number = fault.__context__.args[0]
     if number is None:
         return str(fault)
     return _REASONS.get(number) or os.strerror(number).lower()

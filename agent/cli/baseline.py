@@ -13,12 +13,15 @@ import sys
 from pathlib import Path
 
 from agent.cli.check import add_language, chosen_language
+from agent.cli.quantities import whole
 from agent.control import ControlError, default_socket
 from config.messages import Language, text, word
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("parcels", type=int, metavar="PARCELS", help="how many parcels are on the floor now")
+    parser.add_argument(
+        "parcels", type=whole(0, 100_000_000), metavar="PARCELS", help="how many parcels are on the floor now"
+    )
     parser.add_argument("--by", default="", metavar="NAME", help="who counted (the user that runs this)")
     parser.add_argument(
         "--control", type=Path, default=default_socket(), metavar="SOCKET", help="where the agent listens (%(default)s)"
@@ -47,10 +50,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fail(args: argparse.Namespace, lang: Language, code: str, **values: object) -> int:
+    seen, cause, action = text(code, lang, **values)
     if args.json:
-        print(json.dumps({"error": code} | {name: str(value) for name, value in values.items()}))
+        told = {name: str(value) for name, value in values.items()}
+        print(json.dumps({"error": code, "seen": seen, "cause": cause, "action": action} | told, ensure_ascii=False))
     else:
-        seen, cause, action = text(code, lang, **values)
         print(f"[{code}] {seen}\n  {word('why', lang)}{cause}\n  {word('fix', lang)}{action}", file=sys.stderr)
     return 1
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from agent.cli.check import chosen_language
+from agent.cli.quantities import duration, whole
+from config.messages import word
 
 if TYPE_CHECKING:
     from agent.uplink.credentials import Login
     from config.settings import Tls
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def add_broker(parser: argparse.ArgumentParser) -> None:
     """The options that name a broker and the sites to follow there."""
     parser.add_argument("--host", default="127.0.0.1", help="the broker (127.0.0.1)")
-    parser.add_argument("--port", type=int, help="its port (1883, with TLS 8883)")
+    parser.add_argument("--port", type=whole(1, 65535), help="its port (1883, with TLS 8883)")
     parser.add_argument("--tls", action="store_true", help="speak TLS; needs --ca")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="the CA that the broker's certificate must come from")
     parser.add_argument("--username")
@@ -26,7 +30,7 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
 
 
 def add_duration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--for", dest="for_s", type=seconds, metavar="TIME", help="end after 10s, 5m, 1h")
+    parser.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="end after 10s, 5m, 1h")
 
 
 def contradiction(args: argparse.Namespace) -> str | None:
@@ -38,6 +42,13 @@ def contradiction(args: argparse.Namespace) -> str | None:
     if args.password_file is not None and args.ca is None and args.host not in _LOOPBACK:
         return "a password goes over TLS only; add --ca FILE"
     return None
+
+
+def advice(args: argparse.Namespace, error: Exception) -> str:
+    """The next step where no broker answers."""
+    if "refused" not in str(error).lower():
+        return ""
+    return "\n" + word("no_broker_there", chosen_language(args.lang, sys.stderr))
 
 
 def port(args: argparse.Namespace) -> int:
@@ -57,18 +68,6 @@ def login(args: argparse.Namespace) -> Login | None:
     if args.username is None:
         return None
     return Login(args.username, None if args.password_file is None else secret(args.password_file))
-
-
-def seconds(text: str) -> float:
-    """The seconds of 10s, 5m or 1h; ArgumentTypeError for anything else."""
-    unit = text[-1:] if text[-1:] in _UNITS_S else ""
-    try:
-        found_s = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h") from None
-    if not 0 < found_s < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
-    return found_s
 
 
 def _site(text: str) -> str:

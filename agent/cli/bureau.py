@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
 from agent.cli.check import add_language, chosen_language, say
+from agent.cli.quantities import duration, whole
 from config.messages import Language, word
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     from agent.bureau.store import Opener, Store
 
 _SAY_S = 10.0
+_STORE = "sqlite:bureau.db"
+_TOTALS = (
+    "What each counter of each site has counted, from everything kept; where it is not exact, between what and what."
+)
+_GAPS = (
+    "Messages that have not come, and those that never will, with the site's reason. Exit code 1 while one may come."
+)
 _MOST_WORKERS = 64
 
 
@@ -36,20 +45,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.formatter_class = argparse.RawDescriptionHelpFormatter
     broker_options.add_broker(running)
     broker_options.add_duration(running)
-    running.add_argument("--name", default="hubpulse-bureau", help="client id at the broker; keep it over restarts")
+    running.add_argument("--name", default="hubpulse-bureau", help="client id at the broker (%(default)s); keep it")
     running.add_argument("--share", metavar="GROUP", help="share the messages with all workers of this group")
-    running.add_argument("--workers", type=int, default=1, help="threads, each with its own connection; needs --share")
+    running.add_argument(
+        "--workers",
+        type=whole(1, _MOST_WORKERS),
+        default=1,
+        help="threads, each with its own connection; needs --share",
+    )
     running.add_argument("--receipts", action="store_true", help="this store is the record: sites free what it has")
-    running.add_argument("--receipt-every", type=broker_options.seconds, default=10.0, metavar="TIME", help="10s")
-    running.add_argument("--resend-after", type=broker_options.seconds, default=60.0, metavar="TIME", help="60s")
-    for action in (running, actions.add_parser("totals"), actions.add_parser("gaps")):
-        action.add_argument("--store", default="sqlite:bureau.db", help="sqlite:PATH or postgresql://HOST/NAME")
+    running.add_argument("--receipt-every", type=duration, default=10.0, metavar="TIME", help="at most so often (10s)")
+    running.add_argument(
+        "--resend-after", type=duration, default=60.0, metavar="TIME", help="ask for a gap so old (60s)"
+    )
+    totals = actions.add_parser("totals", help="what each counter has counted", description=_TOTALS)
+    gaps = actions.add_parser("gaps", help="what is missing; exit code 1 while something may still come")
+    gaps.description = _GAPS
+    for action in (running, totals, gaps):
+        action.add_argument("--store", default=_STORE, help=f"sqlite:PATH or postgresql://HOST/NAME ({_STORE})")
         action.add_argument("--json", action="store_true", help="JSON instead of text")
         add_language(action)
 
 
 def run(args: argparse.Namespace) -> int:
-    from agent.bureau.databases import AddressError, opener
+    from agent.bureau.databases import AddressError, kept_at, opener
     from agent.bureau.store import StoreError
     from agent.uplink.connection import RefusedError
     from agent.uplink.credentials import CredentialError
@@ -58,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         open_store = opener(args.store)
         if args.action == "run":
             return _run(args, open_store)
+        if not kept_at(args.store):
+            return _wrong(word("bureau_no_store", _lang(args), store=args.store), os.EX_NOINPUT)
         store = open_store()
         return _totals(args, store) if args.action == "totals" else _gaps(args, store)
     except AddressError as error:
@@ -65,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     except StoreError as error:
         return _wrong(f"{args.store}: {error}", 1)
     except (RefusedError, CredentialError) as error:
-        return _wrong(f"{args.host}:{broker_options.port(args)}: {error}", 1)
+        return _wrong(f"{args.host}:{broker_options.port(args)}: {error}{broker_options.advice(args, error)}", 1)
 
 
 def _wrong(sentence: str, status: int) -> int:
@@ -77,8 +98,6 @@ def _run(args: argparse.Namespace, open_store: Opener) -> int:
     from agent import log
 
     wrong = broker_options.contradiction(args)
-    if wrong is None and not 1 <= args.workers <= _MOST_WORKERS:
-        wrong = f"--workers is 1 to {_MOST_WORKERS}"
     if wrong is None and args.workers > 1 and args.share is None:
         wrong = "several workers need --share GROUP, or each would get every message"
     if wrong is not None:

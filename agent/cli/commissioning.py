@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
+import json
 import sys
 from pathlib import Path
 
 from agent.cli.check import DEFAULT_FILE, add_language
+from agent.cli.quantities import timeout_s
 from agent.commission import ComplaintError
 from agent.commission.wires import Options
 from agent.control import default_socket
@@ -15,13 +16,10 @@ from config import messages
 from config.messages import Language
 from config.profiles import BAUDS
 
-_DIGITS = 9
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
 
 def add_wire_options(parser: argparse.ArgumentParser) -> None:
     """How long to wait for an answer, and where agent and settings are."""
-    parser.add_argument("--timeout", type=duration, metavar="S", help="how long to wait for an answer")
+    parser.add_argument("--timeout", type=timeout_s, metavar="S", help="how long to wait for an answer")
     add_agent_options(parser)
 
 
@@ -54,9 +52,12 @@ def options_of(args: argparse.Namespace) -> Options:
     )
 
 
-def complain(verb: str, complaint: ComplaintError, lang: Language) -> int:
-    """Say what cannot be done, why most likely, and what to do next; returns the exit code."""
+def complain(verb: str, complaint: ComplaintError, lang: Language, *, as_json: bool = False) -> int:
+    """Say what cannot be done, why most likely, and what to do next, to people or machines; returns the exit code."""
     said = messages.text(complaint.code, lang, **complaint.values)
+    if as_json:
+        print(json.dumps({"error": complaint.code} | said._asdict(), ensure_ascii=False))
+        return complaint.status
     why, fix = messages.word("why", lang), messages.word("fix", lang)
     print(f"hubpulse {verb}: {complaint.code} {said.seen}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
     return complaint.status
@@ -72,22 +73,3 @@ def reason_in_words(reason: str, lang: Language) -> str:
         return messages.word(f"refused_{known}", lang, code=code)
     known = reason if reason in ("timeout", "late", "crc", "link_down", "garbage") else "wrong"
     return messages.word(f"silent_{known}", lang, reason=reason)
-
-
-def at_least_one(text: str) -> int:
-    """A number of things, for argparse."""
-    if not text.isascii() or not text.isdecimal() or not 1 <= len(text.lstrip("0")) <= _DIGITS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
-
-
-def duration(text: str) -> float:
-    """Seconds of a time like 10s, 5m or 1h, for argparse."""
-    unit = text[-1:] if text[-1:] in _UNITS_S else ""
-    try:
-        seconds = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h") from None
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
-    return seconds

@@ -9,7 +9,6 @@ import argparse
 import json
 import math
 import os
-import re
 import signal
 import sys
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from agent.cli.quantities import duration
 from agent.cli.simulate import speed
 from agent.cli.typed import hubpulse
 from agent.twin.script import KINDS
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from agent.twin.performance import Outcome, Performance
 
 _DEFAULT_JSON_S = 15.0
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
-_UNITS_S = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _ENDS = {
     "en": """\
@@ -54,7 +52,7 @@ _VERDICT = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--for", dest="for_s", type=_duration, metavar="15s", help="end by itself after so long")
+    parser.add_argument("--for", dest="for_s", type=duration, metavar="15s", help="end by itself after so long")
     parser.add_argument("--json", action="store_true", help="say nothing but one JSON object at the end (15 s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another day (1)")
     parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock parcels move (1)")
@@ -127,13 +125,6 @@ def _count_interrupts() -> list[int]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, note)
     return seen
-
-
-def _duration(text: str) -> float:
-    found = _DURATION.fullmatch(text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError("a duration above 0, like 15s or 2m")
-    return float(found[1]) * _UNITS_S[found[2]]
 
 
 def _writable(text: str) -> Path:

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     written = sys.stdin.read(_LONGEST) if args.hex == ["-"] else " ".join(args.hex)
     octets = octets_of(written)
     if not octets:
-        return complain("explain", ComplaintError("E2250", 2, written=written.strip()[:40]), lang)
+        return complain("explain", ComplaintError("E2250", 2, written=written.strip()[:40]), lang, as_json=args.json)
     found = explained(octets)
     if args.json:
         say(json.dumps({"frames": [as_json(one) for one in found]}, ensure_ascii=False, indent=2))

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent import clock
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import add_agent_options, at_least_one, complain
+from agent.cli.commissioning import add_agent_options, complain
+from agent.cli.quantities import whole
 from agent.commission import ComplaintError
 from config.messages import Language, word
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", metavar="NAME", help="learn: of boards that stand in no settings")
     parser.add_argument("--address", metavar="N,N", default="", help="learn: their addresses")
     parser.add_argument(
-        "--channels", type=at_least_one, metavar="N", help="learn: how many channels each has (all it can have)"
+        "--channels", type=whole(1, 255), metavar="N", help="learn: how many channels each has (all it can have)"
     )
     add_agent_options(parser)
 
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
             return Class(args, lang, sight, [board for locker in lockers for board in locker.boards]).run()
     except ComplaintError as complaint:
-        return complain(f"locker {args.what}", complaint, lang)
+        return complain(f"locker {args.what}", complaint, lang, as_json=args.json)
     except KeyboardInterrupt:
         return 130
 

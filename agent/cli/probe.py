@@ -20,8 +20,9 @@ from pathlib import Path
 
 from agent.bus.link import LinkError
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import add_wire_options, at_least_one, complain, duration, options_of
+from agent.cli.commissioning import add_wire_options, complain, options_of
 from agent.cli.probe_sheet import Outcome, Teller, as_json, conclusion
+from agent.cli.quantities import duration, whole
 from agent.clock import boot_seconds
 from agent.commission import ComplaintError
 from agent.commission.found import FoundUnit, toml
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="PORT|HOST[:PORT]|BUS", help="a serial port, a host, a bus of the settings")
     parser.add_argument("--all", action="store_true", help="after units 1 to 16 all the others too; takes long")
     parser.add_argument("--baud", type=_bauds, default=BAUDS, metavar="LIST", help="only these speeds: 9600,19200")
-    parser.add_argument("--until", type=at_least_one, metavar="N", help="end when so many are found")
+    parser.add_argument("--until", type=whole(1, 255), metavar="N", help="end when so many are found")
     parser.add_argument(
         "--listen", type=_listening, default=LISTEN_S, metavar="TIME", help="before all (3s, at least 1s)"
     )
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         with closing(wire) if isinstance(wire, AgentsBus) else nullcontext():
             return _Run(args, lang, wire).run()
     except ComplaintError as complaint:
-        return complain("probe", complaint, lang)
+        return complain("probe", complaint, lang, as_json=args.json)
 
 
 class _Run:

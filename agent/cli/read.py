@@ -23,16 +23,9 @@ from pathlib import Path
 from agent.bus.link import LinkError
 from agent.cli import read_sheet
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import (
-    add_line_options,
-    add_wire_options,
-    at_least_one,
-    complain,
-    duration,
-    options_of,
-    reason_in_words,
-)
+from agent.cli.commissioning import add_line_options, add_wire_options, complain, options_of, reason_in_words
 from agent.cli.profiles import OWN_FOLDER
+from agent.cli.quantities import duration, whole
 from agent.clock import boot_seconds
 from agent.commission import ComplaintError, NoValueError, Reader
 from agent.commission.attempts import SISTER, Attempts, attempt, image
@@ -56,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="BUS|PORT|HOST[:PORT]", help="a bus of the settings, a serial port, a host")
     parser.add_argument("unit", type=int, metavar="UNIT", help="the unit's number, 1 to 247 on a serial line")
     parser.add_argument("ref", metavar="REF", help="40101, holding:100, input:0x48, or D100 with --profile")
-    parser.add_argument("--count", type=at_least_one, metavar="N", help="registers (4) or bits (16)")
+    parser.add_argument("--count", type=whole(1, 2000), metavar="N", help="registers (4) or bits (16)")
     parser.add_argument("--expect", metavar="NUMBER", help="what the panel shows: find where and how it stands there")
     parser.add_argument("--within", type=float, metavar="N", help="by how much it may differ (half its last digit)")
     parser.add_argument("--watch", action="store_true", help="read again and again; marks what counts by small steps")
@@ -72,10 +65,14 @@ def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
     try:
         wire = named(args.target, options_of(args))
-        with closing(wire if isinstance(wire, AgentsBus) else opened(wire)) as line:
-            return _Look(args, lang, line.read, _place(args, wire)).run()
+        if isinstance(wire, AgentsBus):
+            with closing(wire):
+                return _Look(args, lang, wire.read, _place(args, wire)).run()
+        where = _place(args, wire)  # what is written wrong is told before a wire is touched
+        with closing(opened(wire)) as line:
+            return _Look(args, lang, line.read, where).run()
     except ComplaintError as complaint:
-        return complain("read", complaint, lang)
+        return complain("read", complaint, lang, as_json=args.json)
 
 
 class _Look:
@@ -104,15 +101,15 @@ class _Look:
     def _attempt(self) -> Attempts:
         """What is there, or as near to it as the device lets read. Raises ComplaintError when it refuses all."""
         usual = _BITS if self._area in BIT_AREAS else _NUMBERS
+        where = f"{self._area} {self._address} ({written(self._area, self._address)})"
+        count = self._args.count or min(usual, 65536 - self._address)
         try:
-            count = self._args.count or min(usual, 65536 - self._address)
             wanted = Read(self._args.unit, self._area, self._address, count)
         except ValueError:
-            raise ComplaintError("E2610", 2, ref=f"{self._args.unit} {self._args.ref}") from None
+            raise ComplaintError("E2623", 2, count=count, place=where) from None
         made = attempt(self._reader, wanted)
         if made.read is None:
-            where = f"{self._area} {self._address} ({written(self._area, self._address)})"
-            refusals = "; ".join(read_sheet.tried(made, self._lang))
+            refusals = "; ".join(dict.fromkeys(reason_in_words(reason, self._lang) for _, reason in made.refused))
             raise ComplaintError("E2613", unit=self._args.unit, place=where, refusals=refusals)
         return made
 
@@ -141,7 +138,7 @@ class _Look:
 
     def _expected(self, text: str) -> Expected:
         if self._area in BIT_AREAS:
-            raise ComplaintError("E2610", 2, ref=f"{self._args.ref} --expect")
+            raise ComplaintError("E2621", 2, place=self._args.ref)
         try:
             return Expected.written(text, self._args.within)
         except ValueError:

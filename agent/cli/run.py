@@ -14,6 +14,8 @@ from agent import log
 from agent.cli.check import DEFAULT_FILE, checked
 from agent.control import default_socket
 from agent.systemd import Notify
+from config import messages
+from config.messages import Language, language
 
 NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
 
@@ -35,17 +37,13 @@ def run(args: argparse.Namespace) -> int:
     from agent.uplink import credentials, tls
     from agent.uplink.credentials import CredentialError
     from agent.uplink.spool import SpoolLockedError
-    from config.messages import language
 
     lang = language(os.environ, sys.stderr.encoding)
     log.start(verbose=args.verbose)
-    if not args.file.exists():
-        print(f"hubpulse: {args.file}: no such file; `hubpulse init` writes one to begin with", file=sys.stderr)
-        return NO_FILE
     report = checked(args.file)
     if report.settings is None:
         print("\n\n".join(fault.render(lang) for fault in report.faults), file=sys.stderr)
-        return CONFIG
+        return CONFIG if args.file.exists() else NO_FILE
     bureau = report.settings.bureau
     try:
         # A key or password that others can read, or that is missing, is the operator's to mend: it comes before all.
@@ -54,9 +52,15 @@ def run(args: argparse.Namespace) -> int:
             tls.context(bureau.tls)
         serve(report.settings, Notify.from_environment(), args.control)
     except CredentialError as error:
-        print(f"hubpulse: {error}", file=sys.stderr)
-        return CONFIG
+        return _refuse("E2015", error, lang, CONFIG)
     except SpoolLockedError as error:
-        print(f"hubpulse: another agent already runs here: {error}", file=sys.stderr)
-        return BUSY
+        return _refuse("E2016", error, lang, BUSY)
     return 0
+
+
+def _refuse(code: str, reason: Exception, lang: Language, status: int) -> int:
+    """Say why the agent does not start; the reason whole, for it names a file and the command that mends it."""
+    said = messages.text(code, lang)
+    why, fix = messages.word("why", lang), messages.word("fix", lang)
+    print(f"hubpulse run: {code} {said.seen}: {reason}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
+    return status

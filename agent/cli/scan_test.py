@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, checked, chosen_language, say
+from agent.cli.quantities import duration
 from config import messages
 from config.faults import columns
 from config.messages import Language
@@ -40,7 +41,6 @@ _NO_FILE = "E2001"
 _WAIT_S = 0.2
 _SAID_A_SECOND = 10
 _RECENT = 12
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baud", type=int, choices=BAUDS, metavar="BAUD", default=9600, help="of a serial port (9600)")
     parser.add_argument("--parity", choices=("none", "even", "odd"), default="none", help="of a serial port (none)")
     parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
-    parser.add_argument("--for", dest="for_s", type=_seconds, metavar="TIME", help="end after 10s, 5m, 1h")
+    parser.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="end after 10s, 5m, 1h")
     parser.add_argument("--json", action="store_true", help="one JSON object at the end and nothing else")
     add_language(parser)
 
@@ -234,14 +234,3 @@ def _word(name: str, lang: Language, **values: object) -> str:
 def _complain(text: str, status: int) -> int:
     print(f"hubpulse scan-test: {text}", file=sys.stderr)
     return status
-
-
-def _seconds(text: str) -> float:
-    unit = text[-1:] if text[-1:] in _UNITS_S else ""
-    try:
-        seconds = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h") from None
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
-    return seconds

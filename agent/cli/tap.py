@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.cli import frame_words
 from agent.cli.check import chosen_language, say
-from agent.cli.commissioning import add_agent_options, add_line_options, complain, duration, options_of
+from agent.cli.commissioning import add_agent_options, add_line_options, complain, options_of
+from agent.cli.quantities import duration
 from agent.commission import ComplaintError
 from config import messages
 from config.messages import Language
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             source, understanding = _listening(args, stack)
             capture = _capture(args.pcap, stack)
         except ComplaintError as complaint:
-            return complain("tap", complaint, lang)
+            return complain("tap", complaint, lang, as_json=args.json)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as of timeout(1): what was seen is told
         return _Tap(args, lang, source, understanding, capture).run()
 
@@ -124,11 +125,15 @@ class _Tap:
         seen = ", ".join(f"{messages.word(f'verdict_{name}', self._lang)} {n}" for name, n in self._seen.most_common())
         self._note("tap_seen", seen=seen or "0")
         if self._args.pcap is not None:
-            self._note("tap_capture", file=self._args.pcap)
+            self._note("tap_capture", file=self._args.pcap, dissector=self._understanding.dissector)
 
     def _note(self, name: str, **values: object) -> None:
         """Something about the listening itself; never among the lines for machines."""
-        print(messages.word(name, self._lang, **values), file=sys.stderr, flush=True)
+        _note(name, self._lang, **values)
+
+
+def _note(name: str, lang: Language, **values: object) -> None:
+    print(messages.word(name, lang, **values), file=sys.stderr, flush=True)
 
 
 def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Understanding]:
@@ -149,6 +154,8 @@ def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Unde
             line, heard = wire.agent.listen(wire.id)
         except (ControlError, OSError) as refusal:
             raise ComplaintError("E2614", bus=wire.id, reason=refusal) from refusal
+        if line.get("boards"):
+            _note("tap_boards", chosen_language(args.lang, sys.stdout))
         return AgentSource(heard), Understanding.of_line(line)
     if not isinstance(wire, SerialBus):
         raise ComplaintError("E2251", 2, target=args.target)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
 from agent.cli.check import add_language, chosen_language
-from config.messages import word
 
 if TYPE_CHECKING:
     from agent.bureau.board import Board
@@ -44,22 +43,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _Watch(args).run()
     except (RefusedError, CredentialError) as error:
-        print(
-            f"hubpulse watch: {args.host}:{broker_options.port(args)}: {error}{_advice(args, error)}", file=sys.stderr
-        )
+        advice = broker_options.advice(args, error)
+        print(f"hubpulse watch: {args.host}:{broker_options.port(args)}: {error}{advice}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _advice(args: argparse.Namespace, error: Exception) -> str:
-    """The next step where no broker answers."""
-    if "refused" not in str(error).lower():
-        return ""
-    return "\n" + word("no_broker_there", chosen_language(args.lang, sys.stderr))
 
 
 class _Watch:

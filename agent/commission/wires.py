@@ -131,6 +131,8 @@ def complaint_of(bus: Bus, fault: LinkError) -> ComplaintError:
         from agent.commission.holders import holders, said
 
         return ComplaintError("E2603", 75, port=bus.port, who=said(holders(Path(bus.port))))
+    if "not a serial port" in str(fault):
+        return ComplaintError("E2622", 2, port=bus.port)
     return ComplaintError("E2605", port=bus.port, reason=fault)
 
 

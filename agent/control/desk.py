@@ -71,8 +71,8 @@ class Desk:
         return ears
 
     def line(self, bus: str) -> Json:
-        """How the wire of `bus` is set up. Raises ControlError."""
-        return asdict(self._known(bus))
+        """How the wire of `bus` is set up, and whether lock boards speak on it. Raises ControlError."""
+        return {**asdict(self._known(bus)), "boards": self._has_boards(bus)}
 
     def _status(self) -> Json:
         now_s = clock.boot_seconds()
@@ -125,7 +125,7 @@ class Desk:
 
     def _run(self, bus: str, read: Read) -> Answered | Missed:
         known = self._known(bus)
-        if any(board.bus == bus for board in self._settings.boards):
+        if self._has_boards(bus):
             raise ControlError("board_bus", "lock boards are on this bus: they are asked in their own language only")
         if known.framing != "tcp" and read.unit == 0:
             raise ControlError("bad_request", "unit 0 of a serial line is everybody, and nobody answers")
@@ -133,6 +133,9 @@ class Desk:
         if isinstance(outcome, Missed) and outcome.reason == "late":  # the first answer after a silence proves nothing
             return self._errand(bus, Errand(bus, raw_ask(read, known.framing)))
         return outcome
+
+    def _has_boards(self, bus: str) -> bool:
+        return any(board.bus == bus for board in self._settings.boards)
 
     def _errand(self, bus: str, errand: Errand) -> Answered | Missed:
         if not self._owners[bus].run_errand(errand):

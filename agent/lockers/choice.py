@@ -20,9 +20,11 @@ NEW = "new"
 
 def chosen(args: argparse.Namespace) -> tuple[list[Locker], list[Bus]]:
     """The lockers that are meant, and the buses of their boards. Raises ComplaintError where none is."""
-    settings = checked(args.settings).settings if args.settings.exists() else None
+    if not args.settings.exists():
+        raise ComplaintError("E2001", 66, file=args.settings)
+    settings = checked(args.settings).settings
     if settings is None:
-        raise ComplaintError("E2538", 66, name=args.name or "", file=args.settings, lockers="–", buses="–")
+        raise ComplaintError("E2543", 78, file=args.settings)
     lockers = _lockers(args, settings)
     used = {board.bus for locker in lockers for board in locker.boards}
     return lockers, [bus for bus in settings.buses if bus.id in used]
@@ -46,7 +48,7 @@ def sight_of(args: argparse.Namespace, lockers: Sequence[Locker], buses: Sequenc
 def _lockers(args: argparse.Namespace, settings: Settings) -> list[Locker]:
     if args.name is None:
         if not settings.lockers:
-            raise _unknown(args, settings)
+            raise ComplaintError("E2542", 66, file=args.settings)
         return list(settings.lockers)
     named = [locker for locker in settings.lockers if locker.id == args.name]
     if named:

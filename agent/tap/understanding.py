@@ -40,6 +40,11 @@ class Understanding:
         return cls(_TAPS[framing](bits / baud if baud else 0.0))
 
     @property
+    def dissector(self) -> str:
+        """What Wireshark calls such frames."""
+        return "mbtcp" if isinstance(self._line, TcpTap) else "mbrtu"
+
+    @property
     def alarm_s(self) -> float:
         """When silence tells something."""
         return NEVER if isinstance(self._line, TcpTap) else self._line.alarm_s

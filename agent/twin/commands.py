@@ -45,7 +45,7 @@ async def obey(twin: Twin, said: object) -> Reply:
         raise CommandError("a command is a JSON object")
     name = said.get("do")
     if not isinstance(name, str) or name not in COMMANDS:
-        raise CommandError(f"do is one of {' '.join(COMMANDS)}")
+        raise CommandError(f"{name!r} is no command; there are: {' '.join(COMMANDS)}")
     command = COMMANDS[name]
     if strange := [word for word in said if word != "do" and word not in command.words]:
         raise CommandError(f"{name} takes {' '.join(command.words) or 'no word'}, not {' '.join(strange)}")

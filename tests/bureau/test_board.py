@@ -64,3 +64,11 @@ def test_an_event_is_one_sentence() -> None:
         .sentence(heard)
         .endswith("line/north/event event=state before=BUSY after=SATURATED cause=tts_min")
     )
+
+
+def test_what_a_bureau_says_to_a_site_is_neither_a_message_of_it_nor_rejected() -> None:
+    view = View()
+    assert view.hear(f"{SITE}/cmd/receipt", b'{"v":1,"epochs":{"3-abcdef":5}}', retained=True) == []
+    assert view.rejected == 0 and not view.sites
+    view.hear(f"{SITE}/cmd/else", b'{"v":1}')
+    assert view.rejected == 1

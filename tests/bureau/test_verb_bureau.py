@@ -55,7 +55,9 @@ def _kept(store: str) -> int:
     ("words", "said", "status"),
     [
         (["totals", "--store", "bureau.db"], "write sqlite:PATH", 2),
-        (["totals", "--store", "sqlite:/nowhere/bureau.db"], "unable to open", 1),
+        (["totals", "--store", "sqlite:{tmp}/bureau.db"], "there is no such file", 66),
+        (["gaps", "--store", "sqlite:{tmp}/bureau.db"], "there is no such file", 66),
+        (["run", "--store", "sqlite:/nowhere/bureau.db"], "unable to open", 1),
         (["run", "--store", "sqlite:{tmp}/b.db", "--workers", "2"], "--share GROUP", 2),
         (["run", "--store", "sqlite:{tmp}/b.db", "--port", "1"], "refused", 1),
         (["run", "--store", "sqlite:{tmp}/b.db", "--tls"], "--tls needs --ca", 2),
@@ -68,4 +70,5 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
     sentence = capsys.readouterr().err
     assert said in sentence.lower() or said in sentence
     assert sentence.startswith("hubpulse bureau: ")
-    assert sentence.count("\n") == 1
+    assert not (tmp_path / "bureau.db").exists()
+    assert sentence.count("\n") == (2 if said == "refused" else 1)  # there with the next step

@@ -12,6 +12,7 @@ import pytest
 from site_text import SITE
 
 import config
+from agent.__main__ import main
 from agent.cli.profile_sheet import as_json, sheet, snippet, table
 from agent.commission.reference import written
 from config import profiles
@@ -126,3 +127,8 @@ def test_a_wrong_profile_is_told_where_it_stands_and_hides_no_other(tmp_path: Pa
 def test_a_profile_that_is_not_there_ends_with_66() -> None:
     done = hubpulse("show", "moxa-e1210")
     assert done.returncode == 66 and "E2305" in done.stdout and "moxa-iologik-e1210" in done.stdout
+
+
+def test_a_profile_that_resembles_none_is_told_to_be_one_of_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "show", "zzzz", "--lang", "en"]) == 66
+    assert "write one of them, or list the points" in capsys.readouterr().out

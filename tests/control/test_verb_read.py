@@ -328,3 +328,49 @@ def test_a_connection_whose_tls_cannot_be_had_is_let_go(tmp_path: Path) -> None:
         with device.accept()[0] as connection:
             connection.settimeout(10)
             assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["1", "40001", "--count", "0"], "'0' is no whole number from 1 to 2000"),
+        (["1", "40001", "--timeout", "-3"], "'-3' is no time"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named_before_a_wire_is_touched(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["read", "/nowhere/tty", *words])
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["banana"], "E2610"), (["40001", "--count", "126"], "E2623"), (["coil:0", "--expect", "5"], "E2621")],
+)
+def test_what_cannot_be_read_has_a_code_of_its_own(
+    words: list[str], code: str, panel: Panel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert panel.read(*words) == 2
+    assert code in capsys.readouterr().err
+
+
+def test_a_refusal_is_said_once_with_its_reason(panel: Panel, capsys: pytest.CaptureFixture[str]) -> None:
+    assert panel.read("holding:500") == 1
+    assert capsys.readouterr().err.count("no such address") == 1
+
+
+def test_a_complaint_is_one_json_object_for_a_machine(panel: Panel, capsys: pytest.CaptureFixture[str]) -> None:
+    assert panel.read("banana", "--json") == 2
+    said = capsys.readouterr()
+    complaint = json.loads(said.out)
+    assert complaint["error"] == "E2610" and complaint["action"] and said.err == ""
+
+
+def test_a_file_is_not_called_a_port_that_was_pulled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("not a port")
+    nowhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml")]
+    assert main(["read", str(file), "1", "40001", "--lang", "en", *nowhere]) == 2
+    assert "E2622" in capsys.readouterr().err

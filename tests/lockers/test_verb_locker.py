@@ -15,6 +15,7 @@ import pytest
 from lock_boards import SITE
 from ptys import Adapter, Serving
 
+from agent.__main__ import main
 from agent.lockers.lesson import Lesson, spans, toml
 from agent.twin.board_speech import Cabinet
 from agent.twin.boards import Boards
@@ -221,3 +222,15 @@ def test_what_was_not_opened_stays_as_it_was_written_unless_it_is_elsewhere() ->
 )
 def test_spans_are_written_as_the_settings_read_them(numbers: list[int], text: str) -> None:
     assert spans(numbers) == text
+
+
+def test_a_site_without_lockers_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "hubpulse.toml"
+    assert main(["locker", "show", "--settings", str(file), "--lang", "en"]) == 66
+    assert "E2001" in capsys.readouterr().err
+    assert main(["init", str(file)]) == 0
+    assert main(["locker", "show", "--settings", str(file), "--json"]) == 66
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "E2542"
+    file.write_text("[site")
+    assert main(["locker", "show", "--settings", str(file), "--lang", "zh"]) == 78
+    assert "E2543" in capsys.readouterr().err

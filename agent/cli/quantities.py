@@ -1,0 +1,41 @@
+"""Numbers and times as they are written on a command line, for argparse; what is none gets one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+_DIGITS = 9
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def duration(text: str) -> float:
+    """Seconds of a time like 10s, 5m or 1h; a number alone is seconds."""
+    unit = text[-1:] if text[-1:] in _UNITS_S else ""
+    try:
+        seconds = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
+    return seconds
+
+
+def timeout_s(text: str) -> float:
+    """Seconds to wait for an answer, up to a minute."""
+    seconds = duration(text)
+    if seconds > 60.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than a minute")
+    return seconds

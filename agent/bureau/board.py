@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
 from rich.console import Group, RenderableType
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.bureau.view import Heard, SiteView, View
+from agent.fitting import FirstThatFits
 from config.locker_settings import SIZES
 from config.messages import Language, quality, state
 
@@ -68,6 +69,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
 _FIGURES = ("in_total", "in_pph", "out_total", "out_pph", "wip", "load_index")
 _NAMES = ("event", "before", "after", "cause", "state", "q")
 _LOCKER = ("free", "occupied", "faulty", "unknown", "overdue", "door_open")
+_FEW = {"in": 1, "out": 3, "load": 6, "state": 7, "trust": 8}
+_FEW_OF_LOCKER = {"free": 2, "occupied": 3, "overdue": 6, "trust": 8}
+"""What is left of the rows on a phone, by the place of the cell."""
 _LONGEST = 32
 
 
@@ -88,6 +92,30 @@ class Board:
         """All sites and their lines at this moment."""
         if not view.sites:
             return Text(self._words["waiting"].format(broker=self._broker, version=self._version))
+        wide = Group(self._lines(view, now_s), *self._lockers(view, now_s))
+        return Group(FirstThatFits((wide, self._narrow(view, now_s))), Text(self.summary(view)))
+
+    def _narrow(self, view: View, now_s: float) -> RenderableType:
+        """For a phone: each site below its name, with few columns."""
+        parts: list[RenderableType] = []
+        for site in view.sites.values():
+            rows = list(self._rows(site, now_s))
+            parts.append(Text(rows[0][0], "bold"))
+            parts.append(self._few("line", _FEW, [row[1:] for row in rows if row[1]]))
+            parts.append(self._few("locker", _FEW_OF_LOCKER, [row[1:] for row in self._locker_rows(site, now_s)]))
+        return Group(*parts)
+
+    def _few(self, first: str, columns: Mapping[str, int], rows: Sequence[Sequence[str]]) -> RenderableType:
+        """Of each row, which begins with a name, the cells at those places; nothing where there is no row."""
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(self._words[first], overflow="fold")
+        for name in columns:
+            table.add_column(self._words[name], justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(row[at]) for at in (0, *columns.values())))
+        return table if rows else Group()
+
+    def _lines(self, view: View, now_s: float) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("site", "line"):
             table.add_column(self._words[name], overflow="fold")
@@ -96,7 +124,7 @@ class Board:
         for site in view.sites.values():
             for row in self._rows(site, now_s):
                 table.add_row(*(Text(cell) for cell in row))
-        return Group(table, *self._lockers(view, now_s), Text(self.summary(view)))
+        return table
 
     def _rows(self, site: SiteView, now_s: float) -> Iterator[list[str]]:
         lines = _telemetry(site, "line")

@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from agent import clock
@@ -25,6 +25,7 @@ from agent.commission import ComplaintError
 from config.messages import Language, word
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from agent.lockers.sight import Sight
@@ -95,30 +96,40 @@ def _known(sight: Sight, names: list[str]) -> Mapping[str, Any]:
 
 
 def _live(lang: Language, sight: Sight, names: list[str]) -> None:
-    from rich.console import Console, Group
+    from rich.columns import Columns
+    from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(), auto_refresh=False, screen=False) as live:
+    with suppress(KeyboardInterrupt), Live(console=Console(), auto_refresh=False, screen=False) as live:
         while True:
             told = sight.look()
-            live.update(Group(*(table(name, told["lockers"].get(name, ()), lang) for name in names)), refresh=True)
+            drawn = [table(name, told["lockers"].get(name, ()), lang) for name in names]
+            live.update(Columns(drawn, padding=(0, 3)), refresh=True)
             clock.wait(_REDRAW_S)
 
 
-def table(name: str, compartments: Any, lang: Language) -> Table:
-    """The compartments of one locker."""
+def table(name: str, compartments: Any, lang: Language) -> RenderableType:
+    """The compartments of one locker, on a phone without their sizes and how long a parcel has lain."""
+    from agent.fitting import FirstThatFits
+
+    few = [column for column in _COLUMNS if column not in {"size", "stay"}]
+    return FirstThatFits(tuple(_table(name, compartments, lang, columns) for columns in (_COLUMNS, few)))
+
+
+def _table(name: str, compartments: Any, lang: Language, columns: Sequence[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(title=name, title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="bold dim")
-    for column in _COLUMNS:
+    for column in columns:
         drawn.add_column(word(f"locker_{column}", lang), justify="right" if column == "compartment" else "left")
     for one in compartments:
         usage = one["usage"]
         style = {"occupied": "cyan", "faulty": "bold red", "unknown": "dim"}.get(usage or "", "")
         if one["fault"] != "none":
             style = style or "bold red"
-        drawn.add_row(*(Text(cell, style) for cell in _cells(one, lang)))
+        cells = dict(zip(_COLUMNS, _cells(one, lang), strict=True))
+        drawn.add_row(*(Text(cells[column], style) for column in columns))
     return drawn
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -11,8 +11,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from agent.fitting import FirstThatFits
 from agent.twin.screen_words import WORDS
-from agent.twin.show import LineShow, LockerShow, Moment, ScanShow
+from agent.twin.show import CounterShow, LineShow, LockerShow, Moment, ScanShow
 from config.locker_settings import Locker
 from config.messages import Language, quality
 from config.settings import Line, Settings
@@ -22,6 +23,7 @@ _PICTURE_COLUMNS = 104
 _BAR_CELLS = 16
 _FULL_INDEX = 100.0
 _SCANS = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbeat")
+_FEW_SCANS = ("new", "duplicate", "no_read")
 _LOCKER = {
     "door_open": "door_open",
     "opened": "door.opened",
@@ -29,6 +31,7 @@ _LOCKER = {
     "collected": "parcel.collected",
     "occupied": "occupied",
 }
+_FEW_OF_LOCKER = ("door_open", "delivered", "occupied")
 _BUSY, _OVERLOADED = 75.0, 100.0
 
 
@@ -69,7 +72,9 @@ class Screen:
     def _body(self, now: Moment) -> Group:
         name = self._site.name_zh if self._lang == "zh" else self._site.name_en
         head = Text.assemble((f" {name} ", "bold reverse"), f"  {now.at_s:5.1f} s   hubpulse demo")
-        return Group(head, self._lines(now), self._counters(now), *self._scans(now), *self._lockers(now))
+        lines = FirstThatFits((self._lines(now), self._lines(now, narrow=True)))
+        counters = FirstThatFits((self._counters(now), self._counters_narrow(now)))
+        return Group(head, lines, counters, *self._scans(now), *self._lockers(now))
 
     def plain(self, now: Moment) -> str:
         """One line for a log: truth and bureau of each line's inductions and discharges."""
@@ -81,17 +86,19 @@ class Screen:
         parts += [f"{one.locker.id}: {self._words['opened']} {_told_of(one, 'door.opened')}" for one in now.lockers]
         return "  |  ".join([*parts, self._uplink(now)])
 
-    def _lines(self, now: Moment) -> Table:
+    def _lines(self, now: Moment, *, narrow: bool = False) -> Table:
+        fields = {"in": "in_pph"} if narrow else {"in": "in_pph", "out": "out_pph", "wip": "wip"}
         table = _table()
-        for word, justify in (("line", "left"), ("in", "right"), ("out", "right"), ("wip", "right"), ("load", "left")):
-            table.add_column(self._words[word], justify=justify)  # type: ignore[arg-type]
-        table.add_column(self._words["trust"])
+        table.add_column(self._words["line"])
+        for word in fields:
+            table.add_column(self._words[word], justify="right")
+        for word in ("load", "trust"):
+            table.add_column(self._words[word])
         for one in now.lines:
             told = one.telemetry
-            figures = [_figure(told.get(field)) for field in ("in_pph", "out_pph", "wip")]
-            table.add_row(
-                self._name(one), *figures, _bar(told.get("load_index")), quality(str(told.get("q", "")), self._lang)
-            )
+            figures = [_figure(told.get(field)) for field in fields.values()]
+            load = _bar(told.get("load_index"), 0 if narrow else _BAR_CELLS)
+            table.add_row(self._name(one), *figures, load, quality(str(told.get("q", "")), self._lang))
         return table
 
     def _counters(self, now: Moment) -> Table:
@@ -105,39 +112,59 @@ class Screen:
         for one in now.lines:
             for number, seen in enumerate(one.counters):
                 name = "" if number else self._name(one)
-                same = Text("=", "green") if seen.truth == seen.bureau else Text("…", "yellow")
                 figures = (f"{seen.shown:,}", f"{seen.truth:,}", _figure(seen.bureau))
-                table.add_row(name, self._words[seen.role], seen.name, *figures, same)
+                table.add_row(name, self._words[seen.role], seen.name, *figures, _same(seen))
         return table
 
-    def _scans(self, now: Moment) -> list[Table]:
+    def _counters_narrow(self, now: Moment) -> Table:
+        """Without roles and registers; a line's name stands above its counters."""
+        table = _table()
+        table.add_column(self._words["counter"])
+        for word in ("truth", "bureau"):
+            table.add_column(self._words[word], justify="right")
+        table.add_column("")
+        for one in now.lines:
+            table.add_row(self._name(one))
+            for seen in one.counters:
+                table.add_row(Text(f"  {seen.name}", "cyan"), f"{seen.truth:,}", _figure(seen.bureau), _same(seen))
+        return table
+
+    def _scans(self, now: Moment) -> list[RenderableType]:
         """A cell is what was said, or what the bureau has of it where that is not the same."""
         seen = [(one, one.scans) for one in now.lines if one.scans is not None]
+        return [FirstThatFits((self._scan_table(seen, _SCANS), self._scan_table(seen, _FEW_SCANS)))] if seen else []
+
+    def _scan_table(self, seen: Sequence[tuple[LineShow, ScanShow]], names: Sequence[str]) -> Table:
         table = _table()
-        for word in ("scans", *_SCANS, "bad"):
+        for word in ("scans", *names, "bad"):
             table.add_column(self._words[word], justify="left" if word == "scans" else "right")
         table.add_column("")
         for one, scans in seen:
-            pairs = [(scans.truth.get(name, 0), scans.bureau.get(name, 0)) for name in _SCANS]
+            pairs = [(scans.truth.get(name, 0), scans.bureau.get(name, 0)) for name in names]
             pairs.append((_bad(scans.truth), _bad(scans.bureau)))
             cells = [_figure(truth) if truth == bureau else f"{bureau:,} < {truth:,}" for truth, bureau in pairs]
-            same = Text("=", "green") if scans.truth == scans.bureau else Text("…", "yellow")
-            table.add_row(self._name(one), *cells, same)
-        return [table] if seen else []
+            table.add_row(self._name(one), *cells, _same(scans))
+        return table
 
-    def _lockers(self, now: Moment) -> list[Table]:
+    def _lockers(self, now: Moment) -> list[RenderableType]:
         """Like scans: a cell is the truth, or what the bureau has where that is not the same; a dash: no sensor."""
+        few = {word: _LOCKER[word] for word in _FEW_OF_LOCKER}
+        tables = self._locker_table(now, _LOCKER), self._locker_table(now, few)
+        return [FirstThatFits(tables)] if now.lockers else []
+
+    def _locker_table(self, now: Moment, names: Mapping[str, str]) -> Table:
+        whole = names is _LOCKER
         table = _table()
-        for word in ("lockers", "total", *_LOCKER, "free", "trust"):
+        for word in ("lockers", *(["total"] if whole else []), *names, "free", *(["trust"] if whole else [])):
             table.add_column(self._words[word], justify="left" if word in {"lockers", "trust"} else "right")
         table.add_column("")
         for one in now.lockers:
-            cells = [_told_of(one, name) for name in _LOCKER.values()]
-            same = Text("=", "green") if one.truth == one.bureau else Text("…", "yellow")
-            trust = quality(str(one.telemetry.get("q", "")), self._lang)
+            total = [_figure(one.truth["total"])] if whole else []
+            cells = [_told_of(one, name) for name in names.values()]
+            trust = [quality(str(one.telemetry.get("q", "")), self._lang)] if whole else []
             free = _figure(one.telemetry.get("free"))
-            table.add_row(self._named(one.locker), _figure(one.truth["total"]), *cells, free, trust, same)
-        return [table] if now.lockers else []
+            table.add_row(self._named(one.locker), *total, *cells, free, *trust, _same(one))
+        return table
 
     def _foot(self, now: Moment) -> list[Text]:
         devices = Text(f" {self._words['devices']}  ")
@@ -178,6 +205,11 @@ def _table() -> Table:
     return Table(box=None, padding=(0, 1), header_style="bold dim")
 
 
+def _same(seen: CounterShow | ScanShow | LockerShow) -> Text:
+    """Whether the bureau has what is true, or it is still on its way."""
+    return Text("=", "green") if seen.truth == seen.bureau else Text("…", "yellow")
+
+
 def _pair(one: LineShow, role: str) -> str:
     seen = [counter for counter in one.counters if counter.role == role]
     truth, bureau = sum(counter.truth for counter in seen), sum(counter.bureau or 0 for counter in seen)
@@ -204,9 +236,9 @@ def _figure(value: object) -> str:
     return f"{value:,.0f}" if isinstance(value, int | float) else "–"
 
 
-def _bar(index: object) -> Text:
+def _bar(index: object, longest: int) -> Text:
     if not isinstance(index, int | float):
         return Text("–", "dim")
-    cells = min(_BAR_CELLS, round(_BAR_CELLS * index / _FULL_INDEX))
+    cells = min(longest, round(longest * index / _FULL_INDEX))
     style = "green" if index < _BUSY else "yellow" if index < _OVERLOADED else "bold red"
-    return Text.assemble(("━" * cells, style), ("─" * (_BAR_CELLS - cells), "dim"), f" {index:.0f}")
+    return Text.assemble(("━" * cells, style), ("─" * (longest - cells), "dim"), f" {index:.0f}")

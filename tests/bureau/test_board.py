@@ -7,23 +7,26 @@ import json
 from typing import get_args
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from agent.bureau.board import Board
 from agent.bureau.view import View
 from agent.load.machine import State
-from config.messages import LANGUAGES, Language, state
+from config.messages import LANGUAGES, Language, quality, state
 
 SITE = "hubpulse/v1/44/4401/gz-baiyun"
 
 
-def shown(lang: Language, line_state: object, site_state: object = "OVERFLOW") -> str:
+def shown(lang: Language, line_state: object, site_state: object = "OVERFLOW", columns: int = 200) -> str:
     view = View()
     head = {"epoch": "3-abcdef", "q": "good"}
     line = head | {"seq": 1, "in_total": 5, "state": line_state}
     view.hear(f"{SITE}/line/north/telemetry", json.dumps(line).encode())
     view.hear(f"{SITE}/state", json.dumps(head | {"seq": 2, "state": site_state}).encode())
-    console = Console(file=io.StringIO(), width=200)
+    locker = head | {"seq": 3, "s_free": 1, "free": 16, "occupied": 14, "overdue": 0, "q": "unsupported"}
+    view.hear(f"{SITE}/locker/west/telemetry", json.dumps(locker).encode())
+    console = Console(file=io.StringIO(), width=columns)
     console.print(Board(lang, "here", "5").table(view, 10.0))
     output = console.file
     assert isinstance(output, io.StringIO)
@@ -33,6 +36,15 @@ def shown(lang: Language, line_state: object, site_state: object = "OVERFLOW") -
 def test_a_line_and_its_site_are_shown_with_their_states() -> None:
     assert "busy" in shown("en", "BUSY") and "overflow" in shown("en", "BUSY")
     assert "繁忙" in shown("zh", "BUSY") and "爆仓" in shown("zh", "BUSY")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("columns", [44, 60, 80])
+def test_on_a_phone_a_line_is_whole_words_and_figures_below_its_site(columns: int, lang: Language) -> None:
+    said = shown(lang, "BUSY", columns=columns)
+    assert state("BUSY", lang) in said and quality("unsupported", lang) in said and "gz-baiyun" in said
+    assert "…" not in said
+    assert max(cell_len(row) for row in said.splitlines()) <= columns
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 import config
@@ -20,6 +21,7 @@ from agent.bureau.view import SiteView
 from agent.twin.control import SOCKET, Remote
 from agent.twin.screen import Screen
 from agent.twin.show import moment
+from config.messages import LANGUAGES, Language
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -165,7 +167,8 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path, w
     assert not list(tmp_path.iterdir())
 
 
-def test_the_foot_is_seen_in_a_small_terminal() -> None:
+def screen_rows(columns: int, rows: int, lang: Language = "en") -> list[str]:
+    """The demo's first screen on a terminal of that size."""
     settings = config.load(Path(config.__file__).parent / "examples" / "demo-hub.toml")
     lockers = {locker.id: {"total": 24} for locker in settings.lockers}
     told = {"truth": {line.id: {} for line in settings.lines}, "scans": {}, "lockers": lockers}
@@ -174,9 +177,23 @@ def test_the_foot_is_seen_in_a_small_terminal() -> None:
             told["truth"][line.id].setdefault(role, {})[str(ref)] = 0
     points = {device.id: {"counters": {point.name: 0 for point in device.points}} for device in settings.devices}
     now = moment(0.0, settings, told, {"devices": points}, SiteView("44/4401/gz-baiyun"))
-    console = Console(width=80, height=24, file=StringIO(), record=True)
-    console.print(Screen(settings, "en", "mosquitto", "hubpulse simulate --tell unplug").fitted(now))
-    rows = console.export_text().splitlines()
+    console = Console(width=columns, height=rows, file=StringIO(), record=True)
+    console.print(Screen(settings, lang, "mosquitto", "hubpulse simulate --tell unplug").fitted(now))
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("columns", [40, 48, 60, 80])
+def test_a_phone_shows_every_counter_by_its_whole_name_with_both_figures(columns: int, lang: Language) -> None:
+    rows = screen_rows(columns, 100, lang)
+    assert max(cell_len(row) for row in rows) <= columns
+    for name in ("eyes-in.di0", "odd-shapes.placed", "sorter.south"):
+        (row,) = [row for row in rows if name in row]
+        assert row.split()[-3:] == ["0", "–", "…"], "truth, bureau, and whether they are the same"
+
+
+def test_the_foot_is_seen_in_a_small_terminal() -> None:
+    rows = screen_rows(80, 24)
     assert len(rows) <= 24
     assert "Guangzhou Baiyun hub" in rows[0]
     assert "plug bus=panel" in rows[-2]

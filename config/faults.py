@@ -124,7 +124,7 @@ class Ledger:
     """Faults and notices as they are found, each only once, at most LIMIT of them."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, int, int], Fault] = {}
+        self._found: dict[tuple[str, str, int, int, str], Fault] = {}
         self._lines: dict[tuple[str, int], tuple[str, str]] = {}
 
     def add(self, code: str, place: Place, **parameters: object) -> None:
@@ -134,9 +134,9 @@ class Ledger:
         line, column = place.source.position(place.start)
         written, text = self._line(place.source, line)
         width = max(1, min(place.end, place.start + len(text) - column + 1) - place.start)
-        key = (code, place.source.name, place.start, place.end)
         told = {name: _without_secret(value, written, text) for name, value in parameters.items()}
         fault = Fault(code, place.source.name, line, column, column + width, text, told)
+        key = (code, place.source.name, place.start, place.end, str(told.get("key", "")))
         self._found.setdefault(key, fault)
 
     def _line(self, source: Source, number: int) -> tuple[str, str]:
@@ -150,7 +150,7 @@ class Ledger:
     def told(self, code: str, place: Place) -> bool:
         """Whether fault `code` was noted for what ends where `place` ends."""
         source, end = place.source.name, place.end
-        return any((code, source, end) == (known, name, last) for known, name, _, last in self._found)
+        return any((code, source, end) == (known, name, last) for known, name, _, last, _ in self._found)
 
     @property
     def full(self) -> bool:

@@ -174,7 +174,7 @@ class Screen:
         uplink = Text(f" {self._words['uplink']}  {self._uplink(now)}")
         spool = Text(f" {self._words['spool']}  {self._books(now)}")
         hint = Text(f" {self._words['hint'].format(commands=self._commands)}", "dim")
-        return [devices, uplink, spool, hint]
+        return [devices, uplink, spool, Text(f" {self._words['legend']}", "dim"), hint]
 
     def _uplink(self, now: Moment) -> str:
         told = now.health.get("uplink", {})

@@ -45,6 +45,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "away": "away",
         "messages": "{messages} messages, {duplicates} repeated",
         "books": "{written} written = {acked} acknowledged + {held} held + {dropped} dropped",
+        "legend": "= the bureau has what is true   … still on its way   – not known, or no sensor",
         "hint": "Ctrl-C ends it. In another terminal pull a cable; plug bus=panel puts it back:\n   {commands}",
     },
     "zh": {
@@ -85,6 +86,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "away": "未连接",
         "messages": "{messages} 条消息,重复 {duplicates} 条",
         "books": "写入 {written} = 已确认 {acked} + 待发 {held} + 丢弃 {dropped}",
+        "legend": "= 邮管局与真实值一致   … 正在上报   – 未知或无传感器",
         "hint": "按 Ctrl-C 结束。另开终端可拔线;改用 plug bus=panel 接回:\n   {commands}",
     },
 }

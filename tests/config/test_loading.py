@@ -138,6 +138,18 @@ def test_faults_of_all_files_come_in_one_run(main: Path) -> None:
 # profiles
 
 
+def test_everything_that_is_missing_is_named_in_one_run(main: Path) -> None:
+    main.write_text("[site]\n")
+    seen = [fault.text("en").seen for fault in config.check(main).faults]
+    for key in ("id", "province", "city", "level"):
+        assert f'"{key}" is missing in [site]' in seen
+    main.write_text("")
+    assert [fault.text("en").seen for fault in config.check(main).faults] == [
+        "the table [site] is missing",
+        "the table [bureau] is missing",
+    ]
+
+
 def test_every_packaged_profile_is_in_order() -> None:
     assert {"advantech-adam-6051", "moxa-iologik-e1210"} <= set(profiles.names())
     for name in profiles.names():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.bureau.consumer import Worker
     from agent.bureau.feedback import Desk, Publish
     from agent.bureau.store import Opener, Store
+    from agent.load.reckoning import Reckoning
 
 _SAY_S = 10.0
 _STORE = "sqlite:bureau.db"
@@ -169,17 +170,22 @@ def _totals(args: argparse.Namespace, store: Store) -> int:
         }
         print(json.dumps({"sites": sites, "messages": store.messages()}))
         return 0
-    for site, counters in counted.items():
-        for name, one in counters.items():
-            exact = one.lo == one.hi == one.total
-            between = "" if exact else f"  [{one.lo:,} … {'∞' if one.hi is None else f'{one.hi:,}'}]"
-            say(f"{site}  {name}  {one.total:,}{between}")
-    for site, streams in events.items():
-        for name, total in streams.items():
-            say(f"{site}  {name}  {total:,}")
+    rows = [
+        (site, name, one.total, _between(one)) for site, counters in counted.items() for name, one in counters.items()
+    ]
+    rows += [(site, name, total, "") for site, streams in events.items() for name, total in streams.items()]
+    longest = max((len(name) for _, name, _, _ in rows), default=0)
+    for site, name, total, between in rows:
+        say(f"{site}  {name:<{longest}}  {total:>13,}{between}")
     if not counted and not events:
         say(word("bureau_empty", lang))
     return 0
+
+
+def _between(one: Reckoning) -> str:
+    """Between what a total lies, where it is not exact."""
+    exact = one.lo == one.hi == one.total
+    return "" if exact else f"  [{one.lo:,} … {'∞' if one.hi is None else f'{one.hi:,}'}]"
 
 
 def _gaps(args: argparse.Namespace, store: Store) -> int:

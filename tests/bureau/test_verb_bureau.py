@@ -38,6 +38,8 @@ def test_a_day_at_the_bureau(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert running.returncode == 0
     assert main(["bureau", "totals", "--store", store, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sites"][SITE]["counters"]["eye.di0"]["total"] == 10
+    assert main(["bureau", "totals", "--store", store]) == 0
+    assert len({len(row) for row in capsys.readouterr().out.splitlines()}) == 1, "totals stand below each other"
     assert main(["bureau", "gaps", "--store", store, "--lang", "zh"]) == 1
     assert "缺 6 至 7" in capsys.readouterr().out
 

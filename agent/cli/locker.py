@@ -128,7 +128,7 @@ def _table(name: str, compartments: Any, lang: Language, columns: Sequence[str])
         style = {"occupied": "cyan", "faulty": "bold red", "unknown": "dim"}.get(usage or "", "")
         if one["fault"] != "none":
             style = style or "bold red"
-        cells = dict(zip(_COLUMNS, _cells(one, lang), strict=True))
+        cells: dict[str, str] = dict(zip(_COLUMNS, _cells(one, lang), strict=True))
         drawn.add_row(*(Text(cells[column], style) for column in columns))
     return drawn
 

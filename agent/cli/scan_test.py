@@ -64,11 +64,11 @@ def run(args: argparse.Namespace) -> int:
         wire, way = _wanted(args, lang)
         connection = opened(wire)
     except _RefusedError as refused:
-        return _complain(str(refused), refused.status)
+        return _complain(args, str(refused), refused.status)
     except TakenError:
-        return _complain(_word("scan_test_taken", lang, where=_title(args)), EXIT_TAKEN)
+        return _complain(args, _word("scan_test_taken", lang, where=_title(args)), EXIT_TAKEN)
     except UnreachableError as fault:
-        return _complain(_word("scan_test_unreachable", lang, where=_title(args), reason=fault), 1)
+        return _complain(args, _word("scan_test_unreachable", lang, where=_title(args), reason=fault), 1)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as of timeout(1): what was seen is told
     try:
         return _Trial(args, lang, wire, way).run(connection)
@@ -231,6 +231,9 @@ def _word(name: str, lang: Language, **values: object) -> str:
     return messages.word(name, lang, **values)
 
 
-def _complain(text: str, status: int) -> int:
-    print(f"hubpulse scan-test: {text}", file=sys.stderr)
+def _complain(args: argparse.Namespace, text: str, status: int) -> int:
+    if args.json:
+        print(json.dumps({"error": text}, ensure_ascii=False))
+    else:
+        print(f"hubpulse scan-test: {text}", file=sys.stderr)
     return status

@@ -189,6 +189,12 @@ def test_what_cannot_be_opened_is_said_in_one_line(words: tuple[str, ...], statu
     assert said[2].count("\n") == 1
 
 
+def test_a_machine_is_told_in_json_what_cannot_be_opened() -> None:
+    status, said, errors = finished("tcp", "127.0.0.1:1", "--json", "--lang", "en")
+    assert (status, errors) == (1, "")
+    assert "refused" in json.loads(said)["error"]
+
+
 def test_an_unknown_scanner_is_refused_with_those_there_are(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text(f'{HEAD}{PLC}[scanner.s]\nline = "a"\ntcp = "10.0.0.1:2001"\n{MARKS}')

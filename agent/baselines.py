@@ -38,7 +38,7 @@ class Baselines:
     `load` is what the load models remember, as they wrote it. `cuts` are the places, by device, where reads are parted
     because the device refused them together, `identities` what each device with a fingerprint was known by, `lockers`
     each locker's state by its id. `ntp_s` is the latest wall time that a time server vouched for, 0 when none ever did.
-    `orders` is the order book.
+    `helm` is what was ordered, and how the inputs stood.
     """
 
     epoch: Epoch | None = None
@@ -49,7 +49,7 @@ class Baselines:
     identities: Mapping[str, object] = field(default_factory=dict)
     lockers: Mapping[str, object] = field(default_factory=dict)
     ntp_s: int = 0
-    orders: Mapping[str, object] = field(default_factory=dict)
+    helm: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         form: dict[str, object] = {
@@ -59,7 +59,7 @@ class Baselines:
             "counters": self.counters,
         }
         more = {"cuts": self.cuts, "load": self.load, "identities": self.identities, "lockers": self.lockers}
-        more |= {"orders": self.orders}
+        more |= {"helm": self.helm}
         form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
         return json.dumps(form, separators=(",", ":")).encode()
 
@@ -75,10 +75,10 @@ class Baselines:
         if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
             raise ValueError("baselines are incomplete")
         kept = {name: state for name, state in counters.items() if isinstance(state, list)}
-        load, known, lockers, orders = (_table(form.get(name)) for name in ("load", "identities", "lockers", "orders"))
+        load, known, lockers, helm = (_table(form.get(name)) for name in ("load", "identities", "lockers", "helm"))
         ntp_s = form.get("ntp_s", 0)
         vouched_s = ntp_s if type(ntp_s) is int and 0 <= ntp_s < _FAR_S else 0
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers, vouched_s, orders)
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers, vouched_s, helm)
 
 
 def _table(written: object) -> dict[str, object]:

@@ -1,33 +1,38 @@
-"""The helm: who steers the site now, the bureau or somebody on the machine, and what is told of it."""
+"""The helm: who steers the site now, what its inputs say, which alarms stand, and what is told of all that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 from agent import log
+from agent.inputs.site import SILENT_PERIODS, SiteInputs
 from agent.load.conditions import Conditions
 from agent.load.instant import Instant
 from agent.local_orders import Asked, LocalOrders
 from agent.orders import seal
-from agent.orders.order import KINDS, RefusedError
+from agent.orders.order import KINDS, BaselineOrder, Deed, RefusedError
 from agent.orders.post import Command, CommandPost, Rules, Steer, trail_in
 from agent.orders.seal import KeyFormError, Verifier
-from agent.uplink import reports
-from agent.uplink.contract import Head, Message, compact
+from agent.uplink import input_reports, reports
+from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.credentials import CredentialError, secret_of
 from config.order_settings import Commands
 from config.settings import Settings
 
-Rebase = Callable[[int, str, str], str]
-"""Takes a stock-take over (parcels, by whom, its name) and says why not, "" where it did."""
+Rebase = Callable[[BaselineOrder, str], str]
+"""Takes a stock-take over, under a name, and says why not, "" where it did."""
+
+MAINS = "mains"
 
 
 class Helm:
-    """Lives in the beat, but for `here`, where others hand their orders over."""
+    """Lives in the beat, but for `here`, where others hand over what they want."""
 
-    def __init__(self, settings: Settings, post: CommandPost) -> None:
+    def __init__(self, settings: Settings, post: CommandPost, inputs: SiteInputs) -> None:
         self._settings = settings
         self._post = post
+        self.inputs = inputs
         self.here = LocalOrders()
 
     @property
@@ -37,40 +42,98 @@ class Helm:
 
     def conditions(self, line: str = "") -> Conditions:
         """How `line` is judged; "" is the site."""
-        return self.steer.conditions(line)
+        return self.steer.conditions(line, self.inputs.run(line) if line else None)
 
     def begin(self, now: Instant, past: Mapping[str, object]) -> None:
         """Go on as an earlier run left it, under settings that may be others."""
-        try:
-            self._post.restore(past, now)
-        except ValueError as error:
-            log.warn("orders_forgotten", reason=error)
-            self._post.note("orders_forgotten", now, reason=str(error))
+        for name, restore in (("orders", self._restore_orders), ("inputs", self._restore_inputs)):
+            try:
+                restore(now, past)
+            except ValueError as error:
+                log.warn(f"{name}_forgotten", reason=error)
+                self._post.note(f"{name}_forgotten", now, reason=str(error))
         self._post.note("start", now, cfg=self._settings.digest)
         self._post.advance(now)
+        self.inputs.exercise = self.steer.exercise
+
+    def _restore_orders(self, now: Instant, past: Mapping[str, object]) -> None:
+        self._post.restore(_table(past.get("orders")), now)
+
+    def _restore_inputs(self, now: Instant, past: Mapping[str, object]) -> None:
+        if (kept := _table(past.get("inputs"))) and (at := past.get("at")):
+            then = Instant.from_list(at)
+            self.inputs.restore(kept, now.boot_s - then.boot_s - (now.since_s(then) or 0.0))
 
     def advance(self, now: Instant, commands: Sequence[Command], rebase: Rebase) -> bool:
         """Obey what came; True when something else is in force now."""
         before = self.steer
-        self._post.hear(commands, now, rebase)
+        known = [one for one in commands if one.name in KINDS]
+        self._post.hear(known, now, lambda deed, name: self._do(deed, name, rebase))
         self._post.advance(now)
+        self.inputs.exercise = self.steer.exercise
+        self.inputs.advance(now)
         if before != self.steer:
             log.event("steered", mode=self.steer.mode, plan=self.steer.plan or None, by=self.steer.by)
         return before != self.steer
 
+    def _do(self, deed: Deed, name: str, rebase: Rebase) -> str:
+        if isinstance(deed, BaselineOrder):
+            return rebase(deed, name)
+        return "" if self.inputs.acknowledge(deed.alarm, deed.by) else "no alarm that waits to be acknowledged"
+
     def obey(self, asked: Asked, now: Instant) -> None:
-        """Obey somebody on this machine."""
+        """Answer somebody on this machine."""
         try:
-            kind = KINDS.get(asked.kind)
-            if kind is None or kind == "baseline":
-                raise RefusedError("unknown", f"no order: {asked.kind}")
-            asked.answer = self._post.order_here(kind, asked.fields, now)
+            asked.answer = self._obey(asked, now)
         except RefusedError as refusal:
             asked.refused = refusal
+
+    def _obey(self, asked: Asked, now: Instant) -> Json:
+        if asked.kind == "alarms":
+            return self._alarms()
+        if asked.kind == "acknowledge":
+            name, by = str(asked.fields.get("alarm")), str(asked.fields.get("by"))
+            if not self.inputs.acknowledge(name, by):
+                raise RefusedError("no_alarm", f"{name} is no alarm that waits to be acknowledged")
+            self._post.note("acknowledged", now, alarm=name, by=by, source="site")
+            return {"alarm": name, "acked_by": by}
+        kind = KINDS.get(asked.kind)
+        if kind not in {"mode", "plan"} or kind is None:
+            raise RefusedError("unknown", f"no order: {asked.kind}")
+        return self._post.order_here(kind, asked.fields, now)
+
+    def _alarms(self) -> Json:
+        """Every alarm, active and over, and how every input stands."""
+        alarms = self.inputs.alarms
+        return {
+            "active": [input_reports.listed(one) for one in alarms.active.values()],
+            "over": [input_reports.listed(one) for one in alarms.over],
+            "inputs": dict(self.inputs.states()),
+            "mode": self.steer.mode,
+            "plan": self.steer.plan,
+        }
 
     def answers(self, head: Callable[[], Head]) -> list[Message]:
         """What became of the orders."""
         return [reports.acknowledgement(head(), answer) for answer in self._post.take_answers()]
+
+    def news(self, head: Callable[[], Head], gasp: Callable[[], Message]) -> list[Message]:
+        """What happened to inputs and alarms; that the mains are gone before all else."""
+        heads: Iterator[Head] = (make() for make in repeat(head))
+        told = [input_reports.cleared(name) for name in self.inputs.gone]
+        self.inputs.gone = []
+        for one in self.inputs.take_news():
+            if one.stage is not None:
+                log.event("alarm", input=one.input.id, what=one.stage, line=one.input.line or None)
+            if one.input.kind == MAINS and one.stage == "began":
+                told.insert(0, gasp())
+            told += input_reports.messages(heads, one, self.inputs.signals[one.input.id])
+        return told
+
+    def measured(self, head: Callable[[], Head]) -> list[Message]:
+        """How the inputs that measure something stand."""
+        measuring = [one for one in self.inputs.signals.values() if one.input.limit is not None]
+        return [input_reports.input_state(head(), one) for one in measuring]
 
     def changed(self, head: Head, before: Steer) -> Message:
         """The event that something else is in force."""
@@ -78,17 +141,26 @@ class Helm:
         told = {"event": "mode", "before": before.mode, "after": now.mode, "plan_before": before.plan or None}
         return Message("event", compact({**head.fields(), **told, "by": now.by}))
 
-    def health(self) -> dict[str, object]:
+    def summary(self) -> Json:
+        """What the site's state says of alarms, where it has inputs."""
+        alarms = self.inputs.alarms
+        unknown = sum(state == "unknown" for state in self.inputs.states().values())
+        told = {"alarms": len(alarms.active), "alarms_unacked": alarms.unacknowledged, "inputs_unknown": unknown}
+        return told if self.inputs.signals else {}
+
+    def health(self) -> Json:
         """The newest entry of the audit trail, so that the bureau has it where nobody here can change it."""
         mark = self._post.mark
-        return {} if mark is None else {"audit": {"n": mark.n, "hash": mark.hash[:16]}}
+        return {} if mark is None else {"n": mark.n, "hash": mark.hash[:16]}
 
-    def kept(self) -> dict[str, object]:
+    def kept(self, now: Instant) -> dict[str, object]:
         """What must outlive the process, JSON-able."""
-        return self._post.kept()
+        parts = {"orders": self._post.kept(), "inputs": self.inputs.kept()}
+        kept: dict[str, object] = {name: part for name, part in parts.items() if part}
+        return kept | ({"at": now.to_list()} if kept else {})
 
 
-def at_the_helm(settings: Settings) -> Helm:
+def at_the_helm(settings: Settings, now: Instant) -> Helm:
     """The helm of this site. Raises CredentialError where a key is named that cannot be used."""
     site = settings.site
     rules = Rules(
@@ -99,7 +171,16 @@ def at_the_helm(settings: Settings) -> Helm:
         trust_rtc=settings.commands.trust_rtc,
         season=settings.load.season,
     )
-    return Helm(settings, CommandPost(rules, trail_in(settings.spool.directory, log.warn), log.warn))
+    post = CommandPost(rules, trail_in(settings.spool.directory, log.warn), log.warn)
+    return Helm(settings, post, site_inputs(settings, now))
+
+
+def site_inputs(settings: Settings, now: Instant) -> SiteInputs:
+    """The inputs, each with the time for which its device may be silent."""
+    timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
+    patience_s = {one.id: SILENT_PERIODS * (one.period_s + timeout_s[one.bus]) for one in settings.devices}
+    by_input = {one.id: patience_s[one.point.device] for one in settings.inputs}
+    return SiteInputs(settings.inputs, by_input, now.boot_s)
 
 
 def bureau_key(commands: Commands) -> Verifier | None:
@@ -112,3 +193,7 @@ def bureau_key(commands: Commands) -> Verifier | None:
         raise CredentialError(f"{commands.key_file or commands.key_credential}: {fault}") from fault
     except ImportError as missing:
         raise CredentialError("ed25519 needs one more library: pip install 'hubpulse[ed25519]'") from missing
+
+
+def _table(written: object) -> Mapping[str, object]:
+    return written if isinstance(written, dict) else {}

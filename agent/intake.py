@@ -85,6 +85,14 @@ class Lockers(Protocol):
         ...
 
 
+class Inputs(Protocol):
+    """Who hears the bits and gauges of devices."""
+
+    def hears(self, device: str) -> bool: ...
+
+    def hear(self, device: str, points: Sequence[str], values: Sequence[object], at: Instant) -> None: ...
+
+
 class Intake:
     """Hears outcomes, advances meters, keeps each device's presence, who it is and what it is asked.
 
@@ -100,8 +108,10 @@ class Intake:
         now_s: float,
         kept: Mapping[str, object] | None = None,
         lockers: Lockers | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         self._lockers = lockers
+        self._inputs = inputs
         self._owner_of = owner_of
         self._meters = meters
         self.plans = {plan.device.id: plan for plan in plans}
@@ -129,6 +139,8 @@ class Intake:
                 at = _moment(now, batch.at_s)
                 for position, ref, meter in self._counters[device].get(ask, ()):
                     self._count(ref, meter, batch.values[position], at)
+                if self._inputs and self._inputs.hears(device) and (asked := self.plans[device].asks.get(ask)):
+                    self._inputs.hear(device, asked.points, batch.values, at)
                 if self.plans[device].answered(ask, batch.at_s):
                     self._replanned(device, "answers", batch.at_s)
             case Missed(device, ask, reason, at_s):

@@ -19,11 +19,12 @@ from agent.load.line_load import LineLoad
 from agent.load.meter import Meter
 from agent.load.site import SiteLoad, SiteModel
 from agent.local_orders import Asked
+from agent.orders.order import BaselineOrder
 from agent.release import VERSION
 from agent.stocktake import StockTake, StockTakes
 from agent.systemd import Notify
 from agent.thinning import Thinning
-from agent.uplink import reports, site_reports
+from agent.uplink import input_reports, reports, site_reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.expiry import Expiry
 from agent.uplink.inbox import Command
@@ -204,8 +205,9 @@ class Reporter:
             name, counts = model.line.id, self._site.counters_of(model)
             counts |= {ref: self._site.meters[ref] for ref in self._settings.eyes(name)}
             before, load = self._reported.get(name), self._scans.get(name)
-            scans = scan_fields(load, self._scans_reported.get(name)) if load else None
-            yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s, scans)
+            scans = scan_fields(load, self._scans_reported.get(name)) if load else {}
+            said = {**scans, **input_reports.line_fields(self._helm.inputs.of(name))}
+            yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s, said)
             if before is None or before.quality != self._loads[name].quality or self._is_health_due(now):
                 yield reports.line_state(self._head(now), name, self._loads[name])
 
@@ -226,7 +228,9 @@ class Reporter:
         if events := self._site.load.steering.take_events():
             told += [site_reports.event(self._head(now), None, one) for one in events]
             loads = {model.line.id: model.advance(now) for model in self._site.lines}
-            told.append(site_reports.site_state(self._head(now), self._site.load.advance(now, loads)))
+            told.append(
+                site_reports.site_state(self._head(now), self._site.load.advance(now, loads), self._helm.summary())
+            )
         return told
 
     def rebase(self, now: Instant, asked: StockTake) -> None:
@@ -251,17 +255,20 @@ class Reporter:
         changed = self._helm.advance(now, self._uplink.take_commands(), lambda *asked: self._rebase_for(now, *asked))
         answers = self._helm.answers(lambda: self._head(now))
         standing = [self._helm.changed(self._head(now), before), *self._standing(now)] if changed else []
-        if answers or standing:
-            self._commit([*answers, *standing])
+        news = self._helm.news(
+            lambda: self._head(now), lambda: input_reports.last_gasp(self._head(now), self._site.meters)
+        )
+        if news or answers or standing:
+            self._commit([*news, *answers, *standing])
 
     def _standing(self, now: Instant) -> Iterator[Message]:
         """How the lines and the site stand."""
         loads = {model.line.id: model.advance(now) for model in self._site.lines}
         yield from (reports.line_state(self._head(now), name, load) for name, load in loads.items())
-        yield site_reports.site_state(self._head(now), self._site.load.advance(now, loads))
+        yield site_reports.site_state(self._head(now), self._site.load.advance(now, loads), self._helm.summary())
 
-    def _rebase_for(self, now: Instant, parcels: int, by: str, name: str) -> str:
-        asked = StockTake(parcels, by, name)
+    def _rebase_for(self, now: Instant, order: BaselineOrder, name: str) -> str:
+        asked = StockTake(order.parcels, order.by, name)
         self.rebase(now, asked)
         return asked.refused
 
@@ -296,10 +303,20 @@ class Reporter:
         scanners = self._site.scans.health() if self._site.scans else None
         expiry = self._expiry.days_left(now)
         return [
-            site_reports.site_state(self._head(now), self._site.load.advance(now, self._loads)),
+            site_reports.site_state(self._head(now), self._site.load.advance(now, self._loads), self._helm.summary()),
             reports.health(
-                self._head(now), up_s, books, self._spool.condition, uplink, buses, scanners, self._spool.room(), expiry
+                self._head(now),
+                up_s,
+                books,
+                self._spool.condition,
+                uplink,
+                buses,
+                scanners,
+                self._spool.room(),
+                expiry,
+                self._helm.health(),
             ),
+            *self._helm.measured(lambda: self._head(now)),
         ]
 
     def _offer(self, messages: Sequence[Message]) -> None:
@@ -330,7 +347,7 @@ class Reporter:
                 intake.identities(),
                 self._locker_states(),
                 self._vouched_s(),
-                self._helm.kept(),
+                self._helm.kept(clock.now()),
             ).encode(),
         )
         self._retained.update((message.tail, message) for message in messages if message.retain)

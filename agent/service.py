@@ -63,7 +63,7 @@ def serve(settings: Settings, notify: Notify, control: Path | None = None) -> No
     block_stop_signals()
     spool = Spool.open(settings.spool.directory, settings.spool.max_bytes)
     try:
-        _serve(settings, spool, notify, control, at_the_helm(settings))
+        _serve(settings, spool, notify, control, at_the_helm(settings, clock.now()))
     finally:
         spool.close()
 
@@ -80,7 +80,9 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     owners = make_owners(settings, plans, lockers)
     if scans is not None:
         owners = (*owners, scans.readers)
-    intake = Intake(plans, meters, _owner_of(settings, owners), clock.boot_seconds(), past.identities, lockers)
+    intake = Intake(
+        plans, meters, _owner_of(settings, owners), clock.boot_seconds(), past.identities, lockers, helm.inputs
+    )
     patience_s = max(LEAST_PATIENCE_S, PATIENT_REPORTS * settings.bureau.report_s)
     lines = [LineModel(line, meters, settings.load, patience_s) for line in settings.lines]
     whole = SiteModel(settings.load, lines, meters, patience_s)
@@ -88,7 +90,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     site = Site(meters, lines, whole, intake, owners, scans, lockers)
     stocktakes = StockTakes()
     reporter = Reporter(settings, epoch, site, spool, notify, helm, stocktakes)
-    helm.begin(clock.now(), past.orders)
+    helm.begin(clock.now(), past.helm)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, reporter.retained)
     reporter.begin(clock.now(), publisher, past)
     log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=settings.spool.directory)
@@ -97,7 +99,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     publisher.start()
     for owner in owners:
         owner.start()
-    door = _open_door(control, Desk(settings, owners, intake.presence, stocktakes, lockers))
+    door = _open_door(control, Desk(settings, owners, intake.presence, stocktakes, lockers, helm.here))
     _give_back_memory()
     notify.ready()
     beat = Beat(owners, (*owners, publisher), intake, reporter, notify)

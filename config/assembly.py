@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from config import conflicts, lines, load_tables, lockers, order_tables, scanners, site, wiring
+from config import conflicts, input_tables, lines, load_tables, lockers, order_tables, scanners, site, wiring
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
@@ -23,6 +23,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     top.require("site", "bureau")
     bus_tables, device_tables, line_tables = top.tables("bus"), top.tables("device"), top.tables("line")
     scanner_tables, locker_tables = top.tables("scanner"), top.tables("locker")
+    inputs = top.tables("input")
     buses = {name: wiring.bus(name, table) for name, table in bus_tables.items()}
     units = {name: wiring.device(name, table, buses, library) for name, table in device_tables.items()}
     if not _damaged(root, "bus"):
@@ -41,11 +42,13 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
         scanners=tuple(scanners.scanner(name, table, counters) for name, table in scanner_tables.items()),
         load=load_tables.load(top, counters),
         lockers=tuple(locker for locker, _ in cabinets),
+        inputs=tuple(input_tables.read(name, table, counters) for name, table in inputs.items()),
         commands=order_tables.commands(top.table("commands")),
     )
     top.end()
     if not _damaged(root, "line"):
         scanners.refuse_unknown_lines(made.scanners, scanner_tables, line_tables)
+        input_tables.refuse_unknown_lines(made.inputs, inputs, tuple(line_tables))
     scanners.refuse_contradictions(made.scanners, scanner_tables)
     conflicts.refuse_too_small_a_spool(made, top.table("spool"))
     conflicts.refuse_one_wire_twice(buses, bus_tables)

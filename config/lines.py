@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 
-from config.settings import Area, CounterRef, Line, ValueType
+from config.settings import Area, CounterRef, Line, Point, ValueType
 from config.table import Table, Written
 from config.wiring import Unit
 
@@ -34,16 +34,34 @@ class Counters:
 
     def check(self, table: Table, role: str, written: Written) -> CounterRef | None:
         """The counter that is written there, None with a fault."""
+        found = self._find(table, role, written)
+        return None if found is None else _counter_of(*found, table, role, written)
+
+    def signal(self, table: Table, key: str, written: Written) -> tuple[CounterRef, Point] | None:
+        """The bit or gauge that is written there, None with a fault."""
+        found = self._find(table, key, written)
+        if found is None:
+            return None
+        unit, name = found
+        point = unit.points.get(name)
+        if point and point.kind != "counter":
+            return CounterRef(unit.device.id, name), point
+        if point:
+            table.fault_at(written.place, key, "E2751", value=written.text)
+        elif unit.complete:
+            table.fault_at(written.place, key, "E2304", device=unit.device.id, **_near(name, unit.points))
+        return None
+
+    def _find(self, table: Table, key: str, written: Written) -> tuple[Unit, str] | None:
+        """The device that is written there and its point's name, None with a fault."""
         device, dot, point = written.text.partition(".")
         if not dot or not point:
-            table.fault_at(written.place, role, "E2303", value=written.text)
+            table.fault_at(written.place, key, "E2303", value=written.text)
             return None
         unit = self._units.get(device)
-        if unit:
-            return _counter_of(unit, point, table, role, written)
-        if self._complete:
-            table.fault_at(written.place, role, "E2302", **_near(device, self._units))
-        return None
+        if unit is None and self._complete:
+            table.fault_at(written.place, key, "E2302", **_near(device, self._units))
+        return None if unit is None else (unit, point)
 
 
 def _counter_of(unit: Unit, name: str, table: Table, role: str, written: Written) -> CounterRef | None:

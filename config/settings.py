@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from config.load_settings import LoadSettings
 from config.locker_settings import Board, Locker
 from config.order_settings import Commands
+
+if TYPE_CHECKING:
+    from config.input_settings import Input
 
 Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
@@ -346,6 +349,7 @@ class Settings:
     load: LoadSettings = field(default_factory=LoadSettings)
     lockers: tuple[Locker, ...] = ()
     commands: Commands = field(default_factory=Commands)
+    inputs: tuple[Input, ...] = ()
 
     @property
     def boards(self) -> tuple[Board, ...]:

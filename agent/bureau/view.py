@@ -13,6 +13,8 @@ from agent.uplink.contract import ROOT
 from agent.uplink.inbox import COMMANDS
 
 MAX_PAYLOAD_BYTES = 1 << 20
+TAKEN_BACK = "alarm/"
+"""An empty payload there is an alarm that is over."""
 MAX_TOPICS = 1000
 """Topics remembered of one site; a site has a few for each line and device."""
 MAX_SITES = 10_000
@@ -95,6 +97,8 @@ class View:
         Never raises, whatever the bytes are.
         """
         good = []
+        if not payload:
+            self._take_back(topic)
         try:
             for heard in read_messages(topic, payload):
                 self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
@@ -102,6 +106,12 @@ class View:
         except ValueError:
             self.rejected += 1
         return good
+
+    def _take_back(self, topic: str) -> None:
+        """The broker need not keep that document any more."""
+        found = _TOPIC.fullmatch(topic)
+        if found is not None and found[1] in self.sites and found[2].startswith(TAKEN_BACK):
+            self.sites[found[1]].latest.pop(found[2], None)
 
     def site(self, name: str) -> SiteView:
         """The site by its id or its `prov/city/site`; an empty one when it was never heard of."""
@@ -131,12 +141,13 @@ def read_messages(topic: str, payload: bytes) -> Iterator[Heard]:
     """The message behind an MQTT topic and payload, or all that a frame of late ones holds; ValueError for others.
 
     What a bureau says to a site (`cmd/receipt` and its like) is heard by whoever follows that site: it holds none.
+    Nor does an empty one that takes an alarm back.
     """
     found = _TOPIC.fullmatch(topic)
     if found is None or len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError("not a topic of the contract")
     site, tail = found.groups()
-    if tail in _TO_THE_SITE:
+    if tail in _TO_THE_SITE or (not payload and tail.startswith(TAKEN_BACK)):
         return
     if tail != late.TAIL:
         yield from _expanded(site, tail, _object(payload))

@@ -13,8 +13,10 @@ from agent.bus.ear import Ears
 from agent.bus.errand import Errand
 from agent.commission.sweep import is_there
 from agent.control import ControlError
-from agent.control.requests import Baseline, Lockers, ProbeUnit, ReadOnce, Status
+from agent.control.requests import Baseline, Lockers, Ordered, ProbeUnit, ReadOnce, Status
 from agent.intake import Presence
+from agent.local_orders import LocalOrders
+from agent.orders.order import RefusedError
 from agent.release import VERSION
 from agent.stocktake import StockTakeRefusedError, StockTakes
 from config.settings import Bus, Settings
@@ -33,14 +35,16 @@ Json = dict[str, object]
 class Desk:
     """Everything that may be asked of a running agent. Its methods are called from any thread and may wait."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it can be asked about
         self,
         settings: Settings,
         owners: Sequence[Owner],
         presence: Mapping[str, Presence],
         stocktakes: StockTakes | None = None,
         lockers: SiteLockers | None = None,
+        here: LocalOrders | None = None,
     ) -> None:
+        self._here = here
         self._settings = settings
         self._stocktakes = stocktakes
         self._owners = {bus: owner for owner in owners for bus in owner.counts()}
@@ -48,7 +52,7 @@ class Desk:
         self._lockers = lockers
         self._started_s = clock.boot_seconds()
 
-    def answer(self, request: Status | ReadOnce | ProbeUnit | Baseline | Lockers) -> Json:
+    def answer(self, request: Status | ReadOnce | ProbeUnit | Baseline | Lockers | Ordered) -> Json:
         """The reply to `request`. Raises ControlError."""
         match request:
             case Status():
@@ -61,6 +65,16 @@ class Desk:
                 return self._probe(bus, unit)
             case Baseline(parcels, by):
                 return self._rebase(parcels, by)
+            case Ordered(kind, fields):
+                return self._order(kind, fields)
+
+    def _order(self, kind: str, fields: Json) -> Json:
+        if self._here is None:
+            raise ControlError("nobody", "nobody takes orders here")
+        try:
+            return dict(self._here.hand_over(kind, fields))
+        except RefusedError as refusal:
+            raise ControlError(refusal.reason, refusal.detail) from refusal
 
     def ears(self, bus: str) -> Ears:
         """Where those are kept who listen in on `bus`. Raises ControlError where nobody can."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -56,7 +57,15 @@ class Lockers:
     """Every compartment, and what each lock board says."""
 
 
-Request = Status | ReadOnce | ProbeUnit | Listen | Baseline | Lockers
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Something for the beat: a mode or a plan, an alarm that was seen, or what there is of alarms."""
+
+    kind: str
+    fields: dict[str, object]
+
+
+Request = Status | ReadOnce | ProbeUnit | Listen | Baseline | Lockers | Ordered
 
 
 def understood(line: bytes) -> Request:
@@ -68,20 +77,14 @@ def understood(line: bytes) -> Request:
     if not isinstance(said, dict):
         raise ControlError("bad_request", "a request is one JSON object on one line")
     words = cast(dict[str, object], said)
-    match words.get("do"):
-        case "status":
-            return Status()
-        case "read":
-            return ReadOnce(_text(words, "bus"), _read(words))
-        case "probe-unit":
-            return ProbeUnit(_text(words, "bus"), _whole(words, "unit", 0, 255))
-        case "lockers":
-            return Lockers()
-        case "ear":
-            return Listen(_text(words, "bus"))
-        case "baseline":
-            return Baseline(_whole(words, "parcels", 0, MOST_PARCELS), _text(words, "by")[:LONGEST_NAME])
-    raise ControlError("unknown_request", "do is one of: status, read, probe-unit, lockers, ear, baseline")
+    form = _FORMS.get(str(words.get("do")))
+    if form is None:
+        raise ControlError("unknown_request", f"do is one of: {', '.join(_FORMS)}")
+    return form(words)
+
+
+def _ordered(words: dict[str, object]) -> Ordered:
+    return Ordered(str(words["do"]), {name: value for name, value in words.items() if name != "do"})
 
 
 def _read(words: dict[str, object]) -> Read:
@@ -107,3 +110,15 @@ def _whole(words: dict[str, object], name: str, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ControlError("bad_request", f"{name} is a whole number from {low} to {high}")
     return value
+
+
+_FORMS: Mapping[str, Callable[[dict[str, object]], Request]] = {
+    "status": lambda _: Status(),
+    "read": lambda words: ReadOnce(_text(words, "bus"), _read(words)),
+    "probe-unit": lambda words: ProbeUnit(_text(words, "bus"), _whole(words, "unit", 0, 255)),
+    "lockers": lambda _: Lockers(),
+    "ear": lambda words: Listen(_text(words, "bus")),
+    "baseline": lambda words: Baseline(_whole(words, "parcels", 0, MOST_PARCELS), _text(words, "by")[:LONGEST_NAME]),
+    **dict.fromkeys(("mode", "plan", "acknowledge", "alarms"), _ordered),
+}
+"""What can be asked, and how it is read."""

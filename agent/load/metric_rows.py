@@ -127,6 +127,18 @@ SCAN = Group(
     )
 )
 
+INPUTS = Group(
+    (
+        Metric("run", "run", "true or false", None, None, "all fresh", "run input"),
+        Metric("stop_s", "stop_s", "s", 1, None, "at least", "run input"),
+        Metric("jam_n", "jam_n", "jams", None, None, "at least", "inputs"),
+        Metric("estop_n", "estop_n", "stops", None, None, "at least", "inputs"),
+        Metric("chute_full_n", "chute_full_n", "times", None, None, "at least", "inputs"),
+        Metric("motor_fault_n", "motor_fault_n", "faults", None, None, "at least", "inputs"),
+    )
+)
+"""What a line's inputs say, in its telemetry."""
+
 _C = "compartments"
 
 SHARE = Group(
@@ -158,6 +170,7 @@ GROUPS: Mapping[str, tuple[Group, str]] = {
     "flow": (FLOW, "…_"),
     "line": (LINE, ""),
     "scan": (SCAN, ""),
+    "inputs": (INPUTS, ""),
     "site": (SITE, ""),
     "records": (RECORDS, ""),
     "locker": (LOCKER, ""),

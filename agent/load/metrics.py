@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal
 
-Source = Literal["counters", "scans", "settings", "clock", "stock-take", "energy meter", "run input", "lockers"]
+Source = Literal[
+    "counters", "scans", "settings", "clock", "stock-take", "energy meter", "run input", "inputs", "lockers"
+]
 Trust = Literal["always", "all fresh", "estimate", "at least", "settled", "interval", "dated"]
 """When a figure is given.
 

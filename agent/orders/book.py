@@ -11,6 +11,7 @@ from agent.orders.known_time import Known, KnownTime
 from agent.orders.order import (
     KINDS,
     MOST,
+    AlarmOrder,
     BaselineOrder,
     Kind,
     ModeOrder,
@@ -100,7 +101,7 @@ class Book:
         order = entry.order
         if order.to_ms is not None and order.to_ms <= at_ms:
             raise RefusedError("expired", "`to` has passed")
-        if isinstance(order, BaselineOrder):
+        if isinstance(order, BaselineOrder | AlarmOrder):
             return Turn(entry, "accepted")
         if order.is_end:
             self._waiting.pop(entry.kind, None)

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar, get_args
 from config.load_settings import MODES, Mode
 
 Fields = Mapping[str, object]
-Kind = Literal["mode", "plan", "baseline"]
+Kind = Literal["mode", "plan", "baseline", "alarm"]
 KINDS: Mapping[str, Kind] = {kind: kind for kind in get_args(Kind)}
 Reason = Literal["epidemic", "weather", "power"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -108,13 +108,33 @@ class BaselineOrder:
         return _form({"parcels": self.parcels}, self.by, self.from_ms, self.to_ms)
 
 
-Order = ModeOrder | PlanOrder | BaselineOrder
+@dataclass(frozen=True, slots=True)
+class AlarmOrder:
+    """Somebody has seen alarm `alarm`: it is acknowledged."""
+
+    by: str
+    alarm: str
+    from_ms: None = None
+    to_ms: None = None
+    is_end: bool = False
+
+    def form(self) -> dict[str, object]:
+        """The order as fields."""
+        return _form({"alarm": self.alarm}, self.by, None, None)
+
+
+Deed = BaselineOrder | AlarmOrder
+"""Done at once, or not at all."""
+
+Order = ModeOrder | PlanOrder | Deed
 
 
 def understood(kind: Kind, fields: Fields) -> Order:
     """The order in `fields`; what else they hold is left alone. Raises RefusedError."""
     if kind == "mode":
         return _mode(fields)
+    if kind == "alarm":
+        return AlarmOrder(_text(fields, "by", LONGEST_BY), _id(fields, "alarm"))
     return _plan(fields) if kind == "plan" else _baseline(fields)
 
 

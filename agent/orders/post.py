@@ -15,7 +15,7 @@ from agent.orders.audit import Mark, Trail
 from agent.orders.book import Book, Entry, Turn
 from agent.orders.order import (
     KINDS,
-    BaselineOrder,
+    Deed,
     Fields,
     Kind,
     ModeOrder,
@@ -32,6 +32,8 @@ REFUSALS_AN_HOUR = 20
 """So many refusals of an hour have entries of their own; those beyond are one entry with their number."""
 
 Told = Mapping[str, object]
+Act = Callable[[Deed, str], str]
+"""Does what is ordered, under a name that is the same when it is ordered again, and says why not, "" where it did."""
 
 
 class Command(Protocol):
@@ -81,7 +83,7 @@ class Rules:
 
 
 class CommandPost:
-    """Lives in the beat. `rebase` takes a stock-take over (parcels, by whom, its name) and says why not, or ""."""
+    """Lives in the beat. What is done at once is done by whoever calls: see `Act`."""
 
     def __init__(self, rules: Rules, trail: Trail | None, warn: Callable[..., None]) -> None:
         self._rules = rules
@@ -99,18 +101,16 @@ class CommandPost:
         """The newest entry of the trail."""
         return self._trail.mark if self._trail else None
 
-    def hear(self, commands: Sequence[Command], now: Instant, rebase: Callable[[int, str, str], str]) -> None:
-        """Take what came; each is answered, but for the very same one that comes again."""
+    def hear(self, commands: Sequence[Command], now: Instant, act: Act) -> None:
+        """Take what came, each of a known kind; each is answered, but for the very same one that comes again."""
         for command in commands:
-            kind = KINDS.get(command.name)
-            if kind is None:
-                continue
+            kind = KINDS[command.name]
             try:
-                self._hear(kind, command, now, rebase)
+                self._hear(kind, command, now, act)
             except RefusedError as refusal:
                 self._refuse(kind, command, refusal, now)
 
-    def _hear(self, kind: Kind, command: Command, now: Instant, rebase: Callable[[int, str, str], str]) -> None:
+    def _hear(self, kind: Kind, command: Command, now: Instant, act: Act) -> None:
         if command.fault:
             raise RefusedError("malformed", command.fault)
         fields, rules = command.fields, self._rules
@@ -121,8 +121,8 @@ class CommandPost:
         order = self._known(understood(kind, fields))
         self._book.note(kind, seq, digest)
         turn = self._book.take(kind, seq, order, now)
-        if isinstance(order, BaselineOrder) and (reason := rebase(order.parcels, order.by, f"bureau-{seq}")):
-            raise RefusedError("baseline", reason)
+        if isinstance(order, Deed) and (reason := act(order, f"bureau-{seq}")):
+            raise RefusedError("impossible", reason)
         self._told(turn, now)
 
     def order_here(self, kind: Kind, fields: Fields, now: Instant) -> Told:

@@ -10,7 +10,7 @@ from agent.uplink.bucket import TokenBucket
 from agent.uplink.connection import Heard
 from agent.uplink.contract import Json
 
-COMMANDS = ("mode", "plan", "baseline", "resend", "receipt")
+COMMANDS = ("mode", "plan", "baseline", "alarm", "resend", "receipt")
 MAX_BYTES = 4096
 RATE_PER_S = 1.0
 BURST = 10

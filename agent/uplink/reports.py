@@ -9,11 +9,12 @@ from typing import Protocol
 
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
-from agent.load.metric_rows import FLOW, LINE, LINE_STATE, SITE_STATE
+from agent.load.metric_rows import FLOW, INPUTS, LINE, LINE_STATE, SITE_STATE
 from agent.uplink import locker_fields, scan_fields, thin
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition, Room
 from agent.uplink.status import UplinkStatus
+from config.input_settings import Input
 from config.load_settings import Floor
 from config.settings import CounterRef, Line, Settings
 
@@ -138,6 +139,7 @@ def units(settings: Settings) -> Json:
     if settings.load.floor.counters():
         said |= FLOW.units("unload_") | FLOW.units("load_")
     said |= SITE_STATE.units() | LINE.units()
+    said |= INPUTS.units() if settings.inputs else {}
     said |= scan_fields.UNITS if settings.scanners else {}
     return said | (locker_fields.UNITS if settings.lockers else {})
 
@@ -183,6 +185,7 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "floor": _floor(settings.load.floor) if settings.load.floor.counters() else None,
         "thresholds": {mode: asdict(limits) for mode, limits in settings.load.thresholds.items()},
         "counters": list(_counters(settings)),
+        "inputs": [_input(one) for one in settings.inputs] or None,
         "lockers": list(locker_fields.described(settings.lockers)) or None,
         "units": units(settings),
         "ver": version,
@@ -190,6 +193,11 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},
     }
     return Message("meta", compact(fields), retain=True)
+
+
+def _input(one: Input) -> Json:
+    names = {"id": one.id, "name_zh": one.name_zh, "name_en": one.name_en}
+    return names | {"as": one.kind, "line": one.line or None, "class": one.alarm_class, "severity": one.severity}
 
 
 def _line(line: Line) -> Json:
@@ -230,10 +238,11 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     scanners: Json | None = None,
     room: Room | None = None,
     certificate_days: Json | None = None,
+    audit: Json | None = None,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute.
 
-    `certificate_days` are the days until our certificate and the CA's end.
+    `certificate_days` are the days until our certificate and the CA's end, `audit` the newest entry of the trail.
     """
     fields = head.fields() | {
         "up_s": round(up_s),
@@ -242,6 +251,7 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
         "buses": dict(buses),
         "scanners": scanners,
         "certificate_days": certificate_days,
+        "audit": audit or None,
     }
     return Message("health", compact(fields), retain=True)
 

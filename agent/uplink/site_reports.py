@@ -15,11 +15,14 @@ from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import Counted, flow_fields, record
 from config.settings import CounterRef
 
+NONE: Json = {}
+"""Of a site without inputs."""
 
-def site_state(head: Head, load: SiteLoad) -> Message:
+
+def site_state(head: Head, load: SiteLoad, alarms: Json = NONE) -> Message:
     """The site in one document: how loaded it is, how it stands; retained, each minute and on change."""
     fields = head.fields(load.quality) | SITE_STATE.fields(load)
-    return Message("state", compact(fields), retain=True)
+    return Message("state", compact({**fields, **alarms}), retain=True)
 
 
 def site_telemetry(

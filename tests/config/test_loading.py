@@ -17,6 +17,7 @@ from site_text import SITE, changed
 import config
 from config import messages, profiles
 from config.load_settings import Floor, Thresholds
+from config.order_settings import Commands
 from config.settings import Bureau, CounterRef, Device, Line, Point, SerialBus, Site, Spool, TcpBus, Tls
 
 EXAMPLE = Path(config.__file__).parent / "example.toml"
@@ -362,7 +363,7 @@ def test_the_example_is_in_order_and_shows_every_default_as_it_is() -> None:
     assert plain.settings == with_defaults.settings
 
 
-PARTS = (Site, Bureau, SerialBus, Device, Point, Line, Floor, Thresholds)
+PARTS = (Site, Bureau, SerialBus, Device, Point, Line, Floor, Thresholds, Commands)
 
 
 def test_the_example_names_every_key_there_is() -> None:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from agent.load.instant import ClockQuality, Instant
 from agent.orders.audit import Trail
-from agent.orders.order import KINDS, RefusedError, understood
+from agent.orders.order import KINDS, AlarmOrder, Deed, RefusedError, understood
 from agent.orders.post import CommandPost, Rules
 from agent.uplink.inbox import Command
 from config.load_settings import Season
@@ -52,12 +52,14 @@ class Desk:
         self.begin(self.post.kept(), now)
 
     def hear(self, *commands: Command, now: Instant) -> list[tuple[object, object]]:
-        self.post.hear(commands, now, self._rebase)
+        self.post.hear([one for one in commands if one.name in KINDS], now, self._do)
         self.post.advance(now)
         return [(said["outcome"], said.get("reason")) for said in self.post.take_answers()]
 
-    def _rebase(self, parcels: int, by: str, name: str) -> str:
-        self.rebased.append((parcels, by, name))
+    def _do(self, deed: Deed, name: str) -> str:
+        if isinstance(deed, AlarmOrder):
+            return "" if deed.alarm == "smoke-1" else "no such alarm"
+        self.rebased.append((deed.parcels, deed.by, name))
         return ""
 
 
@@ -153,6 +155,14 @@ def test_a_stock_take_of_the_bureau_is_taken_over_once_and_not_without_a_clock()
     assert desk.rebased == [(180, "gz", "bureau-3")]
     desk.begin({}, at(0, "rtc"))
     assert desk.hear(command, now=at(0, "rtc")) == [("refused", "clock")]
+
+
+def test_an_alarm_is_acknowledged_by_the_bureau_where_there_is_one() -> None:
+    desk = Desk()
+    seen = Command("alarm", {"alarm": "smoke-1", "seq": 1, "by": "gz"}, retained=False)
+    assert desk.hear(seen, seen, now=at(0, "none")) == [("accepted", None)]
+    other = Command("alarm", {"alarm": "jam-1", "seq": 2, "by": "gz"}, retained=False)
+    assert desk.hear(other, now=at(0)) == [("refused", "impossible")]
 
 
 def test_the_mode_of_the_season_is_in_force_in_it_where_nobody_orders_another() -> None:

@@ -1,0 +1,63 @@
+"""List the alarms of the site, those that stand and those that are over, or acknowledge one.
+
+hubpulse alarms                 what stands, what came first, who has seen it
+hubpulse alarms ack smoke-1     say that you have seen it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from agent.cli import local_order
+from agent.cli.check import chosen_language
+from config.messages import Language, word
+
+_LOCAL = timezone(timedelta(hours=8))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=("ack",), help="ack: acknowledge the alarm that follows")
+    parser.add_argument("alarm", nargs="?", help="its input's name")
+    local_order.add_by(parser)
+    local_order.add_agent(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    lang = chosen_language(args.lang, sys.stdout)
+    if args.what == "ack" and args.alarm is None:
+        print("hubpulse alarms: ack NAME", file=sys.stderr)
+        return 2
+    if args.what == "ack":
+        said = local_order.ask(args, lang, "acknowledge", alarm=args.alarm, by=args.by or local_order.user())
+    else:
+        said = local_order.ask(args, lang, "alarms")
+    if said is None:
+        return 1
+    if args.json:
+        print(json.dumps({name: value for name, value in said.items() if name != "ok"}, ensure_ascii=False))
+    elif args.what == "ack":
+        print(word("alarm_acknowledged", lang, alarm=said["alarm"], by=said["acked_by"]))
+    else:
+        print("\n".join(_listed(said, lang)))
+    return 0
+
+
+def _listed(said: dict[str, Any], lang: Language) -> list[str]:
+    rows = [_row(one, "alarm_stands" if one["known"] else "alarm_unknown", lang) for one in said["active"]]
+    rows += [_row(one, "alarm_over", lang) for one in said["over"]]
+    silent = sorted(name for name, state in said["inputs"].items() if state == "unknown")
+    if silent:
+        rows.append(word("inputs_silent", lang, names=", ".join(silent)))
+    return rows or [word("no_alarms", lang)]
+
+
+def _row(one: dict[str, Any], state: str, lang: Language) -> str:
+    since = datetime.fromtimestamp(one["onset"] / 1000, _LOCAL).strftime("%Y-%m-%d %H:%M:%S")
+    seen = one["acked_by"] or word("alarm_unseen", lang)
+    first = "" if one["first"] == one["alarm"] else word("alarm_after", lang, first=one["first"])
+    drill = word("alarm_drill", lang) if one.get("exercise") else ""
+    return f"{since}  {word(state, lang):<8}  {one['alarm']:<20}  {seen}  {first}{drill}".rstrip()

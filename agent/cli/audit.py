@@ -1,0 +1,75 @@
+"""Read the audit trail of a site and prove that nothing in it was changed: commands, refusals, modes, starts.
+
+Each entry holds the hash of the one before. `--known N:HASH` is the newest entry that the bureau was told of (`audit`
+in `health` and `cmd/ack`): with it also a trail that was cut short or written anew is found out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from agent.cli import local_order
+from agent.cli.check import DEFAULT_FILE, add_language, checked, chosen_language
+from agent.orders.audit import BEGIN, FILE, Mark, entries, verify
+from config.messages import printable, word
+
+_LOCAL = timezone(timedelta(hours=8))
+_OWN = ("n", "prev", "at", "tsq", "what", "hash")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"the site's settings, or the trail itself ({FILE})"
+    )
+    parser.add_argument("--known", type=_mark, default=BEGIN, metavar="N:HASH", help="an entry that it must hold")
+    parser.add_argument("--json", action="store_true", help="JSON instead of text")
+    add_language(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    lang = chosen_language(args.lang, sys.stdout)
+    path = _trail(args.file)
+    if path is None:
+        return local_order.fail(lang, "E2764", as_json=args.json, file=args.file)
+    try:
+        mark, faults = verify(path, args.known)
+        kept = [entry for _, entry in entries(path) if entry is not None]
+    except OSError as error:
+        return local_order.fail(lang, "E2763", as_json=args.json, file=path, reason=error.strerror or error)
+    if args.json:
+        wrong = [{"line": one.line, "n": one.n, "reason": one.reason} for one in faults]
+        print(json.dumps({"entries": kept, "newest": mark._asdict(), "faults": wrong}, ensure_ascii=False))
+        return 1 if faults else 0
+    print("\n".join(map(_row, kept)))
+    for one in faults:
+        local_order.fail(lang, "E2765", line=one.line, n=one.n, reason=one.reason)
+    if not faults:
+        print(word("audit_whole", lang, n=mark.n, hash=mark.hash[:16]))
+    return 1 if faults else 0
+
+
+def _trail(file: Path) -> Path | None:
+    """The trail itself, or that of the site with these settings."""
+    if file.name.endswith(".log"):
+        return file
+    settings = checked(file).settings if file.exists() else None
+    return None if settings is None else settings.spool.directory / FILE
+
+
+def _row(entry: Mapping[str, object]) -> str:
+    at = entry.get("at")
+    when = datetime.fromtimestamp(at / 1000, _LOCAL).strftime("%Y-%m-%d %H:%M:%S") if isinstance(at, int) else "?"
+    fields = " ".join(f"{name}={printable(str(value))}" for name, value in entry.items() if name not in _OWN)
+    return f"{entry.get('n'):>5}  {when} {entry.get('tsq')}  {entry.get('what'):<12} {fields}"
+
+
+def _mark(text: str) -> Mark:
+    number, colon, digest = text.partition(":")
+    if not number.isdecimal() or not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} is not N:HASH")
+    return Mark(int(number), digest)

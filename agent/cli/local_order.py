@@ -1,0 +1,60 @@
+"""What the verbs share that tell the running agent something: the options, the talk, and how a refusal is said."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from agent.cli.check import add_language
+from agent.control import ControlError, default_socket
+from config.messages import Language, text, word
+
+
+def add_agent(parser: argparse.ArgumentParser) -> None:
+    """The options that every such verb has."""
+    parser.add_argument(
+        "--control", type=Path, default=default_socket(), metavar="SOCKET", help="where the agent listens (%(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON instead of text")
+    add_language(parser)
+
+
+def add_by(parser: argparse.ArgumentParser) -> None:
+    """Who it is."""
+    parser.add_argument("--by", default="", metavar="NAME", help="who says so (the user that runs this)")
+
+
+def ask(args: argparse.Namespace, lang: Language, do: str, **words: object) -> dict[str, Any] | None:
+    """The agent's reply; None when it was told why there is none."""
+    from agent.control.remote import Remote
+
+    try:
+        with Remote(args.control) as agent:
+            return agent.ask(do, **{name: value for name, value in words.items() if value is not None})
+    except OSError as error:
+        fail(lang, "E2760", as_json=args.json, socket=args.control, reason=error.strerror or error)
+    except ControlError as error:
+        fail(lang, "E2761", as_json=args.json, reason=error.detail or error.reason)
+    return None
+
+
+def fail(lang: Language, code: str, *, as_json: bool = False, **values: object) -> int:
+    """Say what is wrong, why, and what to do; the exit code."""
+    if as_json:
+        print(json.dumps({"error": code} | {name: str(value) for name, value in values.items()}))
+    else:
+        seen, cause, action = text(code, lang, **values)
+        print(f"[{code}] {seen}\n  {word('why', lang)}{cause}\n  {word('fix', lang)}{action}", file=sys.stderr)
+    return 1
+
+
+def user() -> str:
+    """Who runs this."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

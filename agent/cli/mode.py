@@ -1,0 +1,83 @@
+"""Show in which mode the site works, or order another one here: peak, emergency, suspended, normal.
+
+  hubpulse mode                                   what is in force
+  hubpulse mode emergency --for 4h --exercise     a drill
+  hubpulse mode suspended --reason weather --until "2026-11-26 18:00"
+  hubpulse mode normal                            end every mode that was ordered
+
+Thresholds are those of the mode; a suspended site that moves nothing is no alarm. Every message says the mode, the
+audit trail and the bureau who ordered it. At its end the site is back in the mode before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from datetime import datetime, timedelta, timezone
+
+from agent.cli import local_order
+from agent.cli.check import chosen_language
+from agent.cli.quantities import duration
+from agent.clock import now
+from agent.orders.order import REASONS
+from config.load_settings import MODES
+from config.messages import word
+
+_LOCAL = timezone(timedelta(hours=8))
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("mode", nargs="?", choices=MODES, help="without it: show what is in force")
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="so long: 30m, 4h")
+    until.add_argument("--until", type=_moment, metavar='"YYYY-MM-DD HH:MM"', help="until then, local time (UTC+8)")
+    parser.add_argument("--reason", choices=REASONS, help="of a suspension")
+    parser.add_argument("--note", metavar="TEXT", help="for whoever reads it")
+    parser.add_argument("--exercise", action="store_true", help="a drill: all messages say so")
+    local_order.add_by(parser)
+    local_order.add_agent(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    lang = chosen_language(args.lang, sys.stdout)
+    if args.mode is None:
+        said = local_order.ask(args, lang, "alarms")
+        shown = None if said is None else {name: said[name] for name in ("mode", "plan")}
+    else:
+        if (args.mode != "normal") and args.for_s is None and args.until is None:
+            return local_order.fail(lang, "E2762", as_json=args.json, mode=args.mode)
+        said = local_order.ask(args, lang, "mode", **_fields(args))
+        shown = said
+    if shown is None:
+        return 1
+    if args.json:
+        print(json.dumps({name: value for name, value in shown.items() if name != "ok"}))
+    else:
+        name = word(f"mode_{args.mode or shown['mode']}", lang)
+        print(word("mode_ordered" if args.mode else "mode_in_force", lang, mode=name, plan=shown.get("plan") or "–"))
+    return 0
+
+
+def _fields(args: argparse.Namespace) -> dict[str, object]:
+    end_s = args.until if args.for_s is None else now().wall_s + args.for_s
+    return {
+        "mode": args.mode,
+        "to": None if end_s is None else int(1000 * end_s),
+        "reason": args.reason,
+        "note": args.note,
+        "exercise": args.exercise or None,
+        "by": args.by or local_order.user(),
+    }
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970 of a local time."""
+    if not _TIME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f'{text!r} is no time like "2026-11-26 18:00"')
+    try:
+        return datetime.fromisoformat(text.replace("T", " ")).replace(tzinfo=_LOCAL).timestamp()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is on no calendar") from None

@@ -51,6 +51,9 @@ class SiteInputs:
         for one in inputs:
             points = self._by_device.setdefault(one.point.device, {})
             points.setdefault(one.point.point, []).append(self.signals[one.id])
+        self._by_line: dict[str, list[Signal]] = {}
+        for signal in self.signals.values():
+            self._by_line.setdefault(signal.input.line, []).append(signal)
         self._news: list[News] = []
         self._counts: Counter[tuple[str, str]] = Counter()
         self._stop_s: dict[str, float] = {one.line: 0.0 for one in inputs if one.line and one.kind == "run"}
@@ -89,7 +92,7 @@ class SiteInputs:
     def run(self, line: str) -> bool | None:
         """Whether that line runs: not when one of its run inputs says no or its e-stop is pressed, None where one that
         ought to tell is unknown, or none tells."""
-        own = [one for one in self.signals.values() if one.input.line == line]
+        own = self._by_line.get(line, ())
         states = [one.state for one in own if one.input.kind == "run"]
         if "off" in states or any(one.state == "on" for one in own if one.input.kind == "estop"):
             return False
@@ -97,7 +100,7 @@ class SiteInputs:
 
     def of(self, line: str) -> LineInputs | None:
         """What is told of a line; None where it has no input."""
-        kinds = {one.input.kind for one in self.signals.values() if one.input.line == line}
+        kinds = {one.input.kind for one in self._by_line.get(line, ())}
         if not kinds:
             return None
         counts = {kind: self._counts[line, kind] if kind in kinds else None for kind in _COUNTED}

@@ -154,6 +154,11 @@ async def _jam(twin: Twin, line: str, seconds: float) -> Reply:
     return {}
 
 
+async def _set(twin: Twin, input: str, value: float) -> Reply:  # noqa: A002 - the word that is said
+    twin.show(input, value)
+    return {}
+
+
 async def _preset(twin: Twin, counter: str, value: int) -> Reply:
     face = twin.counter(counter)
     if value >= face.modulus:
@@ -252,6 +257,7 @@ _EXAMPLES: Mapping[str, str] = {
     "device": "sorter",
     "point": "south",
     "counter": "sorter.south",
+    "input": "panel.estop",
     "bus": "panel",
     "scanner": "tunnel-1",
     "locker": "west",
@@ -279,6 +285,7 @@ COMMANDS: Mapping[str, Command] = {
     "go": Command({}, _go),
     "speed": Command({"speed": Word(_number(0.01, FASTEST))}, _speed),
     "jam": Command({"line": _NAME, "seconds": _SECONDS}, _jam),
+    "set": Command({"input": _NAME, "value": Word(_number(-1e9, 1e9))}, _set),
     "preset": Command({"counter": _NAME, "value": Word(_whole(0, (1 << 64) - 1))}, _preset),
     "wrap": Command({"counter": _NAME, "before": Word(_whole(1, 1 << 32), 5)}, _wrap),
     "reset": Command({"device": _NAME, "point": Word(_text, None), "clean": Word(_flag, False)}, _reset),

@@ -155,6 +155,11 @@ class LineFlow:
         """Look again when the next parcel moves: the pace of the gates is another."""
         self._quiet_until_s = 0.0
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is jammed."""
+        return self._at_s < self._runs_again_s
+
     def jam(self, duration_s: float) -> None:
         """Stop belt and induction now for so long; what is on the belt stays there."""
         begin_s = max(self._at_s, self._runs_again_s)

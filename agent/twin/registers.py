@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Protocol
 
 from pymodbus.constants import ExcCodes
@@ -47,7 +48,7 @@ def words(point: Point, number: float) -> tuple[int, ...]:
 
 
 class Face:
-    """What one point shows. Only counters move."""
+    """What one point shows. Only counters move by themselves."""
 
     def __init__(self, point: Point) -> None:
         self.point = point
@@ -65,6 +66,32 @@ class Face:
 
     def served(self) -> None:
         """Called when a read that covers the whole point was answered."""
+
+    def show(self, value: float) -> None:
+        """Show the scaled `value` from now on."""
+        self._still = words(self.point, round(value / self.point.scale))
+
+
+class BitFace(Face):
+    """A contact: what somebody set it to, else what `calm` says at the moment it is read."""
+
+    def __init__(self, point: Point, calm: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(point)
+        self._calm = calm
+        self._set: bool | None = None
+
+    def show(self, value: float) -> None:
+        self._set = bool(value)
+
+    @property
+    def on(self) -> bool:
+        """Whether it is closed."""
+        return self._calm() if self._set is None else self._set
+
+    def pack(self, registers: list[int]) -> None:
+        """Put it among the bits of an area, sixteen to a register, the first in the lowest."""
+        at, mask = self.first // 16, 1 << self.first % 16
+        registers[at] = registers[at] | mask if self.on else registers[at] & ~mask
 
 
 class MarkFace(Face):
@@ -149,7 +176,15 @@ class Image:
     Writes are refused (exception 1) and counted in `writes`.
     """
 
-    def __init__(self, device: Device, gates: Mapping[str, Gate], rng: Random, world: World) -> None:
+    def __init__(
+        self,
+        device: Device,
+        gates: Mapping[str, Gate],
+        rng: Random,
+        world: World,
+        calm: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
+    ) -> None:
+        """`calm` says what contacts show by themselves, by their names."""
         self.device = device
         self.writes = 0
         self.reads = 0
@@ -157,7 +192,12 @@ class Image:
         self.counters = {
             point.name: CounterFace(point, gates[point.name], rng) for point in device.points if point.name in gates
         }
-        self._faces = [self.counters.get(point.name) or Face(point) for point in device.points]
+        others = [point for point in device.points if point.name not in self.counters]
+        self.shown: dict[str, Face] = {
+            point.name: BitFace(point, calm.get(point.name, lambda: False)) if point.kind == "bit" else Face(point)
+            for point in others
+        }
+        self._faces: list[Face] = [self.counters.get(one.name) or self.shown[one.name] for one in device.points]
         if device.fingerprint is not None:
             self._faces.append(MarkFace(device.fingerprint, rng))
         self._plans: dict[tuple[int, int, int], list[tuple[Face, int]]] = {}
@@ -193,9 +233,16 @@ class Image:
             return ExcCodes.ILLEGAL_FUNCTION
         self._world.catch_up()
         self.reads += 1
-        if function > 2:
+        if function <= 2:
+            self._contacts(_READS[function], registers)
+        else:
             self._fill(self._plan(function, address, count), start, address + count, registers)
         return None
+
+    def _contacts(self, area: Area, registers: list[int]) -> None:
+        for face in self.shown.values():
+            if isinstance(face, BitFace) and face.area == area:
+                face.pack(registers)
 
     def _fill(self, plan: list[tuple[Face, int]], start: int, end: int, registers: list[int]) -> None:
         heard = self._world.answers(self.device)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,7 @@ from agent.twin.registers import CounterFace, Image
 from agent.twin.scanners import Scanners
 from agent.twin.script import DayKind, script
 from agent.twin.servers import Manners, SerialWire, TcpWire, Wire
+from config.input_settings import Input
 from config.settings import Bus, CounterRef, Device, Settings, TcpBus
 
 READ_WITHIN_S = 15.0
@@ -155,6 +157,11 @@ class Twin:
         self.catch_up()
         counter.preset(raw)
 
+    def show(self, point: str, value: float) -> None:
+        """Let a contact (0 or 1) or a gauge `device.point` show that from now on."""
+        device, _, name = point.partition(".")
+        self.images[device].shown[name].show(value)
+
     async def reset_clean(self, device: str, point: str | None) -> None:
         """Start one counter or all of a device at 0 right after its next read. Raises TimeoutError when none comes."""
         faces = self._faces_of(device, point)
@@ -201,7 +208,21 @@ class Twin:
     def _image(self, device: Device, seed: int) -> Image:
         gates = {name: self.day.gates[CounterRef(device.id, name)] for name, _ in _rates(device)}
         rng = Random(f"{seed} {device.id}")  # noqa: S311, a simulation is meant to be repeatable
-        return Image(device, gates, rng, self)
+        return Image(device, gates, rng, self, self._contacts(device))
+
+    def _contacts(self, device: Device) -> dict[str, Callable[[], bool]]:
+        """What the device's contacts show by themselves: a line that is jammed stands and says so, all else is well."""
+        return {
+            one.point.point: partial(self._contact, one)
+            for one in self.settings.inputs
+            if one.point.device == device.id and one.limit is None
+        }
+
+    def _contact(self, of: Input) -> bool:
+        flow = self.day.flows.get(of.line)
+        stands = flow is not None and flow.stands
+        happens = not stands if of.kind == "run" else stands and of.kind == "jam"
+        return of.active if happens else not of.active
 
     def _wire(self, bus: Bus, folder: Path) -> Wire:
         if bus.id in self.lockers.wires:

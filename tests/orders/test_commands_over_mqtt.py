@@ -9,6 +9,8 @@ from pathlib import Path
 import paho.mqtt.publish as mqtt_publish
 import pytest
 from broker import Broker
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from ordered_site import PLACE, OrderedSite, ms
 
 from agent.orders import seal
@@ -25,6 +27,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 def outcome(answer: Mapping[str, object]) -> tuple[object, object]:
     return answer["outcome"], answer.get("reason")
+
+
+def pair_of_keys() -> tuple[str, str]:
+    """A private and a public Ed25519 key as openssl writes them."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), public.decode()
 
 
 def dropped(health: Mapping[str, object]) -> int:
@@ -68,12 +77,17 @@ def test_unsigned_commands_are_obeyed_once_or_refused_with_a_reason_and_outlive_
 
 
 @pytest.mark.fault("M1")
-def test_where_signatures_are_required_only_the_bureau_is_obeyed(broker: Broker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "ed25519"])
+def test_where_signatures_are_required_only_the_bureau_is_obeyed(
+    broker: Broker, tmp_path: Path, algorithm: str
+) -> None:
+    private, at_the_site = (SECRET, SECRET) if algorithm == "hmac-sha256" else pair_of_keys()
     key = tmp_path / "key"
-    key.write_text(SECRET + "\n")
+    key.write_text(at_the_site + "\n")
     key.chmod(0o600)
-    site = OrderedSite(tmp_path, broker, f'require_signature = true\nkey_file = "{key}"')
-    signer = seal.signer(SECRET)
+    wanted = f'require_signature = true\nalgorithm = "{algorithm}"\nkey_file = "{key}"'
+    site = OrderedSite(tmp_path, broker, wanted)
+    signer = seal.signer(private)
     with site.bureau, site.agent():
         assert outcome(site.ordered("mode", peak(1))) == ("refused", "unsigned")
         signed = seal.signed(signer, PLACE, "mode", peak(2))

@@ -115,7 +115,10 @@ class Helm:
 
     def answers(self, head: Callable[[], Head]) -> list[Message]:
         """What became of the orders."""
-        return [reports.acknowledgement(head(), answer) for answer in self._post.take_answers()]
+        answers = self._post.take_answers()
+        for one in answers:
+            log.event("order", cmd=one["cmd"], outcome=one["outcome"], reason=one.get("reason"), by=one.get("by"))
+        return [reports.acknowledgement(head(), one) for one in answers]
 
     def news(self, head: Callable[[], Head], gasp: Callable[[], Message]) -> list[Message]:
         """What happened to inputs and alarms; that the mains are gone before all else."""

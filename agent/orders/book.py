@@ -105,7 +105,8 @@ class Book:
             return Turn(entry, "accepted")
         if order.is_end:
             self._waiting.pop(entry.kind, None)
-        kept = [] if order.is_end else [one for one in self._standing if one.kind == entry.kind]
+        of_kind = [] if order.is_end else [one for one in self._standing if one.kind == entry.kind]
+        kept = [one for one in of_kind if not _covers(order, one.order, at_ms)]
         if len(kept) >= MOST_STANDING:
             raise RefusedError("full", f"{MOST_STANDING} orders of this kind stand already; end them first")
         others = [one for one in self._standing if one.kind != entry.kind]
@@ -171,6 +172,12 @@ class Book:
 
 def _wall_ms(now: Instant) -> int:
     return int(1000 * now.wall_s)
+
+
+def _covers(order: Order, earlier: Order, at_ms: int) -> bool:
+    """Whether `earlier` can never be in force again while `order`, which was taken after it, stands."""
+    begins_first = (order.from_ms or at_ms) <= max(earlier.from_ms or at_ms, at_ms)
+    return begins_first and (order.to_ms is None or (earlier.to_ms is not None and earlier.to_ms <= order.to_ms))
 
 
 def _has_begun(entry: Entry, now: Instant, known: Known) -> bool:

@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
         print("hubpulse alarms: ack NAME", file=sys.stderr)
         return 2
     if args.what == "ack":
-        said = local_order.ask(args, lang, "acknowledge", alarm=args.alarm, by=args.by or local_order.user())
+        seen = {"alarm": args.alarm, "by": args.by or local_order.user()}
+        said = local_order.ask(args, lang, "acknowledge", seen)
     else:
         said = local_order.ask(args, lang, "alarms")
     if said is None:

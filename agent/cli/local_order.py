@@ -6,7 +6,9 @@ import argparse
 import getpass
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from agent.cli.check import add_language
@@ -28,26 +30,34 @@ def add_by(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default="", metavar="NAME", help="who says so (the user that runs this)")
 
 
-def ask(args: argparse.Namespace, lang: Language, do: str, **words: object) -> dict[str, Any] | None:
-    """The agent's reply; None when it was told why there is none."""
+def ask(
+    args: argparse.Namespace,
+    lang: Language,
+    do: str,
+    words: Mapping[str, object] = MappingProxyType({}),
+    codes: tuple[str, str] = ("E2760", "E2761"),
+) -> dict[str, Any] | None:
+    """The agent's reply; None when it was told why there is none: nobody answers, or it was refused (`codes`)."""
     from agent.control.remote import Remote
 
+    away, refused = codes
     try:
         with Remote(args.control) as agent:
             return agent.ask(do, **{name: value for name, value in words.items() if value is not None})
     except OSError as error:
-        fail(lang, "E2760", as_json=args.json, socket=args.control, reason=error.strerror or error)
+        fail(lang, away, as_json=args.json, socket=args.control, reason=error.strerror or error)
     except ControlError as error:
-        fail(lang, "E2761", as_json=args.json, reason=error.detail or error.reason)
+        fail(lang, refused, as_json=args.json, reason=error.detail or error.reason)
     return None
 
 
 def fail(lang: Language, code: str, *, as_json: bool = False, **values: object) -> int:
     """Say what is wrong, why, and what to do; the exit code."""
+    seen, cause, action = text(code, lang, **values)
     if as_json:
-        print(json.dumps({"error": code} | {name: str(value) for name, value in values.items()}))
+        told = {name: str(value) for name, value in values.items()}
+        print(json.dumps({"error": code, "seen": seen, "cause": cause, "action": action} | told, ensure_ascii=False))
     else:
-        seen, cause, action = text(code, lang, **values)
         print(f"[{code}] {seen}\n  {word('why', lang)}{cause}\n  {word('fix', lang)}{action}", file=sys.stderr)
     return 1
 

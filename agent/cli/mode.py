@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         if (args.mode != "normal") and args.for_s is None and args.until is None:
             return local_order.fail(lang, "E2762", as_json=args.json, mode=args.mode)
-        said = local_order.ask(args, lang, "mode", **_fields(args))
+        said = local_order.ask(args, lang, "mode", _fields(args))
         shown = said
     if shown is None:
         return 1

@@ -72,16 +72,18 @@ def verify(path: Path, known: Mark = BEGIN) -> tuple[Mark, list[Fault]]:
     Raises OSError.
     """
     mark, faults = BEGIN, list[Fault]()
-    number = 0
+    number, unread = 0, False
     for number, entry in entries(path):
         due = mark.n + 1
         if entry is None:
             faults.append(Fault(number, due, "no entry"))
-            mark = Mark(due, "")
+            unread = True
             continue
         found = Mark(_number(entry), str(entry.get("hash")))
-        faults += [Fault(number, due, reason) for reason in _wrong(entry, mark, found, known)]
-        mark = found
+        if unread and found.n == due + 1:  # what could not be read was the one between
+            mark = Mark(due, str(entry.get("prev")))
+        faults += [Fault(number, mark.n + 1, reason) for reason in _wrong(entry, mark, found, known)]
+        mark, unread = found, False
     if known.n > mark.n:
         faults.append(Fault(number + 1, mark.n + 1, f"entries {mark.n + 1} to {known.n} are missing at the end"))
     return mark, faults
@@ -122,17 +124,19 @@ def _entry(line: bytes) -> Mapping[str, object] | None:
 
 
 def _last(path: Path) -> Mark:
-    """The newest entry; what a power cut left behind it, half a line, was never said to be durable and goes."""
+    """The newest entry that can be read; what a power cut left behind, half a line, was never said to be durable and
+    goes."""
     if not path.exists():
         return BEGIN
     with path.open("r+b") as trail:
         size = trail.seek(0, os.SEEK_END)
-        trail.seek(max(0, size - 2 * _LONGEST_LINE))
+        trail.seek(max(0, size - _LONGEST_LINE))
         tail = trail.read()
-        whole = tail[: tail.rfind(b"\n") + 1]
-        trail.truncate(size - len(tail) + len(whole))
-    entry = _entry(whole.splitlines(keepends=True)[-1]) if whole else None
-    return BEGIN if entry is None else Mark(_number(entry), str(entry.get("hash")))
+        half = len(tail) - tail.rfind(b"\n") - 1
+        if half < _LONGEST_LINE:
+            trail.truncate(size - half)
+    newest = [Mark(_number(entry), str(entry.get("hash"))) for _, entry in entries(path) if entry is not None]
+    return newest[-1] if newest else BEGIN
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -185,6 +185,7 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "floor": _floor(settings.load.floor) if settings.load.floor.counters() else None,
         "thresholds": {mode: asdict(limits) for mode, limits in settings.load.thresholds.items()},
         "counters": list(_counters(settings)),
+        "commands": _commands(settings),
         "inputs": [_input(one) for one in settings.inputs] or None,
         "lockers": list(locker_fields.described(settings.lockers)) or None,
         "units": units(settings),
@@ -193,6 +194,13 @@ def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int]
         "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},
     }
     return Message("meta", compact(fields), retain=True)
+
+
+def _commands(settings: Settings) -> Json:
+    """Whom the site obeys, so that whoever orders knows how."""
+    commands = settings.commands
+    signature = commands.algorithm if commands.has_key else None
+    return {"signature": signature, "required": commands.require_signature, "trust_rtc": commands.trust_rtc}
 
 
 def _input(one: Input) -> Json:

@@ -132,6 +132,17 @@ def test_a_trail_that_was_written_anew_is_not_the_one_the_bureau_was_told_of(tmp
     assert verify(tmp_path / FILE, told)[1][0].n == 5
 
 
+@pytest.mark.parametrize("garbage", [b"\x00" * 40, b"{}" * 9, b"x" * 40_000])
+def test_a_trail_with_garbage_in_it_goes_on_and_the_garbage_is_named(tmp_path: Path, garbage: bytes) -> None:
+    trail(tmp_path)
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(garbage + b"\n")
+    mark = trail(tmp_path, 2).mark
+    newest, faults = verify(tmp_path / FILE, mark)
+    assert newest == mark == (7, mark.hash)
+    assert {(one.n, one.reason) for one in faults} == {(6, "no entry")}
+
+
 def test_half_an_entry_after_a_power_cut_goes_and_the_trail_is_whole(tmp_path: Path) -> None:
     made = trail(tmp_path)
     with (tmp_path / FILE).open("ab") as file:

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from agent.bureau.view import Heard, SiteView, View
 from agent.fitting import FirstThatFits
+from config.load_settings import MODES
 from config.locker_settings import SIZES
-from config.messages import Language, quality, state
+from config.messages import Language, quality, state, word
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -35,6 +36,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "unknown": "unknown",
         "overdue": "overdue",
         "door_open": "door\nopen",
+        "ordered": "{site}: {mode}",
+        "alarm": "{site}: {alarm} ({severity}), {trust}",
         "online": "online",
         "offline": "offline",
         "summary": "sites: {sites}, {messages} messages, {repeated} repeated, {missing} missing, {rejected} rejected",
@@ -60,6 +63,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "unknown": "未知",
         "overdue": "滞留",
         "door_open": "门开",
+        "ordered": "{site}:{mode}",
+        "alarm": "{site}:{alarm}({severity}),{trust}",
         "online": "在线",
         "offline": "离线",
         "summary": "{sites} 个站点,{messages} 条消息,重复 {repeated} 条,缺失 {missing} 条,拒收 {rejected} 条",
@@ -67,7 +72,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     },
 }
 _FIGURES = ("in_total", "in_pph", "out_total", "out_pph", "wip", "load_index")
-_NAMES = ("event", "before", "after", "cause", "state", "q")
+_NAMES = ("event", "input", "what", "before", "after", "cause", "cmd", "outcome", "reason", "suspended", "state", "q")
 _LOCKER = ("free", "occupied", "faulty", "unknown", "overdue", "door_open")
 _FEW = {"in": 1, "out": 3, "load": 6, "state": 7, "trust": 8}
 _FEW_OF_LOCKER = {"free": 2, "occupied": 3, "overdue": 6, "trust": 8}
@@ -93,7 +98,28 @@ class Board:
         if not view.sites:
             return Text(self._words["waiting"].format(broker=self._broker, version=self._version))
         wide = Group(self._lines(view, now_s), *self._lockers(view, now_s))
-        return Group(FirstThatFits((wide, self._narrow(view, now_s))), Text(self.summary(view)))
+        told = Text("\n".join([*self._ordered(view), *self._alarms(view), self.summary(view)]))
+        return Group(FirstThatFits((wide, self._narrow(view, now_s))), told)
+
+    def _ordered(self, view: View) -> Iterator[str]:
+        """The sites that do not work as usual."""
+        for site in view.sites.values():
+            mode = _word(site.latest.get("state", {}).get("mode", "normal"))
+            if mode != "normal":
+                said = [word(f"mode_{mode}", self._lang) if mode in MODES else mode]
+                said += [
+                    _word(site.latest["state"][name]) for name in ("suspended", "plan") if name in site.latest["state"]
+                ]
+                yield self._words["ordered"].format(site=site.path, mode=" ".join(said))
+
+    def _alarms(self, view: View) -> Iterator[str]:
+        """The alarms that stand, everywhere."""
+        for site in view.sites.values():
+            for tail in sorted(one for one in site.latest if one.startswith("alarm/")):
+                fields = site.latest[tail]
+                trust = quality(_word(fields.get("q")), self._lang)
+                name, severity = tail.removeprefix("alarm/"), _word(fields.get("severity"))
+                yield self._words["alarm"].format(site=site.path, alarm=name, severity=severity, trust=trust)
 
     def _narrow(self, view: View, now_s: float) -> RenderableType:
         """For a phone: each site below its name, with few columns."""

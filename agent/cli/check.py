@@ -127,6 +127,7 @@ def _summary(settings: Settings, wires: Wires, lang: Language) -> Iterator[str]:
         "devices": _named([device.id for device in settings.devices]),
         "points": messages.word("of_these_counters", lang, points=len(points), counters=counters),
         "lines": _named([line.id for line in settings.lines]),
+        "inputs": _named([one.id for one in settings.inputs]),
         "scanners": _named([scanner.id for scanner in settings.scanners]),
         "lockers": _named([locker.id for locker in settings.lockers]),
         "reads": f"\n{' ' * 11}".join(wires.summary(lang)) or "0",

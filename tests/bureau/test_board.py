@@ -13,7 +13,7 @@ from rich.console import Console
 from agent.bureau.board import Board
 from agent.bureau.view import View
 from agent.load.machine import State
-from config.messages import LANGUAGES, Language, quality, state
+from config.messages import LANGUAGES, Language, quality, state, word
 
 SITE = "hubpulse/v1/44/4401/gz-baiyun"
 
@@ -84,3 +84,25 @@ def test_what_a_bureau_says_to_a_site_is_neither_a_message_of_it_nor_rejected() 
     assert view.rejected == 0 and not view.sites
     view.hear(f"{SITE}/cmd/else", b'{"v":1}')
     assert view.rejected == 1
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_ordered_and_the_alarms_that_stand_are_shown_until_they_are_over(lang: Language) -> None:
+    view = View()
+    head = {"epoch": "3-abcdef", "q": "good"}
+    ordered = head | {"seq": 1, "mode": "suspended", "suspended": "weather", "plan": "p-7"}
+    view.hear(f"{SITE}/state", json.dumps(ordered).encode())
+    view.hear(f"{SITE}/alarm/smoke-1", json.dumps(head | {"seq": 2, "severity": "\x1b[31m", "q": "stale"}).encode())
+
+    def drawn() -> str:
+        console = Console(file=io.StringIO(), width=200)
+        console.print(Board(lang, "here", "5").table(view, 10.0))
+        output = console.file
+        assert isinstance(output, io.StringIO)
+        return output.getvalue()
+
+    assert f"{word('mode_suspended', lang)} weather p-7" in drawn()
+    assert "smoke-1" in drawn() and quality("stale", lang) in drawn() and "\x1b" not in drawn()
+    view.hear(f"{SITE}/alarm/smoke-1", b"")
+    assert "smoke-1" not in drawn()
+    assert view.rejected == 0

@@ -33,7 +33,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,16}")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("do", choices=("sign", "send"), help="sign: print it; send: publish it and await the answer")
     parser.add_argument("kind", choices=tuple(KINDS))
-    parser.add_argument("fields", nargs="*", metavar="NAME=VALUE")
+    parser.add_argument("fields", nargs="+", metavar="NAME=VALUE")
     parser.add_argument("--key", type=Path, metavar="FILE", help="what to sign with; mode 0600 or 0640")
     parser.add_argument("--retain", action="store_true", help="the broker keeps it for a site that is away")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")

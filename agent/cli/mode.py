@@ -5,8 +5,8 @@
   hubpulse mode suspended --reason weather --until "2026-11-26 18:00"
   hubpulse mode normal                            end every mode that was ordered
 
-Thresholds are those of the mode; a suspended site that moves nothing is no alarm. Every message says the mode, the
-audit trail and the bureau who ordered it. At its end the site is back in the mode before.
+Thresholds are those of the mode; a suspended site that moves nothing is no alarm. Every message says the mode;
+the audit trail and `cmd/ack` say who ordered it. At its end the site is back in the mode before.
 """
 
 from __future__ import annotations

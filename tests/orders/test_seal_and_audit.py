@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.__main__ import main
 from agent.load.instant import Instant
 from agent.orders import seal
 from agent.orders.audit import FILE, Mark, Trail, verify
@@ -157,3 +158,23 @@ def test_entries_hold_what_happened_and_nothing_of_a_signature(tmp_path: Path) -
     trail(tmp_path, 1)
     entry = json.loads((tmp_path / FILE).read_text())
     assert {"n": 1, "prev": "", "what": "accepted", "cmd": "mode", "tsq": "ntp"}.items() <= entry.items()
+
+
+def test_the_verb_signs_what_the_site_verifies_and_sends_nothing_that_has_no_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "bureau.key"
+    key.write_text(SECRET)
+    key.chmod(0o600)
+    words = ["command", "sign", "mode", "--site", SITE, "--key", str(key), "--lang", "en"]
+    assert main([*words, "mode=peak", "to=+12h", "by=duty-1", "exercise=true"]) == 0
+    order = json.loads(capsys.readouterr().out)
+    seal.demand(PAIRS["hmac-sha256"][1], SITE, "mode", order, required=True)
+    assert order["exercise"] is True
+    assert order["to"] - order["seq"] in range(43_199_000, 43_230_000)
+    assert main([*words, "mode=party", "to=+12h", "by=duty-1"]) == 1
+    assert "E2766" in capsys.readouterr().err
+    key.chmod(0o644)
+    assert main([*words, "mode=normal", "by=duty-1"]) == 1
+    said = capsys.readouterr().err
+    assert "E2767" in said and SECRET not in said

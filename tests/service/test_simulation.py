@@ -1,0 +1,56 @@
+"""The simulated site: one seed is one history, the product keeps its promises in it, known mistakes do not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from unittest.mock import patch
+
+import pytest
+import simulated_network
+import simulation
+from counting_mistakes import NegativeDelta, ResetAsWrap
+from fault_matrix import Figure
+from simulation import simulate
+
+from agent import intake
+from agent.uplink.lanes import Lanes
+
+
+@pytest.fixture(autouse=True)
+def _silent_log() -> Iterator[None]:
+    logger = logging.getLogger("hubpulse")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
+def test_a_simulated_site_keeps_every_promise_through_every_fault(thorough: bool, figure: Figure) -> None:
+    played = simulate(11, 30.0 if thorough else 0.4)
+    assert played.broken == ""
+    figure(simulated_days=played.days, faults=sum(played.faults.values()), **played.figures)
+
+
+def test_the_same_seed_makes_the_same_trace_and_another_seed_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "HEAL_S", 0.0)
+    assert simulate(11, 0.2).trace == simulate(11, 0.2).trace != simulate(12, 0.2).trace
+
+
+def at_the_broker(spool: Lanes, epoch: str, by_receipt: bool) -> Lanes:
+    """Messages leave the spool when the broker acknowledges them, though the bureau gives receipts."""
+    return Lanes(spool, epoch=epoch, by_receipt=False)  # type: ignore[arg-type]
+
+
+MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "a reset taken for a wrap": lambda: patch.object(intake, "Meter", ResetAsWrap),
+    "negative differences": lambda: patch.object(intake, "Meter", NegativeDelta),
+    "freed when the broker acknowledges": lambda: patch.object(simulated_network, "Lanes", at_the_broker),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
+    with MISTAKES[mistake]():
+        assert simulate(1, 1.0).broken != ""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -22,8 +22,9 @@ from agent.bureau.store import Store
 from agent.uplink import contract
 from agent.uplink.connection import Accepted, Acknowledged, Heard
 from agent.uplink.contract import Json
-from agent.uplink.inbox import Inbox
+from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
+from agent.uplink.orders import Orders
 from agent.uplink.session import Memory, Pace, Session
 from agent.uplink.shipping import Shipping
 from agent.uplink.status import UplinkStatus
@@ -129,7 +130,7 @@ class Uplink:
         self._world, self._network, self._life = world, network, life
         self._lanes = Lanes(life.spool, epoch=str(life.epoch), by_receipt=world.settings.bureau.receipts)
         self._shipping = Shipping(self._lanes, 1500.0, clock.now)
-        self._inbox = Inbox(life.identity.topic)
+        self._orders = Orders(life.identity.topic, self._lanes, self._shipping)
         self._memory = Memory()
         self._wire: Wire | None = None
         self._session: Session | None = None
@@ -139,6 +140,9 @@ class Uplink:
     def take_answers(self) -> Sequence[Json]:
         answers = self._lanes.resends.answers
         return [answers.popleft() for _ in range(len(answers))]
+
+    def take_commands(self) -> Sequence[Command]:
+        return self._orders.take()
 
     def status(self) -> UplinkStatus:
         up = self._session is not None
@@ -165,7 +169,7 @@ class Uplink:
         session.open(contract.birth(self._life.identity, self._network.connections, clock.now()), now_s)
         receipt = topic("cmd/receipt")
         if receipt in self._network.retained:
-            self._hear(receipt, self._network.retained[receipt], now_s)
+            self._orders.hear(Heard(receipt, self._network.retained[receipt], retained=True), now_s)
 
     def _hang_up(self) -> None:
         if self._session:
@@ -174,16 +178,7 @@ class Uplink:
 
     def _obey(self, now_s: float) -> None:
         while self._network.orders:
-            self._hear(*self._network.orders.popleft(), now_s)
-
-    def _hear(self, topic: str, payload: bytes, now_s: float) -> None:
-        command = self._inbox.read(Heard(topic, payload, retained=False), now_s)
-        if command is not None and command.name == "receipt":
-            epochs = command.fields["epochs"]
-            assert isinstance(epochs, Mapping)
-            self._lanes.received(epochs)
-        elif command is not None and command.name == "resend":
-            self._lanes.resends.ask(command.fields)
+            self._orders.hear(Heard(*self._network.orders.popleft(), retained=False), now_s)
 
     def _speak(self, session: Session, wire: Wire, now_s: float) -> None:
         for round_number in range(ROUNDS):

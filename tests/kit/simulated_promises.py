@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from simulated_network import Network, identity_of
-from simulated_site import Life, World
+from simulated_site import SITE, Life, World
 
 from agent.baselines import Baselines
 from agent.bureau.totals import Totals
@@ -16,7 +16,6 @@ from agent.load.reckoning import Reckoning
 from agent.uplink.contract import Message
 from config.settings import CounterRef
 
-SITE = "44/4401/sim"
 LOOKED_AT_BEATS = 30
 """Beats between looks at what the bureau holds, which costs more than a beat."""
 

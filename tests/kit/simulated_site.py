@@ -22,6 +22,7 @@ from agent.baselines import Baselines, Epoch
 from agent.beat import Beat
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.plans import DevicePlan
+from agent.helm import Helm
 from agent.intake import Intake, counter_meters
 from agent.load import memory
 from agent.load.instant import ClockQuality, Instant
@@ -29,6 +30,7 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteModel
+from agent.orders.post import CommandPost, Rules
 from agent.reporter import Reporter, Site
 from agent.service import device_plan, identity
 from agent.systemd import Notify
@@ -38,6 +40,7 @@ from config.settings import CounterRef, Settings
 from drivers import Batch
 
 SETTINGS = Path(__file__).with_name("simulated_site.toml")
+SITE = "44/4401/sim"
 SPOOL_BYTES = 1 << 20
 PARCELS_PER_S = 2.0
 """A counter's greatest speed in the world; the settings' plausible rate is well above it."""
@@ -174,6 +177,13 @@ class Scanner:
         return {}
 
 
+def _helm(settings: Settings) -> Helm:
+    """Nobody steers this site; its trail would be a real file."""
+    lines = tuple(line.id for line in settings.lines)
+    rules = Rules(SITE, lines, None, signed_only=False, trust_rtc=False, season=settings.load.season)
+    return Helm(settings, CommandPost(rules, None, lambda *_words, **_fields: None))
+
+
 class Life:
     """One run of the daemon over the world's disk, assembled as `agent.service` does; its memory dies with it."""
 
@@ -199,7 +209,9 @@ class Life:
         whole = SiteModel(settings.load, lines, self.meters, 200.0)
         memory.restore(self.past.load, now, {one.line.id: one for one in lines}, whole, lambda _name, _why: None)
         site = Site(self.meters, lines, whole, self.intake, [wires], self.scans)  # type: ignore[list-item]
-        self.reporter = Reporter(settings, self.epoch, site, self.spool, Notify(None))
+        helm = _helm(settings)
+        self.reporter = Reporter(settings, self.epoch, site, self.spool, Notify(None), helm)
+        helm.begin(now, self.past.orders)
         self.uplink = uplink(self)
         self.reporter.begin(now, self.uplink, self.past)
         self._beat = Beat([wires], [wires], self.intake, self.reporter, Notify(None))  # type: ignore[list-item]

@@ -1,6 +1,8 @@
-"""A site under faults: broker stopped, agent killed, lines unplugged, counters reset; the bureau's totals must be true.
+"""A site under faults: broker stopped and wiped, agent and consumer killed, lines unplugged, counters reset, packets
+swallowed, clocks wrong, the agent paused and starved; the bureau's totals must be true.
 
-Everything is real: the twin's devices on TCP and a PTY, the agent as a process of its own, mosquitto, a subscriber.
+Everything is real: the twin's devices on TCP and a PTY, the agent as a process of its own, mosquitto, a subscriber, and
+the reference consumer, whose store is the record: it gives receipts and asks for what is missing.
 """
 
 from __future__ import annotations
@@ -17,10 +19,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from broker import Broker
+from hardship import RIGHT, WRONG, WallClock, starved
+from soak_centre import Centre, Held
+from tcp_proxy import FaultProxy
 from traces import files, with_waybills
+from vitals import Vitals
 
 import config
 from agent.bureau.subscriber import Subscriber
@@ -87,11 +94,16 @@ class Verdict:
     wraps: int = 0
     resets: int = 0
     online: bool | None = None
+    centre: Held | None = None
+    centre_differences: list[Difference] = field(default_factory=list)
+    vitals: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
         counted = bool(self.counters) and not self.differences and not self.outside and self.books["residual"] == 0
-        return counted and all(scans.good for scans in self.scans.values()) and not self.waybills_in
+        kept = self.centre is not None and not self.centre.gaps and not self.centre.conflicts
+        kept = kept and not self.centre_differences
+        return counted and kept and all(scans.good for scans in self.scans.values()) and not self.waybills_in
 
 
 class Site:
@@ -100,18 +112,25 @@ class Site:
     def __init__(self, folder: Path, broker: Broker, stack: ExitStack, seed: int) -> None:
         self.folder = folder
         self.broker = broker
+        self.proxy = stack.enter_context(FaultProxy(broker.port))
+        self.vitals = Vitals()
+        self.wall = WallClock(folder)
         self._log = stack.enter_context((folder / "agent.log").open("ab"))
         words = ["simulate", SITE, "--at", folder, "--frozen", "--seed", seed, "--spool", folder / "spool"]
-        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
+        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{self.proxy.port}"], "ready"))
+        settings = folder / "hubpulse.toml"
+        settings.write_text(settings.read_text().replace("[bureau]", "[bureau]\nreceipts = true"))
         self.twin = stack.enter_context(Remote(folder / SOCKET))
         self.agent = self._start()
         self.said: list[tuple[float, dict[str, int]]] = []
         self.at_stake: Counter[str] = Counter()
         stack.callback(self.stop)
+        self.centre = Centre(folder, broker.port)
+        stack.callback(self.centre.stop)
 
     def _start(self) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
-        return subprocess.Popen(words, stderr=self._log)
+        return subprocess.Popen(words, stderr=self._log, env=self.wall.environment())
 
     def kill(self) -> None:
         """As a power cut is to a process; it starts again at once, as systemd would."""
@@ -123,6 +142,17 @@ class Site:
         self.at_stake.update({line: now[line] - before[line] for line in now})
         self.agent = self._start()
 
+    def pause(self, seconds: float) -> None:
+        """As a machine that is suspended, or a virtual one that is moved."""
+        self.agent.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.agent.send_signal(signal.SIGCONT)
+
+    def starve(self, seconds: float) -> None:
+        """A tenth of a processor."""
+        with starved(self.agent, 0.1):
+            self.wait(time.monotonic() + seconds)
+
     def look(self) -> None:
         """Note how much each line's scanners have said by now."""
         scans = self.twin.ask("truth")["scans"]
@@ -132,6 +162,8 @@ class Site:
         """Let time pass."""
         while (left_s := until_s - time.monotonic()) > 0:
             self.look()
+            self.vitals.look(self.agent.pid)
+            self.centre.keep_alive()
             time.sleep(min(left_s, 0.5))
 
     def stop(self) -> None:
@@ -161,6 +193,8 @@ def soak(
     *,
     kills: int = 5,
     outages: int = 2,
+    wipes: int = 1,
+    holes: int = 1,
     say: Callable[[str], None] = print,
     keep: Path | None = None,
 ) -> Verdict:
@@ -179,7 +213,9 @@ def soak(
         if not bureau.wait_until(lambda: set(bureau.totals(SITE_ID).counters) == set(truth), START_S):
             raise RuntimeError("the agent did not report every counter")
         site.twin.ask("go")
-        for at_s, name, act in plan(site, random.Random(seed), seconds, kills, outages):
+        for at_s, name, act in plan(
+            site, random.Random(seed), seconds, kills=kills, outages=outages, wipes=wipes, holes=holes
+        ):
             site.wait(at_s)
             say(f"{name}")
             verdict.faults.append(name)
@@ -190,13 +226,18 @@ def soak(
         bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, 5.0)
         verdict.online = bureau.read(lambda view: view.site(SITE_ID).online)
         compare_scans(site, bureau, verdict)
+        compare_centre(site, verdict)
+        verdict.vitals = site.vitals.summary()
     return verdict
 
 
 def plan(
-    site: Site, chance: random.Random, seconds: float, kills: int, outages: int
+    site: Site, chance: random.Random, seconds: float, *, kills: int, outages: int, wipes: int, holes: int
 ) -> list[tuple[float, str, Callable[[], None]]]:
-    """What happens when: kills anywhere, outages of a tenth of the time, one unplugging, one reset left in peace."""
+    """What happens when: kills anywhere, outages of a tenth of the time, one unplugging, one reset left in peace.
+
+    The broker keeps nothing over its death: a wipe is its death between an acknowledgement and the consumer.
+    """
     start_s, twin, broker = time.monotonic(), site.twin, site.broker
     reset_s = 0.5 * seconds
     events: list[tuple[float, str, Callable[[], None]]] = [
@@ -216,12 +257,53 @@ def plan(
     for n in range(outages):
         down_s = (0.28 + 0.4 * n) * seconds
         events += [(down_s, "broker stopped", broker.stop), (down_s + 0.1 * seconds, "broker back", start(broker))]
+    for _ in range(wipes):
+        wipe_s = chance.uniform(0.45, 0.6) * seconds
+        events += [
+            (wipe_s - 0.01 * seconds, "consumer killed", site.centre.kill),
+            (wipe_s, "broker wiped", wipe(broker)),
+        ]
+    for _ in range(holes):
+        hole_s = chance.uniform(0.75, 0.85) * seconds
+        events += [(hole_s, "packets vanish", swallow(site, True))]
+        events += [(hole_s + min(0.1 * seconds, 40.0), "packets pass", swallow(site, False))]
+    events += hardships(site, chance, seconds)
     for _ in range(kills):
         kill_s = chance.uniform(0.05, 0.95) * seconds
         while abs(kill_s - reset_s) < 5.0:
             kill_s = chance.uniform(0.05, 0.95) * seconds
         events.append((kill_s, "agent killed", site.kill))
     return [(start_s + at_s, name, act) for at_s, name, act in sorted(events, key=lambda event: event[0])]
+
+
+def hardships(site: Site, chance: random.Random, seconds: float) -> Iterator[tuple[float, str, Callable[[], None]]]:
+    """Every wrong clock once, each for a while, in any order; a pause of a minute at most, and a lack of processor."""
+    wrong = chance.sample(WRONG, len(WRONG))
+    for n, what in enumerate(wrong):
+        at_s = (0.05 + 0.14 * n) * seconds
+        yield at_s, f"clock {what}", partial(site.wall.say, what)
+        yield at_s + 0.09 * seconds, "clock right", partial(site.wall.say, RIGHT)
+    yield 0.4 * seconds, "agent paused", partial(site.pause, min(0.08 * seconds, 60.0))
+    yield 0.7 * seconds, "agent starved", partial(site.starve, min(0.08 * seconds, 60.0))
+
+
+def wipe(broker: Broker) -> Callable[[], None]:
+    """With -9: it keeps nothing over its death."""
+
+    def act() -> None:
+        broker.kill()
+        broker.start()
+
+    return act
+
+
+def swallow(site: Site, swallowed: bool) -> Callable[[], None]:
+    """Whether the packets between agent and broker vanish, while nobody hangs up."""
+
+    def act() -> None:
+        site.proxy.black_hole = swallowed
+
+    return act
 
 
 def start(broker: Broker) -> Callable[[], None]:
@@ -264,6 +346,19 @@ def compare_scans(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
     verdict.scans = {line: Scans(truth[line], known[line], site.at_stake[line]) for line in truth}
     said = bureau.read(lambda view: repr(view.site(SITE_ID).latest)).encode()
     verdict.waybills_in = with_waybills({**files(site.folder), "the latest messages": said})
+
+
+def compare_centre(site: Site, verdict: Verdict) -> None:
+    """What the consumer kept must be the same totals, with no gap that is not explained."""
+    until_s = time.monotonic() + SETTLE_S
+    while (held := site.centre.held()).gaps and time.monotonic() < until_s:
+        site.centre.keep_alive()
+        time.sleep(0.2)
+    verdict.centre = held
+    for name, count in verdict.counters.items():
+        lost, found = verdict.lost.get(name, 0), held.totals.get(name)
+        if found is None or found.total != count - lost:
+            verdict.centre_differences.append(Difference(name, count, lost, found or Reckoning(0, 0, 0)))
 
 
 def books(directory: Path) -> dict[str, int]:

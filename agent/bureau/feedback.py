@@ -12,7 +12,8 @@ from agent.uplink.contract import ROOT, compact
 RECEIPT_S = 10.0
 GRACE_S = 60.0
 """A gap that has not moved for so long is no backlog on its way: it is asked for."""
-AGAIN_S = 300
+AGAIN_GRACES = 5
+"""What was asked for and has not come is asked for again after so many times the patience with a gap."""
 PIECE = 1000
 PIECES = 10
 """Of one site at most so many pieces are asked for in one round."""
@@ -41,6 +42,7 @@ class Desk:
         self._publish = publish
         self._receipt_s = receipt_s
         self._grace_s = grace_s
+        self._again_s = round(AGAIN_GRACES * grace_s)
         self._due_s = 0.0
         self._receipted: dict[str, Mapping[str, int]] = {}
         self._seen_s: dict[_Gap, float] = {}
@@ -67,7 +69,7 @@ class Desk:
         asked: dict[str, int] = {}
         for piece in _pieces(gap for gap in sorted(gaps) if now_s - self._seen_s[gap] >= self._grace_s):
             site = piece[0]
-            if online.get(site) and asked.get(site, 0) < PIECES and self._store.claim(piece, wall_s, AGAIN_S):
+            if online.get(site) and asked.get(site, 0) < PIECES and self._store.claim(piece, wall_s, self._again_s):
                 asked[site] = asked.get(site, 0) + 1
                 self._resend(*piece)
 

@@ -325,6 +325,9 @@ def compare(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
         return all(totals.counted(name).total == count - lost.get(name, 0) for name, count in truth.items())
 
     bureau.wait_until(equal, SETTLE_S)
+    until_s = time.monotonic() + SETTLE_S
+    while site.centre.held().gaps and time.monotonic() < until_s:
+        site.wait(time.monotonic() + 0.5)
     found = bureau.read(lambda _: {name: totals.counted(name) for name in truth})
     verdict.counters, verdict.lost = truth, lost
     for name, count in truth.items():
@@ -350,10 +353,7 @@ def compare_scans(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
 
 def compare_centre(site: Site, verdict: Verdict) -> None:
     """What the consumer kept must be the same totals, with no gap that is not explained."""
-    until_s = time.monotonic() + SETTLE_S
-    while (held := site.centre.held()).gaps and time.monotonic() < until_s:
-        site.centre.keep_alive()
-        time.sleep(0.2)
+    held = site.centre.held()
     verdict.centre = held
     for name, count in verdict.counters.items():
         lost, found = verdict.lost.get(name, 0), held.totals.get(name)

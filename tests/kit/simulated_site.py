@@ -18,11 +18,11 @@ from unittest.mock import patch
 from disk_model import ModelDisk
 
 from agent import clock
+from agent import helm as helms
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.plans import DevicePlan
-from agent.helm import Helm
 from agent.intake import Intake, counter_meters
 from agent.load import memory
 from agent.load.instant import ClockQuality, Instant
@@ -30,7 +30,6 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteModel
-from agent.orders.post import CommandPost, Rules
 from agent.reporter import Reporter, Site
 from agent.service import device_plan, identity
 from agent.systemd import Notify
@@ -177,13 +176,6 @@ class Scanner:
         return {}
 
 
-def _helm(settings: Settings) -> Helm:
-    """Nobody steers this site; its trail would be a real file."""
-    lines = tuple(line.id for line in settings.lines)
-    rules = Rules(SITE, lines, None, signed_only=False, trust_rtc=False, season=settings.load.season)
-    return Helm(settings, CommandPost(rules, None, lambda *_words, **_fields: None))
-
-
 class Life:
     """One run of the daemon over the world's disk, assembled as `agent.service` does; its memory dies with it."""
 
@@ -209,9 +201,10 @@ class Life:
         whole = SiteModel(settings.load, lines, self.meters, 200.0)
         memory.restore(self.past.load, now, {one.line.id: one for one in lines}, whole, lambda _name, _why: None)
         site = Site(self.meters, lines, whole, self.intake, [wires], self.scans)  # type: ignore[list-item]
-        helm = _helm(settings)
+        with patch.object(helms, "trail_in", lambda *_: None):  # it would be a real file
+            helm = helms.at_the_helm(settings, now)
         self.reporter = Reporter(settings, self.epoch, site, self.spool, Notify(None), helm)
-        helm.begin(now, self.past.orders)
+        helm.begin(now, self.past.helm)
         self.uplink = uplink(self)
         self.reporter.begin(now, self.uplink, self.past)
         self._beat = Beat([wires], [wires], self.intake, self.reporter, Notify(None))  # type: ignore[list-item]

@@ -45,6 +45,8 @@ COMMIT_S = 4.0
 RESET_DEVICE = "odd-shapes"
 SETTLE_S = 90.0
 START_S = 30.0
+COMPRESSED = ("spool/", "bureau.db")
+"""Where compressed or hashed bytes look like anything by chance; what is in them is looked at as it was said."""
 
 
 @dataclass(frozen=True)
@@ -348,7 +350,8 @@ def compare_scans(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
     known = bureau.read(lambda view: bureau_scans(truth, view.site(SITE_ID)))
     verdict.scans = {line: Scans(truth[line], known[line], site.at_stake[line]) for line in truth}
     said = bureau.read(lambda view: repr(view.site(SITE_ID).latest)).encode()
-    verdict.waybills_in = with_waybills({**files(site.folder), "the latest messages": said})
+    left = {name: octets for name, octets in files(site.folder).items() if not name.startswith(COMPRESSED)}
+    verdict.waybills_in = with_waybills({**left, "the latest messages": said, "the spool": spooled(site.folder)})
 
 
 def compare_centre(site: Site, verdict: Verdict) -> None:
@@ -359,6 +362,15 @@ def compare_centre(site: Site, verdict: Verdict) -> None:
         lost, found = verdict.lost.get(name, 0), held.totals.get(name)
         if found is None or found.total != count - lost:
             verdict.centre_differences.append(Difference(name, count, lost, found or Reckoning(0, 0, 0)))
+
+
+def spooled(folder: Path) -> bytes:
+    """Every message that the spool still has."""
+    spool = Spool.open(folder / "spool", 16 << 20)
+    try:
+        return b"\n".join(message for _, message in spool.read(0, 1 << 20, 1 << 30))
+    finally:
+        spool.close()
 
 
 def books(directory: Path) -> dict[str, int]:

@@ -47,7 +47,8 @@ class _Reading:
 class BoardModel:
     """The compartments of one board by number. `asked` are the points of each of its queries.
 
-    Nothing is made of an answer that is like the one before, unless something waits to be steady.
+    Nothing is made of an answer that is like the one before, unless something waits to be steady: `changes` counts
+    what something was made of.
     """
 
     def __init__(self, board: Board, patience: Patience, asked: Iterable[Points], at_s: float) -> None:
@@ -58,6 +59,7 @@ class BoardModel:
         self.compartments = {
             one.number: Compartment(patience, has_item=f"item.{one.channel}" in told) for one in board.compartments
         }
+        self.changes = 0
         self._by_channel = {one.channel: one.number for one in board.compartments}
         self._asked = {points: _Reading(self._wires(points), at_s) for points in asked}
         self._blind_s = at_s
@@ -127,6 +129,7 @@ class BoardModel:
 
     def _take(self, wires: Iterable[_Wire], values: Values, at_s: float) -> list[tuple[int, Happening]]:
         self._kept = None
+        self.changes += 1
         heard = ((wire.number, self._pass(wire, values[wire.position], at_s)) for wire in wires)
         return [(number, happening) for number, happening in heard if happening is not None]
 
@@ -151,6 +154,7 @@ class BoardModel:
 
     def _lost(self, reading: _Reading, at_s: float) -> None:
         reading.values, self._kept = None, None
+        self.changes += 1
         for compartment in {wire.number: wire.compartment for wire in reading.wires}.values():
             compartment.away(at_s)
         self._look_again()

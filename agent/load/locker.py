@@ -138,6 +138,11 @@ class LockerModel:
     def _heard(self, at_s: float) -> int:
         return sum(board.silence(at_s) is None for board in self.boards.values())
 
+    @property
+    def changes(self) -> int:
+        """How often something was made of what its boards say; while it stays, only time changes the load."""
+        return sum(board.changes for board in self.boards.values())
+
     def draw(self, at: Instant) -> LockerLoad:
         """The load at `at`, of all that was heard until now."""
         self.advance(at)

@@ -18,9 +18,9 @@ FLOW = Group(
         Metric("total", "total", _N, None, None, "always", "counters"),
         Metric("lo", "lo", _N, None, None, "always", "counters"),
         Metric("hi", "hi", _N, None, None, "always", "counters"),
-        Metric("pph_10", "pph_10", _PPH, 1, 10, "all fresh", "counters"),
-        Metric("pph_60", "pph", _PPH, 1, 60, "all fresh", "counters"),
-        Metric("pph_900", "pph_900", _PPH, 1, 900, "all fresh", "counters"),
+        Metric("pph_10", "pph_10", _PPH, 0, 10, "all fresh", "counters"),
+        Metric("pph_60", "pph", _PPH, 0, 60, "all fresh", "counters"),
+        Metric("pph_900", "pph_900", _PPH, 0, 900, "all fresh", "counters"),
     )
 )
 """Of each role: `in_` induct, `out_` discharge, `recirc_`, `reject_`, `manual_`; at the docks `unload_`, `load_`."""
@@ -87,10 +87,10 @@ LINE = Group(
 SITE = Group(
     (
         Metric("lines", "lines", "lines", None, None, "always", "settings"),
-        Metric("in_pph", "in_pph", _PPH, 1, 60, "all fresh", "counters"),
-        Metric("in_pph_900", "in_pph_900", _PPH, 1, 900, "all fresh", "counters"),
-        Metric("out_pph", "out_pph", _PPH, 1, 60, "all fresh", "counters"),
-        Metric("out_pph_900", "out_pph_900", _PPH, 1, 900, "all fresh", "counters"),
+        Metric("in_pph", "in_pph", _PPH, 0, 60, "all fresh", "counters"),
+        Metric("in_pph_900", "in_pph_900", _PPH, 0, 900, "all fresh", "counters"),
+        Metric("out_pph", "out_pph", _PPH, 0, 60, "all fresh", "counters"),
+        Metric("out_pph_900", "out_pph_900", _PPH, 0, 900, "all fresh", "counters"),
         Metric("wip", "wip", _N, None, None, "at least", "counters"),
         Metric("backlog", "backlog", _N, None, None, "estimate", "stock-take"),
         Metric("backlog_err", "backlog_err", _N, None, None, "estimate", "stock-take"),
@@ -113,8 +113,8 @@ SITE = Group(
 SCAN = Group(
     (
         Metric("total", "scan_total", _N, None, None, "always", "scans"),
-        Metric("pph_60", "scan_pph", _PPH, 1, 60, "settled", "scans"),
-        Metric("pph_900", "scan_pph_900", _PPH, 1, 900, "settled", "scans"),
+        Metric("pph_60", "scan_pph", _PPH, 0, 60, "settled", "scans"),
+        Metric("pph_900", "scan_pph_900", _PPH, 0, 900, "settled", "scans"),
         Metric("recirculated", "scan_recirc", _N, None, None, "always", "scans"),
         Metric("duplicate", "scan_duplicate", "lines", None, None, "always", "scans"),
         Metric("no_read", "scan_no_read", _N, None, None, "always", "scans"),

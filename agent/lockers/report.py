@@ -20,20 +20,30 @@ class LockerReport:
     def __init__(self, lockers: SiteLockers, head: Callable[[Instant], Head]) -> None:
         self._lockers = lockers
         self._head = head
-        self._told: dict[str, tuple[LockerLoad, float]] = {}
+        self._drawn: dict[str, tuple[int, float]] = {}
+        self._told: dict[str, LockerLoad] = {}
         self._states: dict[str, tuple[str, Json]] = {}
 
     def due(self, now: Instant) -> Iterator[Message]:
-        """What a report owes of the lockers."""
-        for name, load in self._lockers.draw(now).items():
-            told, at_s = self._told.get(name, (None, 0.0))
-            if load != told or now.boot_s - at_s >= UNCHANGED_S:
-                self._told[name] = load, now.boot_s
-                yield locker_fields.telemetry(self._head(now), name, load)
-            state = load.quality, locker_fields.shares(load)
-            if state != self._states.get(name):
-                self._states[name] = state
-                yield locker_fields.state(self._head(now), name, load)
+        """What a report owes of the lockers. Drawing costs most, so a locker of which nothing is new waits for its turn,
+        and the turns are spread over the reports."""
+        for place, (name, model) in enumerate(self._lockers.models.items()):
+            changes, at_s = self._drawn.get(name, (-1, now.boot_s))
+            if changes == model.changes and now.boot_s - at_s < UNCHANGED_S:
+                continue
+            early_s = UNCHANGED_S * place / len(self._lockers.models) if changes < 0 else 0.0
+            self._drawn[name] = model.changes, now.boot_s - early_s
+            yield from self._news(now, name, model.draw(now), turn=now.boot_s - at_s >= UNCHANGED_S)
+
+    def _news(self, now: Instant, name: str, load: LockerLoad, *, turn: bool) -> Iterator[Message]:
+        """The figures when they changed or it is their turn, the state when that changed."""
+        if turn or load != self._told.get(name):
+            self._told[name] = load
+            yield locker_fields.telemetry(self._head(now), name, load)
+        state = load.quality, locker_fields.shares(load)
+        if state != self._states.get(name):
+            self._states[name] = state
+            yield locker_fields.state(self._head(now), name, load)
 
     def doors(self, now: Instant) -> Iterator[Message]:
         """What happened to compartments of which the operator lets the bureau know; none of all others."""

@@ -10,7 +10,7 @@ from agent.bus import Answered, Missed
 from agent.intake import Presence
 from agent.load.board import BoardModel, Points, Values
 from agent.load.instant import Instant
-from agent.load.locker import DoorEvent, LockerLoad, LockerModel
+from agent.load.locker import DoorEvent, LockerModel
 from agent.lockers.languages import asks, lines
 from config.locker_settings import Board, Locker
 from drivers import Ask, Told
@@ -83,10 +83,6 @@ class SiteLockers:
         log.event("board_online" if online else "board_offline", board=device, reason=reason)
 
     # --- what is known ---
-
-    def draw(self, at: Instant) -> Mapping[str, LockerLoad]:
-        """Each locker's load."""
-        return {name: model.draw(at) for name, model in self.models.items()}
 
     def take_events(self) -> list[tuple[Locker, DoorEvent]]:
         """What happened since the last call to the compartments of lockers that may tell it."""

@@ -117,9 +117,11 @@ def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flo
             yield f"{name}_", flow, getattr(previous, role, None)
 
 
-def flow_fields(prefix: str, flow: Flow, before: Flow | None) -> Json:
-    """What passed one role's counters, in all and since the report before."""
+def flow_fields(prefix: str, flow: Flow, before: Flow | None) -> dict[str, object]:
+    """What passed one role's counters, in all and since the report before; a total that is certain has no interval."""
     fields = FLOW.fields(flow, prefix)
+    if flow.lo == flow.hi == flow.total:
+        del fields[f"{prefix}lo"], fields[f"{prefix}hi"]
     if before is not None:
         fields[f"{prefix}d"] = flow.total - before.total
     return fields

@@ -215,7 +215,7 @@ class RushedLocker:
 
     def look(self, at: Instant) -> tuple[int, int | None]:
         """Compartments with a parcel: in truth, and as it is told."""
-        [load] = self.lockers.draw(at).values()
+        [load] = [model.draw(at) for model in self.lockers.models.values()]
         return sum(place.full for place in self.people.places.values()), load.all.occupied
 
 

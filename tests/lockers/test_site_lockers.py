@@ -113,10 +113,10 @@ def test_a_delivery_goes_from_the_wire_to_the_bureau(adapter: Adapter) -> None:
         report = LockerReport(site.lockers, site.head)
         list(report.due(clock.now()))
         boards.cabinets[1].closed[1] = False
-        site.until(lambda: site.lockers.draw(clock.now())["west"].all.door_open == 1)
+        site.until(lambda: site.lockers.models["west"].draw(clock.now()).all.door_open == 1)
         boards.cabinets[1].present[1] = True
         boards.cabinets[1].closed[1] = True
-        site.until(lambda: site.lockers.draw(clock.now())["west"].all.occupied == 3)
+        site.until(lambda: site.lockers.models["west"].draw(clock.now()).all.occupied == 3)
         told = {message.tail: json.loads(message.payload) for message in report.due(clock.now())}
     telemetry = told["locker/west/telemetry"]
     assert telemetry["q"] == "good"
@@ -142,10 +142,10 @@ def test_a_board_that_falls_silent_is_unknown_and_offline_and_comes_back(adapter
         boards.mishaps[1] = "silent"
         site.until(lambda: site.usages() == ["unknown"] * 8)
         assert site.lockers.presence["west_1"].online is False
-        assert site.lockers.draw(clock.now())["west"].quality == "stale"
+        assert site.lockers.models["west"].draw(clock.now()).quality == "stale"
         boards.mishaps.clear()
         site.until(lambda: "unknown" not in site.usages())
-        assert not site.lockers.draw(clock.now())["west"].streams
+        assert not site.lockers.models["west"].draw(clock.now()).streams
 
 
 def test_what_is_known_outlives_the_process_in_the_frame_of_the_counters(adapter: Adapter) -> None:

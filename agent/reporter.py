@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent import clock, log
@@ -15,8 +16,9 @@ from agent.load import memory
 from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
 from agent.load.line import LineModel
-from agent.load.line_load import LineLoad
+from agent.load.line_load import LineLoad, Quality
 from agent.load.meter import Meter
+from agent.load.metric_rows import SITE_STATE
 from agent.load.site import SiteLoad, SiteModel
 from agent.local_orders import Asked
 from agent.orders.order import BaselineOrder
@@ -32,6 +34,7 @@ from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
 from agent.uplink.spool.wear import Allowance
 from agent.uplink.status import UplinkStatus
+from agent.uplink.worth import Worth
 from config.settings import CounterRef, Settings
 
 if TYPE_CHECKING:
@@ -116,7 +119,10 @@ class Reporter:
         self._stocktakes = stocktakes or StockTakes()
         self._site_load: SiteLoad | None = None
         self._loads: dict[str, LineLoad] = {}
-        self._reported: dict[str, LineLoad] = {}
+        self._reported: dict[str, tuple[LineLoad, float]] = {}
+        self._site_reported: tuple[SiteLoad | None, float] = None, self._started_s
+        self._qualities: dict[str, Quality] = {}
+        self._worth = Worth(settings.reporting)
         self._scans: Mapping[str, ScanLoad] = {}
         self._scans_reported: Mapping[str, ScanLoad] = {}
         self._told: dict[str, tuple[object, ...]] = {}
@@ -151,7 +157,7 @@ class Reporter:
         self._site.load.sample(now, self._helm.conditions())
         if self._site.lockers:
             self._site.lockers.advance(now)
-        if self._is_due(now, self._reported_s, self._settings.bureau.report_s) or self._first_counts(now):
+        if self._is_due(now, self._reported_s, self._interval_s) or self._first_counts(now):
             self.report(now)
         else:
             news = [*self._happened(now), *self._doors(now), *self._device_states(now)]
@@ -163,12 +169,12 @@ class Reporter:
         """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
         self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
         self._scans = self._site.scans.advance(now) if self._site.scans else {}
-        before, self._site_load = self._site_load, self._site.load.advance(now, self._loads)
-        docks = self._docks(now, self._site_load, before)
+        self._site_load = self._site.load.advance(now, self._loads)
+        docks = self._docks(now, self._site_load)
         lockers = [*self._lockers.due(now), *self._doors(now)] if self._lockers else []
         messages = [*self._lines(now), *docks, *lockers, *self._happened(now), *self._device_states(now)]
         messages += [*self._about_itself(now), *self._answers(now)]
-        self._reported_s, self._reported, self._scans_reported = now.boot_s, self._loads, self._scans
+        self._reported_s, self._scans_reported = now.boot_s, self._scans
         self._offer(messages)
         self._notify.status(self._sentence())
 
@@ -187,12 +193,17 @@ class Reporter:
         """Whether the interval ends nearer to this beat than to the next."""
         return now.boot_s - last_s >= interval_s - BEAT_S / 2
 
+    @property
+    def _interval_s(self) -> float:
+        """Seconds between two reports in the mode that is in force."""
+        return self._settings.reporting.interval_s(self._helm.steer.mode, self._settings.bureau.report_s)
+
     def _is_health_due(self, now: Instant) -> bool:
         return self._is_due(now, self._health_s, min(HEALTH_S, HEALTH_REPORTS * self._settings.bureau.report_s))
 
     def _first_counts(self, now: Instant) -> bool:
         """The first report does not wait for the interval: a baseline counts only once it is durable."""
-        return not self._reported and any(meter.fresh(now) for meter in self._site.meters.values())
+        return self._site_load is None and any(meter.fresh(now) for meter in self._site.meters.values())
 
     def _head(self, now: Instant) -> Head:
         self._seq += 1
@@ -200,22 +211,37 @@ class Reporter:
         return Head(now, str(self._epoch), self._seq, steer.mode, steer.plan, steer.suspended, steer.exercise)
 
     def _lines(self, now: Instant) -> Iterator[Message]:
-        window_s = now.boot_s - self._reported_s
         for model in self._site.lines:
-            name, counts = model.line.id, self._site.counters_of(model)
-            counts |= {ref: self._site.meters[ref] for ref in self._settings.eyes(name)}
-            before, load = self._reported.get(name), self._scans.get(name)
-            scans = scan_fields(load, self._scans_reported.get(name)) if load else {}
-            said = {**scans, **input_reports.line_fields(self._helm.inputs.of(name))}
-            yield reports.telemetry(self._head(now), name, self._loads[name], counts, before, window_s, said)
-            if before is None or before.quality != self._loads[name].quality or self._is_health_due(now):
-                yield reports.line_state(self._head(now), name, self._loads[name])
+            name = model.line.id
+            load = self._loads[name]
+            if name in self._scans or self._is_worth(now, f"line/{name}", load.quality, partial(reports.figures, load)):
+                yield self._line(now, model, load)
+            if self._qualities.get(name) != load.quality or self._is_health_due(now):
+                self._qualities[name] = load.quality
+                yield reports.line_state(self._head(now), name, load)
 
-    def _docks(self, now: Instant, load: SiteLoad, before: SiteLoad | None) -> list[Message]:
+    def _line(self, now: Instant, model: LineModel, load: LineLoad) -> Message:
+        """A line as it is, since it was told last."""
+        name, counts = model.line.id, self._site.counters_of(model)
+        counts |= {ref: self._site.meters[ref] for ref in self._settings.eyes(name)}
+        before, at_s = self._reported.get(name, (None, self._started_s))
+        self._reported[name] = load, now.boot_s
+        seen = self._scans.get(name)
+        scans = scan_fields(seen, self._scans_reported.get(name)) if seen else {}
+        said = {**scans, **input_reports.line_fields(self._helm.inputs.of(name))}
+        return reports.telemetry(self._head(now), name, load, counts, before, now.boot_s - at_s, said)
+
+    def _is_worth(self, now: Instant, place: str, quality: Quality, figures: Callable[[], Json]) -> bool:
+        """Whether a place is told now. What scanners saw in an interval is told with it, whatever moved."""
+        return not self._worth.asked or self._worth.is_told(place, now.boot_s, quality, figures())
+
+    def _docks(self, now: Instant, load: SiteLoad) -> list[Message]:
         """The site's own telemetry, where it counts at its docks."""
         counts = {ref: self._site.meters[ref] for ref in self._settings.load.floor.counters()}
-        window_s = now.boot_s - self._reported_s
-        return [site_reports.site_telemetry(self._head(now), load, counts, before, window_s)] if counts else []
+        if not counts or not self._is_worth(now, "site", load.quality, lambda: SITE_STATE.fields(load)):
+            return []
+        (before, at_s), self._site_reported = self._site_reported, (load, now.boot_s)
+        return [site_reports.site_telemetry(self._head(now), load, counts, before, now.boot_s - at_s)]
 
     def _happened(self, now: Instant) -> list[Message]:
         """What happened to lines and site since this was asked, and how those stand now whose state changed."""

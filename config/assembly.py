@@ -8,7 +8,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from config import conflicts, input_tables, lines, load_tables, lockers, order_tables, scanners, site, wiring
+from config import (
+    conflicts,
+    input_tables,
+    lines,
+    load_tables,
+    lockers,
+    order_tables,
+    reporting_tables,
+    scanners,
+    site,
+    wiring,
+)
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
@@ -43,6 +54,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
         load=load_tables.load(top, counters),
         lockers=tuple(locker for locker, _ in cabinets),
         inputs=tuple(input_tables.read(name, table, counters) for name, table in inputs.items()),
+        reporting=reporting_tables.reporting(top.table("reporting")),
         commands=order_tables.commands(top.table("commands")),
     )
     top.end()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from config.load_settings import LoadSettings
 from config.locker_settings import Board, Locker
 from config.order_settings import Commands
+from config.reporting_settings import Reporting
 
 if TYPE_CHECKING:
     from config.input_settings import Input
@@ -348,6 +349,7 @@ class Settings:
     scanners: tuple[Scanner, ...] = ()
     load: LoadSettings = field(default_factory=LoadSettings)
     lockers: tuple[Locker, ...] = ()
+    reporting: Reporting = field(default_factory=Reporting)
     commands: Commands = field(default_factory=Commands)
     inputs: tuple[Input, ...] = ()
 

@@ -16,8 +16,10 @@ from agent.capacity import OVERFULL, judged
 from agent.cli.check_wires import Wires
 from agent.lockers import languages
 from agent.stable_names import with_stable_names
+from agent.traffic import expected
 from config import messages
 from config.faults import Fault, columns
+from config.load_settings import MODES
 from config.messages import Language
 from config.regions import PROVINCES
 from config.settings import Bureau, Settings, Site
@@ -131,11 +133,28 @@ def _summary(settings: Settings, wires: Wires, lang: Language) -> Iterator[str]:
         "scanners": _named([scanner.id for scanner in settings.scanners]),
         "lockers": _named([locker.id for locker in settings.lockers]),
         "reads": f"\n{' ' * 11}".join(wires.summary(lang)) or "0",
+        **_traffic(settings, lang),
         "digest": settings.digest,
     }
     for name, said in rows.items():
         title = messages.word(name, lang)
         yield f"  {title}{' ' * (9 - columns(title))}{said}"
+
+
+def _traffic(settings: Settings, lang: Language) -> dict[str, str]:
+    """What goes over the network and onto the card, where anything is counted."""
+    if not (settings.lines or settings.lockers):
+        return {}
+    normal, peak = expected(settings), expected(settings, "peak")
+    network = messages.word(
+        "traffic_a_day", lang, normal=_mb(normal.network_bytes), peak=_mb(peak.network_bytes), each=f"{peak.report_s:g}"
+    )
+    card = messages.word("card_a_day", lang, card=_mb(normal.card_bytes), hours=f"{normal.spool_hours:.0f}")
+    return {"traffic": network, "card": card}
+
+
+def _mb(bytes_: int) -> str:
+    return f"{bytes_ / 1e6:.1f} MB" if bytes_ < 1e7 else f"{bytes_ / 1e6:.0f} MB"
 
 
 def _site(site: Site, lang: Language) -> str:
@@ -172,6 +191,7 @@ def _as_json(file: Path, report: config.Report, lang: Language) -> dict[str, obj
         }
         if settings
         else None,
+        "traffic": [dataclasses.asdict(expected(settings, mode)) for mode in MODES] if settings else None,
     }
 
 

@@ -25,7 +25,7 @@ class LockerReport:
         self._states: dict[str, tuple[str, Json]] = {}
 
     def due(self, now: Instant) -> Iterator[Message]:
-        """What a report owes of the lockers. Drawing costs most, so a locker of which nothing is new waits for its turn,
+        """What a report owes of the lockers. To draw one costs most, so one of which nothing is new waits for its turn,
         and the turns are spread over the reports."""
         for place, (name, model) in enumerate(self._lockers.models.items()):
             changes, at_s = self._drawn.get(name, (-1, now.boot_s))

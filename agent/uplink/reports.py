@@ -146,6 +146,12 @@ def units(settings: Settings) -> Json:
     return said | (locker_fields.UNITS if settings.lockers else {})
 
 
+def figures(load: LineLoad) -> Json:
+    """What of a line can have a deadband, by its field."""
+    rates = {"in_pph": load.induct, "out_pph": load.discharge}
+    return {**LINE.fields(load), **{name: flow.pph_60 for name, flow in rates.items() if flow}}
+
+
 def line_state(head: Head, line: str, load: LineLoad) -> Message:
     """How the line stands and how far its figures can be trusted; retained, on change."""
     figures = {"load_index": _rounded(load.load_index, 1), "wip": load.wip}

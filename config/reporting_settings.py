@@ -1,0 +1,42 @@
+"""How often the bureau is told in each mode, and what is worth a message, as a frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from config.load_settings import Mode
+
+URGENT_S = 10.0
+"""In a peak or an emergency reports come at least this often where the site says nothing else."""
+
+DEADBANDS = (
+    "in_pph",
+    "out_pph",
+    "load_index",
+    "fill_ratio",
+    "wip",
+    "headroom_pph",
+    "headroom_parcels",
+    "tts_min",
+    "backlog",
+)
+"""The figures that can have a deadband."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """`by_mode` are the seconds between two reports where the site says so for a mode.
+
+    With a `deadband` a line or the site is told only when one of its figures has moved so far since it was told last,
+    when its state or quality changed, or after `heartbeat_s`; without one, at each report.
+    """
+
+    by_mode: Mapping[Mode, float] = field(default_factory=dict)
+    deadband: Mapping[str, float] = field(default_factory=dict)
+    heartbeat_s: float = 300.0
+
+    def interval_s(self, mode: Mode, report_s: float) -> float:
+        """Seconds between two reports in a mode; `report_s` is what the site says of ordinary days."""
+        urgent = mode in {"peak", "emergency"}
+        return self.by_mode.get(mode, min(report_s, URGENT_S) if urgent else report_s)

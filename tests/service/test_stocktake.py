@@ -69,7 +69,7 @@ def docks(tmp_path: Path) -> Iterator[Docks]:
         broker = stack.enter_context(Broker(tmp_path / "broker"))
         settings = tmp_path / "site.toml"
         settings.write_text(PLAIN.replace("[line.north]", DOCKS + "\n[line.north]", 1))
-        words = ["simulate", settings, "--at", tmp_path, "--spool", tmp_path / "spool"]
+        words = ["simulate", settings, "--frozen", "--at", tmp_path, "--spool", tmp_path / "spool"]
         stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
         yield Docks(tmp_path, stack.enter_context(Subscriber("127.0.0.1", broker.port)))
 

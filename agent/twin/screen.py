@@ -16,6 +16,7 @@ from agent.twin.screen_words import WORDS
 from agent.twin.show import CounterShow, LineShow, LockerShow, Moment, ScanShow
 from config.locker_settings import Locker
 from config.messages import Language, quality
+from config.messages import word as said_as
 from config.settings import Line, Settings
 from fastpath.scans import BAD_NAMES
 
@@ -174,7 +175,19 @@ class Screen:
         uplink = Text(f" {self._words['uplink']}  {self._uplink(now)}")
         spool = Text(f" {self._words['spool']}  {self._books(now)}")
         hint = Text(f" {self._words['hint'].format(commands=self._commands)}", "dim")
-        return [devices, uplink, spool, Text(f" {self._words['legend']}", "dim"), hint]
+        return [
+            Text(f" {self._words['floor']}  {self._floor(now)}"),
+            devices,
+            uplink,
+            spool,
+            Text(f" {self._words['legend']}", "dim"),
+            hint,
+        ]
+
+    def _floor(self, now: Moment) -> str:
+        level, told = now.floor
+        state = said_as(f"state_{told.get('state', 'UNKNOWN')}", self._lang)
+        return self._words["on_floor"].format(level=level, backlog=told.get("backlog", "…"), state=state)
 
     def _uplink(self, now: Moment) -> str:
         told = now.health.get("uplink", {})

@@ -8,6 +8,8 @@ from config.messages import Language
 
 WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
+        "floor": "floor",
+        "on_floor": "{level} parcels, the bureau knows of at least {backlog}; the site is {state}",
         "line": "line",
         "in": "in/h",
         "out": "out/h",
@@ -49,6 +51,8 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "hint": "Ctrl-C ends it. In another terminal pull a cable; plug bus=panel puts it back:\n   {commands}",
     },
     "zh": {
+        "floor": "场地",
+        "on_floor": "{level} 件,邮管局已知至少 {backlog} 件;站点状态:{state}",
         "line": "分拣线",
         "in": "供件/时",
         "out": "落格/时",

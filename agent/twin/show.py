@@ -62,13 +62,15 @@ class LineShow:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Everything at one moment, `at_s` seconds into the show."""
+    """Everything at one moment, `at_s` seconds into the show. `floor` is how many parcels the site truly holds, and the
+    site's latest telemetry."""
 
     at_s: float
     lines: tuple[LineShow, ...]
     lockers: tuple[LockerShow, ...]
     devices: Mapping[str, bool | None]
     health: Told
+    floor: tuple[int, Told]
     messages: int
     duplicates: int
 
@@ -93,6 +95,7 @@ def moment(at_s: float, settings: Settings, truth: Told, state: Told, view: Site
         lockers=tuple(_locker(locker, truth["lockers"], view) for locker in settings.lockers),
         devices={name: _online(view, name) for name in (*_ids(settings.devices), *_ids(settings.boards))},
         health=view.latest.get("health", {}),
+        floor=(truth["day"]["level"], view.latest.get("telemetry", {})),
         messages=view.totals.messages,
         duplicates=view.totals.duplicates,
     )

@@ -171,10 +171,11 @@ def screen_rows(columns: int, rows: int, lang: Language = "en") -> list[str]:
     """The demo's first screen on a terminal of that size."""
     settings = config.load(Path(config.__file__).parent / "examples" / "demo-hub.toml")
     lockers = {locker.id: {"total": 24} for locker in settings.lockers}
-    told = {"truth": {line.id: {} for line in settings.lines}, "scans": {}, "lockers": lockers}
+    truth: dict[str, dict[str, dict[str, int]]] = {line.id: {} for line in settings.lines}
+    told = {"truth": truth, "scans": {}, "lockers": lockers, "day": {"level": 0}}
     for line in settings.lines:
         for role, ref in line.counters():
-            told["truth"][line.id].setdefault(role, {})[str(ref)] = 0
+            truth[line.id].setdefault(role, {})[str(ref)] = 0
     points = {device.id: {"counters": {point.name: 0 for point in device.points}} for device in settings.devices}
     now = moment(0.0, settings, told, {"devices": points}, SiteView("44/4401/gz-baiyun"))
     console = Console(width=columns, height=rows, file=StringIO(), record=True)

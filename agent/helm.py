@@ -123,13 +123,13 @@ class Helm:
     def news(self, head: Callable[[], Head], gasp: Callable[[], Message]) -> list[Message]:
         """What happened to inputs and alarms; that the mains are gone before all else."""
         heads: Iterator[Head] = (make() for make in repeat(head))
-        told = [input_reports.cleared(name) for name in self.inputs.gone]
+        news = self.inputs.take_news()
+        told = [gasp() for one in news if one.input.kind == MAINS and one.stage == "began"]
+        told += [input_reports.cleared(name) for name in self.inputs.gone]
         self.inputs.gone = []
-        for one in self.inputs.take_news():
+        for one in news:
             if one.stage is not None:
                 log.event("alarm", input=one.input.id, what=one.stage, line=one.input.line or None)
-            if one.input.kind == MAINS and one.stage == "began":
-                told.insert(0, gasp())
             told += input_reports.messages(heads, one, self.inputs.signals[one.input.id])
         return told
 

@@ -170,9 +170,9 @@ class Reporter:
         self._loads = {model.line.id: model.advance(now) for model in self._site.lines}
         self._scans = self._site.scans.advance(now) if self._site.scans else {}
         self._site_load = self._site.load.advance(now, self._loads)
-        docks = self._docks(now, self._site_load)
-        lockers = [*self._lockers.due(now), *self._doors(now)] if self._lockers else []
-        messages = [*self._lines(now), *docks, *lockers, *self._happened(now), *self._device_states(now)]
+        messages = [*self._lines(now), *self._docks(now, self._site_load)]
+        messages += [*self._lockers.due(now), *self._doors(now)] if self._lockers else []
+        messages += [*self._happened(now), *self._device_states(now)]
         messages += [*self._about_itself(now), *self._answers(now)]
         self._reported_s, self._scans_reported = now.boot_s, self._scans
         self._offer(messages)
@@ -206,6 +206,7 @@ class Reporter:
         return self._site_load is None and any(meter.fresh(now) for meter in self._site.meters.values())
 
     def _head(self, now: Instant) -> Head:
+        """The next number; messages are committed in this order, for receipts and resends find them by halving."""
         self._seq += 1
         steer = self._helm.steer
         return Head(now, str(self._epoch), self._seq, steer.mode, steer.plan, steer.suspended, steer.exercise)
@@ -279,11 +280,11 @@ class Reporter:
         assert self._uplink is not None
         before = self._helm.steer
         changed = self._helm.advance(now, self._uplink.take_commands(), lambda *asked: self._rebase_for(now, *asked))
-        answers = self._helm.answers(lambda: self._head(now))
-        standing = [self._helm.changed(self._head(now), before), *self._standing(now)] if changed else []
         news = self._helm.news(
             lambda: self._head(now), lambda: input_reports.last_gasp(self._head(now), self._site.meters)
         )
+        answers = self._helm.answers(lambda: self._head(now))
+        standing = [self._helm.changed(self._head(now), before), *self._standing(now)] if changed else []
         if news or answers or standing:
             self._commit([*news, *answers, *standing])
 

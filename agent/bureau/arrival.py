@@ -64,9 +64,18 @@ class Presence:
 
 
 def read(topic: str, payload: bytes) -> Iterator[Arrival | Presence]:
-    """What an MQTT message holds: one message, or a frame of late ones; ValueError with the reason for other bytes."""
+    """What an MQTT message holds: one message, or a frame of late ones; ValueError with the reason for other bytes,
+    once all that is sound in the frame was given."""
+    refused = None
     for heard in read_messages(topic, payload):
-        yield _arrival(heard)
+        try:
+            arrival = _arrival(heard)
+        except ValueError as fault:
+            refused = fault
+        else:
+            yield arrival
+    if refused is not None:
+        raise refused
 
 
 def _arrival(heard: Heard) -> Arrival | Presence:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, Queue
+from queue import Empty, Full, Queue
 from typing import TypeVar
 
 from agent import clock, log
@@ -77,17 +78,25 @@ class Worker:
         """Keep what has come, leave the broker, and end."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._queue.put(None)
+            with suppress(Full):  # then it has not to be woken either
+                self._queue.put_nowait(None)
             self._thread.join()
         self._reception.stop()
         if self._bug is not None:
             raise self._bug
 
+    @property
+    def is_dead(self) -> bool:
+        """A bug has killed it: nothing is kept any more."""
+        return self._bug is not None
+
     # --- paho's thread ---
 
     def _receive(self, received: Received) -> None:
-        if not self._stopping.is_set():
-            self._queue.put(received)
+        while not self._stopping.is_set():  # a worker that ends or has ended takes nothing any more
+            with suppress(Full):
+                self._queue.put(received, timeout=_ROUND_S)
+                return
 
     def _connection_changed(self, connected: bool, reason: str) -> None:
         if connected != self.progress.connected or reason != self.progress.connection_fault:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Protocol
 
 from agent.bureau.store import Hole, Store
 from agent.bureau.watermark import Range, cut
 from agent.uplink.contract import ROOT, compact
+from agent.uplink.search import epoch_number
 
 RECEIPT_S = 10.0
 GRACE_S = 60.0
@@ -17,8 +20,9 @@ AGAIN_GRACES = 5
 PIECE = 1000
 PIECES = 10
 """Of one site at most so many pieces are asked for in one round."""
-EPOCHS = 32
-"""A receipt names the latest so many epochs."""
+EPOCHS = 90
+"""A receipt names the so many epochs that moved last: more than 4 KiB a site does not read. Not those of the greatest
+numbers: a site with a new card begins at 1 again."""
 
 _Gap = tuple[str, str, Range]
 
@@ -44,7 +48,7 @@ class Desk:
         self._grace_s = grace_s
         self._again_s = round(AGAIN_GRACES * grace_s)
         self._due_s = 0.0
-        self._receipted: dict[str, Mapping[str, int]] = {}
+        self._receipted: dict[str, dict[str, int]] = {}
         self._seen_s: dict[_Gap, float] = {}
 
     def round(self, now_s: float, wall_s: float) -> None:
@@ -53,24 +57,28 @@ class Desk:
             return
         holes = self._store.settle()
         for site, epochs in self._store.watermarks().items():
-            self._receipt(site, dict(sorted(epochs.items(), key=_number)[-EPOCHS:]))
+            self._receipt(site, epochs)
         self._ask(holes, now_s, int(wall_s))
         self._due_s = now_s + self._receipt_s
 
     def _receipt(self, site: str, epochs: Mapping[str, int]) -> None:
-        if self._receipted.get(site) != epochs:
-            self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": epochs}), retain=True)
-            self._receipted[site] = epochs
+        said = self._receipted.setdefault(site, {})  # what moved last stands last
+        moved = [epoch for epoch in sorted(epochs, key=epoch_number) if said.get(epoch) != epochs[epoch]]
+        for epoch in moved:
+            said.pop(epoch, None)
+            said[epoch] = epochs[epoch]
+        if moved:
+            named = dict(list(said.items())[-EPOCHS:])
+            self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True)
 
     def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> None:
         gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}
         self._seen_s = {gap: self._seen_s.get(gap, now_s) for gap in gaps}
         online = self._store.presence()
-        asked: dict[str, int] = {}
-        for piece in _pieces(gap for gap in sorted(gaps) if now_s - self._seen_s[gap] >= self._grace_s):
-            site = piece[0]
-            if online.get(site) and asked.get(site, 0) < PIECES and self._store.claim(piece, wall_s, self._again_s):
-                asked[site] = asked.get(site, 0) + 1
+        old = sorted(gap for gap in gaps if online.get(gap[0]) and now_s - self._seen_s[gap] >= self._grace_s)
+        for _, of_site in groupby(old, itemgetter(0)):
+            claimed = (piece for piece in _pieces(of_site) if self._store.claim(piece, wall_s, self._again_s))
+            for piece in islice(claimed, PIECES):
                 self._resend(*piece)
 
     def _resend(self, site: str, epoch: str, gap: Range) -> None:
@@ -82,8 +90,3 @@ def _pieces(gaps: Iterator[_Gap]) -> Iterator[_Gap]:
     for site, epoch, gap in gaps:
         for piece in cut([gap], PIECE):
             yield site, epoch, piece
-
-
-def _number(item: tuple[str, int]) -> int:
-    """Of an epoch and its watermark the epoch's number."""
-    return int(item[0].partition("-")[0])

@@ -11,6 +11,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.bureau.view import MAX_PAYLOAD_BYTES
 from agent.uplink import tls as uplink_tls
 from agent.uplink.connection import KEEPALIVE_S, RefusedError, plain
 from agent.uplink.credentials import Login
@@ -20,6 +21,8 @@ CONNECT_S = 10.0
 SESSION_S = 7 * 24 * 3600
 """How long a broker keeps what a bureau that is away did not get."""
 IN_FLIGHT = 1000
+LARGEST_BYTES = MAX_PAYLOAD_BYTES + (64 << 10)
+"""A broker keeps larger packets to itself (MQTT 5.0, 3.1.2.11.4): no agent sends them, a queue of them fills memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Reception:
         keeps = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         keeps.SessionExpiryInterval = SESSION_S
         keeps.ReceiveMaximum = IN_FLIGHT
+        keeps.MaximumPacketSize = LARGEST_BYTES
         try:
             self._client.connect(
                 self._address.host, self._address.port, KEEPALIVE_S, clean_start=False, properties=keeps

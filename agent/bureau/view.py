@@ -96,16 +96,23 @@ class View:
 
         Never raises, whatever the bytes are.
         """
-        good = []
+        good: list[Heard] = []
         if not payload:
             self._take_back(topic)
         try:
-            for heard in read_messages(topic, payload):
-                self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
-                good.append(heard)
+            good.extend(heard for heard in read_messages(topic, payload) if self._hear(heard, retained=retained))
         except ValueError:
             self.rejected += 1
         return good
+
+    def _hear(self, heard: Heard, *, retained: bool) -> bool:
+        """Whether it is an agent's; one in a frame that is none costs the others nothing."""
+        try:
+            self._site(heard.site).hear(heard.tail, heard.fields, retained=retained)
+        except ValueError:
+            self.rejected += 1
+            return False
+        return True
 
     def _take_back(self, topic: str) -> None:
         """The broker need not keep that document any more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 Range = tuple[int, int]
 """Sequence numbers from first to last, both included."""
@@ -25,6 +25,6 @@ def settled(watermark: int, last: int, known: Iterable[Range]) -> tuple[int, lis
     return (gaps[0][0] - 1 if gaps else end), gaps
 
 
-def cut(gaps: Iterable[Range], most: int) -> list[Range]:
+def cut(gaps: Iterable[Range], most: int) -> Iterator[Range]:
     """The same gaps in pieces of at most `most` messages, so that one request never asks for a week."""
-    return [(first, min(first + most - 1, until)) for start, until in gaps for first in range(start, until + 1, most)]
+    return ((first, min(first + most - 1, until)) for start, until in gaps for first in range(start, until + 1, most))

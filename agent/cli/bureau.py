@@ -136,11 +136,11 @@ def _worker(args: argparse.Namespace, open_store: Opener, number: int) -> Worker
 
 
 def _follow(args: argparse.Namespace, workers: list[Worker], ended: threading.Event) -> None:
-    """Say how it goes until the time is over."""
+    """Say how it goes until the time is over, or a worker is dead."""
     from agent.clock import boot_seconds
 
     until_s = boot_seconds() + (args.for_s or float("inf"))
-    while (left_s := until_s - boot_seconds()) > 0:
+    while (left_s := until_s - boot_seconds()) > 0 and not any(worker.is_dead for worker in workers):
         ended.wait(min(_SAY_S, left_s))
         if until_s - boot_seconds() > 0:
             _say_progress(args, workers)

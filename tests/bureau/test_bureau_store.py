@@ -17,7 +17,10 @@ from agent.bureau import databases
 from agent.bureau.arrival import Arrival, Presence, read
 from agent.bureau.store import Store, StoreError
 from agent.bureau.totals import Totals
+from agent.bureau.view import View
 from agent.bureau.watermark import cut, settled
+from agent.uplink.contract import Message
+from agent.uplink.late import packed
 
 SITE = "44/4401/gz-baiyun"
 TELEMETRY = f"hubpulse/v1/{SITE}/line/north/telemetry"
@@ -124,6 +127,18 @@ def test_a_message_that_comes_twice_is_one_row_and_changes_nothing(store: Store)
 
 
 @pytest.mark.fault("S11")
+def test_a_message_in_a_frame_that_is_none_costs_the_others_nothing() -> None:
+    sound = [Message("event", payload(seq, seq)) for seq in (1, 2, 3)]
+    frame = packed([sound[0], Message("event", b'{"epoch":"none"}'), *sound[1:]]).payload
+    reading, found = read(f"hubpulse/v1/{SITE}/backlog", frame), []
+    with pytest.raises(ValueError, match="epoch"):
+        found.extend(reading)
+    assert [one.report.seq for one in found if isinstance(one, Arrival)] == [1, 2, 3]
+    view = View()
+    assert len(view.hear(f"hubpulse/v1/{SITE}/backlog", frame)) == 3
+    assert view.rejected == 1
+
+
 def test_one_identity_with_two_contents_is_an_alarm_and_both_are_kept(store: Store) -> None:
     store.take([arrival(1, 10)])
     assert store.take([arrival(1, 11)]).conflicts == ((SITE, "3-abcdef", 1),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from postgres import Postgres
 from uplink_rig import eventually
 
-from agent.bureau import databases
+from agent.bureau import consumer, databases
 from agent.bureau.consumer import Worker, filters
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress
@@ -124,11 +125,42 @@ def test_what_is_no_message_of_a_site_is_counted_and_everything_else_is_kept(
     one.start()
     assert connected(one)
     site.publish("line/north/telemetry", {"epoch": "none"})
-    site.publish("cmd/mode", {"mode": "peak"})
+    site.publish("nothing", {"mode": "peak"})
     site.telemetry(1)
     assert eventually(lambda: one.progress.new >= 1)
     one.stop()
     assert one.progress.rejected == 2
+
+
+def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(
+    broker: Broker, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "QUEUED", 3)
+    taking, full = threading.Event(), threading.Event()
+
+    def broken(*_: object) -> None:
+        taking.set()
+        full.wait(20)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Store, "take", broken)
+    one = worker(broker, databases.opener(f"sqlite:{tmp_path / 'bureau.db'}"))
+    one.start()
+    assert connected(one)
+    site.telemetry(1)
+    assert taking.wait(20)
+    site.telemetry(*range(2, 12))
+    full.set()
+    assert eventually(lambda: one.is_dead)
+
+    def end() -> None:
+        with pytest.raises(RuntimeError):
+            one.stop()
+
+    ending = threading.Thread(target=end, daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
 
 
 @pytest.mark.fault("N16")

@@ -10,6 +10,7 @@ import pytest
 from broker import Broker
 from input_panel import Panel
 from ordered_site import PLACE, OrderedSite, ms
+from uplink_rig import assert_in_order
 
 from agent.bureau.subscriber import Subscriber
 
@@ -152,6 +153,7 @@ def test_the_last_gasp_comes_before_all_else_and_a_silent_panel_is_unknown(
         panel.hush(silent=False)
         site.wait(lambda: site.latest("alarm/mains")["q"] == "good")
         assert stages(site, "mains") == ["began", "unknown", "known"]
+    assert_in_order(tmp_path / "spool")
 
 
 def test_a_mode_ordered_on_the_machine_is_told_and_audited(broker: Broker, panel: Panel, tmp_path: Path) -> None:

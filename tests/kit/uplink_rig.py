@@ -13,6 +13,7 @@ from agent.uplink.backoff import Backoff
 from agent.uplink.contract import Identity, Message
 from agent.uplink.credentials import Login
 from agent.uplink.publisher import Publisher
+from agent.uplink.search import named
 from agent.uplink.session import Pace
 from agent.uplink.spool import Spool
 from config.settings import Bureau, Tls
@@ -32,6 +33,16 @@ def eventually(predicate: Callable[[], bool], timeout_s: float = WAIT_S) -> bool
             return False
         pause.wait(0.005)
     return True
+
+
+def assert_in_order(directory: Path) -> None:
+    """The messages in the spool of an agent that is gone stand in the order of their numbers."""
+    spool = Spool.open(directory, 16 << 20)
+    records = spool.read(0, 100_000, 1 << 30)
+    spool.close()
+    identities = [named(record) for _, record in records if Message.decode(record).payload]
+    assert identities
+    assert identities == sorted(identities)
 
 
 def telemetry(seq: int, line: str = "north", pad: int = 0) -> Message:

@@ -13,7 +13,7 @@ import pytest
 from broker import Broker
 from site_text import SITE as PLAIN
 from soak import process
-from uplink_rig import eventually
+from uplink_rig import assert_in_order, eventually
 
 from agent.bureau.subscriber import Subscriber
 from agent.control import SOCKET
@@ -85,6 +85,7 @@ def test_a_stock_take_reaches_the_bureau_with_who_took_it_and_outlives_the_agent
         told = docks.latest("event")
         assert (told["parcels"], told["by"], told["before"]) == (18250, "li", 0)
         assert docks.bureau.wait_until(lambda: docks.latest("state").get("backlog") == 18250, WITHIN_S)
+    assert_in_order(docks.folder / "spool")
     epoch = docks.latest("telemetry")["epoch"]
     with docks.agent():
         assert docks.bureau.wait_until(lambda: docks.latest("telemetry")["epoch"] != epoch, WITHIN_S)

@@ -1,0 +1,74 @@
+"""What a bureau tells its sites stays small and true, whatever a site's numbers are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.bureau import databases
+from agent.bureau.arrival import read
+from agent.bureau.feedback import EPOCHS, PIECES, Desk
+from agent.bureau.store import Store
+from agent.uplink.contract import Json
+from agent.uplink.inbox import MAX_BYTES
+
+ROOT = "hubpulse/v1/44/4401/gz-baiyun"
+GREATEST = 2**53 - 1
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")()
+    yield opened
+    opened.close()
+
+
+class Told:
+    """A desk on the store, and what it published."""
+
+    def __init__(self, store: Store) -> None:
+        self._said: list[tuple[str, bytes]] = []
+        self._desk = Desk(store, lambda topic, payload, retain: self._said.append((topic, payload)), grace_s=0.0)
+        self._now_s = 0.0
+
+    def round(self) -> dict[str, list[Json]]:
+        """By command what was told in one round."""
+        self._said.clear()
+        self._now_s += 10.0
+        self._desk.round(self._now_s, self._now_s)
+        found: dict[str, list[Json]] = {}
+        for topic, payload in self._said:
+            assert len(payload) <= MAX_BYTES, "a site does not read it"
+            found.setdefault(topic.rpartition("/")[2], []).append(json.loads(payload))
+        return found
+
+
+def keep(store: Store, *identities: tuple[str, int], online: bool = True) -> None:
+    store.take([*read(f"{ROOT}/status", json.dumps({"sid": 1, "online": online}).encode())])
+    store.take([one for epoch, seq in identities for one in read(f"{ROOT}/event", message(epoch, seq))])
+
+
+def message(epoch: str, seq: int) -> bytes:
+    return json.dumps({"epoch": epoch, "seq": seq}).encode()
+
+
+def test_a_gap_of_a_thousand_billion_is_asked_for_a_little_at_a_time(store: Store) -> None:
+    keep(store, ("1-abcdef", GREATEST))
+    told = Told(store)
+    asked = [*told.round()["resend"], *told.round()["resend"]]
+    assert [one["from"] for one in asked] == [1 + 1000 * piece for piece in range(2 * PIECES)]
+    keep(store, online=False)
+    assert "resend" not in told.round()
+
+
+def test_a_site_with_a_new_card_gets_receipts_though_its_old_epochs_had_greater_numbers(store: Store) -> None:
+    keep(store, *((f"{10**14 + number}-abcdef", 1) for number in range(EPOCHS + 10)))
+    told = Told(store)
+    assert len(told.round()["receipt"][0]["epochs"]) == EPOCHS  # type: ignore[arg-type]
+    keep(store, ("1-bbbbbb", 1), ("1-bbbbbb", 2))
+    (receipt,) = told.round()["receipt"]
+    assert receipt["epochs"]["1-bbbbbb"] == 2  # type: ignore[index]
+    assert "receipt" not in told.round()

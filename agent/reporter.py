@@ -352,8 +352,9 @@ class Reporter:
         if not self._waiting:
             self._waiting_since_s = now_s
         self._waiting += messages
-        has_left = self._allowance.has_left(self._spool.room().card, now_s)
-        if has_left or self._allowance.is_overdue(now_s - self._waiting_since_s):
+        room, waiting_bytes = self._spool.room(), sum(len(one.payload) for one in self._waiting)
+        has_left = self._allowance.has_left(room.card, now_s)
+        if has_left or self._allowance.is_overdue(now_s - self._waiting_since_s, waiting_bytes, room.most):
             self._commit(())
 
     def _commit(self, messages: Sequence[Message]) -> None:

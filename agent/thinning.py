@@ -51,6 +51,8 @@ class Thinning:
                 self._position = end
             if position >= end or self._thinned.is_full:
                 break
+            if not self._thinned.has_room(len(record)):
+                return True
             self._add(record)
             self._position = position + 1
         return self._position >= end or not records

@@ -11,14 +11,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from agent.uplink.contract import Json, Message
+from agent.uplink.contract import Json, Message, compact
 from agent.uplink.late import each
 
 TAIL = "loss"
 WINDOW_MS = 600_000
 """Of each line's telemetry one message in ten minutes stays."""
+AGAIN_MS = 3_600_000
+"""Of what was thinned before one in an hour: otherwise it would only be written anew, for no room gained."""
 FULL_BYTES = 32 << 10
 FULL_MESSAGES = 2000
+_SPAN_BYTES = 32
 
 
 class Span(NamedTuple):
@@ -42,6 +45,10 @@ class Thinned:
     def is_full(self) -> bool:
         """As much as one message of ours may stand for."""
         return self._bytes >= FULL_BYTES or self.messages >= FULL_MESSAGES
+
+    def has_room(self, record_bytes: int) -> bool:
+        """Whether a record of that size goes in and this stays what one commit of the smallest spool can take."""
+        return not self.messages or self._bytes + record_bytes <= FULL_BYTES
 
     def add(self, message: Message) -> None:
         """Take one in; what is no message of the contract is of no use to anybody and counts for nothing."""
@@ -68,9 +75,11 @@ class Thinned:
     def _take_over(self, fields: Json) -> None:
         """An earlier loss record: this one stands for what that stood for."""
         with suppress(ValueError):
-            self._spans += ranges(fields.get("lost"))
+            before = list(ranges(fields.get("lost")))
+            self._spans += before
+            self._bytes += _SPAN_BYTES * len(before)
             for tail, one in each(fields.get("messages")):
-                self._keep(tail, one, len(json.dumps(one)))
+                self._keep(tail, one, len(compact(one)), AGAIN_MS)
 
     def _spans_over(self, fields: Json) -> bool:
         epoch, seq = fields.get("epoch"), fields.get("seq")
@@ -81,20 +90,21 @@ class Thinned:
             self._spans[-1] = last._replace(last=seq)
         else:
             self._spans.append(Span(epoch, seq, seq))
+            self._bytes += _SPAN_BYTES
         return True
 
-    def _keep(self, tail: str, fields: Json, size_bytes: int) -> None:
-        key = _key(tail, fields)
+    def _keep(self, tail: str, fields: Json, size_bytes: int, window_ms: int = WINDOW_MS) -> None:
+        key = _key(tail, fields, window_ms)
         self._bytes += size_bytes - self._kept.pop(key, ("", {}, 0))[2]
         self._kept[key] = (tail, fields, size_bytes)
 
 
-def _key(tail: str, fields: Json) -> tuple[object, ...]:
+def _key(tail: str, fields: Json, window_ms: int) -> tuple[object, ...]:
     """Of messages with the same key the last stays."""
     ts_ms = fields.get("ts")
     kind = tail.rpartition("/")[2]
     if kind == "telemetry":
-        return tail, fields.get("epoch"), ts_ms // WINDOW_MS if isinstance(ts_ms, int) else 0
+        return tail, fields.get("epoch"), window_ms, ts_ms // window_ms if isinstance(ts_ms, int) else 0
     if kind in {"state", "health", "meta"}:
         return tail, fields.get("epoch")
     return tail, fields.get("epoch"), fields.get("seq")

@@ -105,6 +105,19 @@ def test_of_a_lines_telemetry_one_in_ten_minutes_stays() -> None:
     assert len(kept) == len(set(kept)) == 7
 
 
+def test_what_is_thinned_again_becomes_less_and_no_record_outgrows_a_commit() -> None:
+    first, second = Thinned(), Thinned()
+    for seq in range(1, 61):
+        first.add(message(1, seq, seq, every_ms=WINDOW_MS))
+    record = Message(TAIL, loss(first))
+    second.add(record)
+    once, again = (len(one.fields()["messages"]) for one in (first, second))  # type: ignore[arg-type]
+    assert (once, again) == (60, 11)
+    assert second.has_room(1000)
+    assert not second.has_room(40_000), "or the two would be larger than a commit of the smallest spool"
+    assert Thinned().has_room(40_000)
+
+
 @given(st.binary(max_size=60), st.sampled_from([TELEMETRY, TAIL, "state"]))
 def test_what_is_no_message_is_thinned_to_nothing(payload: bytes, tail: str) -> None:
     thinned = Thinned()
@@ -198,4 +211,5 @@ def test_what_the_card_writes_keeps_to_its_budget_but_for_one_commit(steps: list
 def test_messages_wait_no_longer_than_they_may() -> None:
     allowance = Allowance(1000.0, 60.0, 0.0)
     assert not allowance.has_left(10_000, 1.0)
-    assert [allowance.is_overdue(59.0), allowance.is_overdue(60.0)] == [False, True]
+    assert [allowance.is_overdue(59.0, 5000, 1 << 20), allowance.is_overdue(60.0, 5000, 1 << 20)] == [False, True]
+    assert allowance.is_overdue(1.0, 9000, 1 << 20), "more would be too much for one commit of so small a spool"

@@ -8,6 +8,7 @@ PAGE_BYTES = 4096
 """What a card writes at least; a flush of a few bytes costs a whole page."""
 _DAY_S = 86_400.0
 _MEASURED_S = 60.0
+_WAITING_SHARE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Allowance:
         self._at_s, self._spent = now_s, spent
         return self._left > 0
 
-    def is_overdue(self, waiting_s: float) -> bool:
-        """Whether what waits so long must be written all the same."""
-        return waiting_s >= self._longest_s
+    def is_overdue(self, waiting_s: float, waiting_bytes: int, most_bytes: int) -> bool:
+        """Whether what waits so long, or is so much for a spool of `most_bytes`, must be written all the same: a commit
+        takes a sixteenth of the spool at most, and a loss record has to go with it."""
+        return waiting_s >= self._longest_s or waiting_bytes > most_bytes // _WAITING_SHARE

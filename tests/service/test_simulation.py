@@ -27,8 +27,9 @@ def _silent_log() -> Iterator[None]:
     logger.setLevel(before)
 
 
+@pytest.mark.fault("N7", "N8", "C2")
 def test_a_simulated_site_keeps_every_promise_through_every_fault(thorough: bool, figure: Figure) -> None:
-    played = simulate(11, 30.0 if thorough else 0.4)
+    played = simulate(11, 5.0 if thorough else 0.4)
     assert played.broken == ""
     figure(simulated_days=played.days, faults=sum(played.faults.values()), **played.figures)
 

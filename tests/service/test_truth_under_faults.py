@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from soak import soak
 
 
+@pytest.mark.fault("N7", "N8", "P5", "P6", "C1", "C2", "C4")
 def test_through_kills_outages_an_unplugged_line_wraps_and_a_reset_every_total_at_the_bureau_is_the_devices_truth() -> (
     None
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -97,6 +98,19 @@ def test_every_message_carries_both_clocks_its_identity_and_its_quality() -> Non
         "mode": "normal",
         "q": "partial",
     }
+
+
+@pytest.mark.fault("C5")
+def test_messages_speak_utc_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+    for zone in ("UTC", "Asia/Shanghai", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        said.append(HEAD.fields())
+    monkeypatch.undo()
+    time.tzset()
+    assert said[0] == said[1] == said[2]
+    assert said[0]["ts"] == int(HEAD.at.wall_s * 1000)
 
 
 def test_line_telemetry_says_what_is_known_and_leaves_out_what_is_not() -> None:

@@ -1,0 +1,131 @@
+"""Measure what the design promises in figures, and make docs/figures*.md of it, each beside what others promise.
+
+Every source is a command that prints JSON. Its result is kept in a folder: what is there is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = ROOT / "tests" / "figures.toml"
+KIT, BENCHMARKS = ROOT / "tests" / "kit", ROOT / "benchmarks"
+SOURCES: Mapping[str, tuple[object, ...]] = {
+    "crash": (KIT / "crash.py", "--states", "15000", "--json"),
+    "simulate": (KIT / "simulation.py", "--seed", "21", "--days", "30", "--json"),
+    "soak": (KIT / "soak.py", "--minutes", "10", "--seed", "3", "--json"),
+    "spool": (BENCHMARKS / "bench_spool.py", "--json"),
+    "drain": (BENCHMARKS / "bench_drain.py", "--json"),
+    "network": (KIT / "fault_matrix.py", "network", "--json"),
+}
+"""By name the command that measures, in the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One language's page: the ending of its keys, its head, and what stands above the table."""
+
+    path: Path
+    ending: str
+    head: str
+    columns: str
+
+
+PAGES = (
+    Page(
+        ROOT / "docs" / "figures.md",
+        "",
+        """# Figures
+
+What is promised, what comparable systems promise or were measured to do, and what was measured here, on a shared
+machine with two cores. `./dev figures --in FOLDER` measures what the folder does not hold yet and makes this page.
+[中文](figures.zh-CN.md)
+""",
+        "| promised | others | measured |",
+    ),
+    Page(
+        ROOT / "docs" / "figures.zh-CN.md",
+        "_zh",
+        """# 数据
+
+承诺的目标、同类系统的承诺或实测、以及本项目在一台双核共享机器上的实测。
+`./dev figures --in FOLDER` 补测目录中尚缺的数据并生成本页。
+[English](figures.md)
+""",
+        "| 承诺 | 同类系统 | 实测 |",
+    ),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev figures", description=__doc__)
+    parser.add_argument(
+        "--in", dest="folder", type=Path, default=ROOT / "build" / "figures", help="results are kept here"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything that was measured as one JSON object")
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    found = {name: measured(name, args.folder, _say) for name in SOURCES}
+    for page in PAGES:
+        page.path.write_text(written(page, found), encoding="utf-8")
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    return 0
+
+
+def measured(name: str, folder: Path, say: Callable[[str], None]) -> Json:
+    """The result of a source, from the folder or measured now."""
+    kept = folder / f"{name}.json"
+    if not kept.exists():
+        say(f"{name}: {' '.join(map(str, SOURCES[name]))}")
+        done = subprocess.run([sys.executable, *map(str, SOURCES[name])], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        kept.write_bytes(done.stdout)
+    result: Json = json.loads(kept.read_text(encoding="utf-8"))
+    return _readable(name, result)
+
+
+def _readable(name: str, result: Json) -> Json:
+    """What a sentence can hold of it."""
+    if name == "crash":
+        ext4 = result["ext4"]
+        result["ext4"] = ext4.get("not_done") or f"{ext4['states']:,} ext4 ({ext4['lost']} / {ext4['mismatch']})"
+        shares = result["controls"]["found_out"].items()
+        result["controls"]["found_out"] = "; ".join(f"{mistake} {share:.0%}" for mistake, share in shares)
+    if name == "soak":
+        result["centre_differences"] = len(result["centre_differences"])
+    return result
+
+
+def rows() -> list[Mapping[str, str]]:
+    """The promises, in their order."""
+    table: list[Mapping[str, str]] = tomllib.loads(ROWS.read_text(encoding="utf-8"))["row"]
+    return table
+
+
+def written(page: Page, found: Mapping[str, Json]) -> str:
+    """The page of one language."""
+    return "\n".join([page.head, page.columns, "|---|---|---|", *_lines(page, found)]) + "\n"
+
+
+def _lines(page: Page, found: Mapping[str, Json]) -> Iterator[str]:
+    for row in rows():
+        goal, beside, told = (row[f"{key}{page.ending}"] for key in ("goal", "beside", "measured"))
+        yield f"| {goal} | {beside} | {told.format(**found)} |"
+
+
+def _say(text: str) -> None:
+    print(f"measuring {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The agent as a process on a machine that is short of descriptors or memory, pauses it, or fails in a loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from broker import Broker
+from fault_matrix import Figure
+from soak import SITE, SITE_ID, process
+from uplink_rig import eventually
+from vitals import sample
+
+from agent import clock, log
+from agent.bureau.subscriber import Subscriber
+
+CGROUP = Path("/sys/fs/cgroup/memory")
+CEILING_BYTES = 64 << 20
+DAY_S = 86_400
+BYTES_A_DAY = 5_000_000
+
+
+@dataclass
+class Site:
+    """A simulated site, its broker, a subscriber, and the agent."""
+
+    broker: Broker
+    bureau: Subscriber
+    agent: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def heard(self) -> int:
+        """Messages of the site that the bureau has."""
+        return self.bureau.totals(SITE_ID).messages
+
+    def goes_on(self) -> bool:
+        """Whether new messages arrive."""
+        before = self.heard
+        return self.bureau.wait_until(lambda: self.heard > before, 20)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(tmp_path / "broker"))
+        words = ["simulate", SITE, "--at", tmp_path, "--spool", tmp_path / "spool"]
+        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
+        bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
+        log_file = stack.enter_context((tmp_path / "agent.log").open("wb"))
+        command = [sys.executable, "-m", "agent", "run", str(tmp_path / "hubpulse.toml")]
+        agent = stack.enter_context(subprocess.Popen(command, stderr=log_file))
+        stack.callback(agent.terminate)
+        assert bureau.wait_until(lambda: len(bureau.totals(SITE_ID).counters) == 13, 20)
+        yield Site(broker, bureau, agent, tmp_path / "agent.log")
+
+
+@pytest.mark.fault("P3")
+def test_out_of_descriptors_it_counts_on_and_connects_when_there_are_some_again(site: Site, figure: Figure) -> None:
+    now = sample(site.agent.pid)
+    figure(descriptors=now.descriptors, threads=now.threads)
+    assert now.descriptors <= 64
+    assert now.threads <= 8
+    used = max(int(one.name) for one in Path(f"/proc/{site.agent.pid}/fd").iterdir())
+    soft, hard = resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE, (used - 2, hard))
+    site.broker.kill()
+    site.broker.start()
+    assert eventually(lambda: "Too many open files" in site.log.read_text())
+    assert site.agent.poll() is None
+    resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert site.goes_on()
+
+
+@pytest.mark.fault("P2")
+@pytest.mark.skipif(
+    not os.access(CGROUP, os.W_OK) or not (CGROUP / "memory.limit_in_bytes").exists(),
+    reason="no memory cgroup (v1) that we may use",
+)
+def test_in_64_megabytes_it_lives_through_an_outage(site: Site, figure: Figure) -> None:
+    with memory_group(site.agent.pid) as group:
+        site.broker.kill()
+        site.agent.send_signal(signal.SIGHUP)  # means nothing to a daemon
+        assert eventually(lambda: "uplink_down" in site.log.read_text())
+        site.broker.start()
+        assert site.goes_on()
+        figure(resident_mb=sample(site.agent.pid).resident_kb / 1024)
+        assert "oom_kill 0" in (group / "memory.oom_control").read_text()
+    assert site.agent.poll() is None
+
+
+@contextmanager
+def memory_group(pid: int) -> Iterator[Path]:
+    group = CGROUP / f"hubpulse-{pid}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(CEILING_BYTES))
+        (group / "cgroup.procs").write_text(str(pid))
+        yield group
+    finally:
+        (CGROUP / "cgroup.procs").write_text(str(pid))
+        group.rmdir()
+
+
+@pytest.mark.fault("P6")
+def test_stopped_and_continued_it_goes_on_without_a_burst(site: Site, thorough: bool, figure: Figure) -> None:
+    assert site.goes_on()
+    site.agent.send_signal(signal.SIGSTOP)
+    stopped_s = 60.0 if thorough else 2.5
+    clock.wait(stopped_s)  # it is the passing of time that is tried
+    before = site.heard
+    site.agent.send_signal(signal.SIGCONT)
+    assert site.goes_on()
+    burst = site.heard - before
+    figure(stopped_s=stopped_s, messages_at_once=burst)
+    assert burst < 40
+    assert site.agent.poll() is None
+
+
+@pytest.mark.fault("P9")
+def test_what_fails_in_a_loop_all_day_writes_few_lines_and_says_how_many_it_kept_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], figure: Figure
+) -> None:
+    monkeypatch.setattr(clock, "boot_seconds", lambda: now_s)
+    root = logging.getLogger("hubpulse")
+    kept = root.handlers[:], root.level, root.propagate
+    now_s = 0.0
+    try:
+        log.start()
+        for second in range(0, DAY_S, 2):
+            now_s = float(second)
+            for name in ("link_lost", "uplink_down", "store_down", "counter_garbage", "topic_denied"):
+                log.warn(name, bus="sorter", reason="a reason of some words, as they are", number=second)
+    finally:
+        root.handlers[:], root.level, root.propagate = kept
+    said = capsys.readouterr().err
+    figure(lines=said.count("\n"), bytes_a_day=len(said))
+    assert len(said) <= BYTES_A_DAY
+    assert " kept_back=" in said

@@ -89,5 +89,5 @@ def block_stop_signals() -> None:
 
 def _wait_until(due_s: float) -> signal.Signals | None:
     caught = signal.sigtimedwait(STOP_SIGNALS, max(0.0, due_s - clock.boot_seconds()))
-    # CPython gives a signal 0 where a stop (SIGSTOP) outlasted the wait.
-    return signal.Signals(caught.si_signo) if caught is not None and caught.si_signo else None
+    # Where a stop (SIGSTOP) outlasted the wait CPython 3.11 gives a signal that is none: what the memory held.
+    return signal.Signals(caught.si_signo) if caught is not None and caught.si_signo in STOP_SIGNALS else None

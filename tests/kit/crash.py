@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--only", choices=CAMPAIGNS, help="one campaign alone")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing stays mounted
     found: Json = {"seed": args.seed}
     for name, (run, _) in CAMPAIGNS.items():
         if args.only in (None, name):

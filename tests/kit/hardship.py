@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+_SHARED = Path("/dev/shm")
 SLICE_S = 0.1
 RIGHT = "+0"
 WRONG = ("@1970-01-02 00:00:00", "-3600", "+3600", "-86400", "+86400", "+0 x1.0005")
@@ -42,9 +43,10 @@ class WallClock:
         return {**os.environ, **zone, **fake, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
-def why_no_wall_clock() -> str:
-    """Why clocks cannot be made wrong here; empty where they can."""
-    return "" if _LIBRARIES else "libfaketime is not installed"
+def forget(pid: int) -> None:
+    """Take away what libfaketime leaves in shared memory when its process is killed."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        (_SHARED / name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from broker import Broker
-from hardship import RIGHT, WRONG, WallClock, starved
+from hardship import RIGHT, WRONG, WallClock, forget, starved
 from soak_centre import Centre, Held
 from tcp_proxy import FaultProxy
 from traces import files, with_waybills
@@ -138,6 +138,7 @@ class Site:
         """As a power cut is to a process; it starts again at once, as systemd would."""
         self.agent.kill()
         self.agent.wait()
+        forget(self.agent.pid)
         self.look()
         now_s, now = self.said[-1]
         before = next(said for at_s, said in reversed(self.said) if now_s - at_s >= COMMIT_S or at_s == self.said[0][0])

@@ -364,22 +364,21 @@ class Reporter:
             return
         intake = self._site.intake
         counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
-        first = self._spool.commit(
-            [message.encode() for message in messages],
-            Baselines(
-                self._epoch,
-                self._seq,
-                counters,
-                intake.cuts(),
-                self._remembered(),
-                intake.identities(),
-                self._locker_states(),
-                self._vouched_s(),
-                self._helm.kept(clock.now()),
-            ).encode(),
-        )
+        state = Baselines(
+            self._epoch,
+            self._seq,
+            counters,
+            intake.cuts(),
+            self._remembered(),
+            intake.identities(),
+            self._locker_states(),
+            self._vouched_s(),
+            self._helm.kept(clock.now()),
+        ).encode()
+        for records in _pieces([message.encode() for message in messages], self._spool.most_bytes):
+            self._spool.commit(records, state)
         self._retained.update((message.tail, message) for message in messages if message.retain)
-        self._retained_now = first + len(messages), tuple(self._retained.values())
+        self._retained_now = self._spool.next_position, tuple(self._retained.values())
         if self._uplink is not None:
             self._uplink.wake()
 
@@ -424,3 +423,16 @@ def _locker_report(lockers: SiteLockers, head: Callable[[Instant], Head]) -> Loc
     from agent.lockers.report import LockerReport  # a site without lockers does without
 
     return LockerReport(lockers, head)
+
+
+def _pieces(records: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:
+    """The records in as few commits as hold them; nearly always one."""
+    piece: list[bytes] = []
+    left = most_bytes
+    for record in records:
+        left -= len(record) + 4
+        if piece and left < 0:
+            yield piece
+            piece, left = [], most_bytes - len(record) - 4
+        piece.append(record)
+    yield piece

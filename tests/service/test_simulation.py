@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from random import Random
 from unittest.mock import patch
 
 import pytest
@@ -12,10 +13,13 @@ import simulated_network
 import simulation
 from counting_mistakes import NegativeDelta, ResetAsWrap
 from fault_matrix import Figure
+from simulated_site import Life, World, seeded
 from simulation import simulate
 
 from agent import intake
+from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
+from agent.uplink.status import UplinkStatus
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +59,31 @@ MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
     with MISTAKES[mistake]():
         assert simulate(1, 1.0).broken != ""
+
+
+class Talkative:
+    """An uplink that has a great deal to say on what the bureau asked for again."""
+
+    def wake(self) -> None: ...
+
+    def take_commands(self) -> list[Command]:
+        return []
+
+    def take_answers(self) -> list[dict[str, object]]:
+        gone = [[seq, seq, "no longer kept"] for seq in range(1, 900)]
+        return [{"cmd": "resend", "of": "1-abcdef", "from": 1, "to": 900, "sent": 0, "gone": gone} for _ in range(9)]
+
+    def status(self) -> UplinkStatus:
+        return UplinkStatus(False, 0.0, None, "", 0, 0, 0, 0, (), 0, False, False, 0)
+
+    def go_on(self, now_s: float) -> None: ...
+
+
+def test_more_than_one_commit_can_carry_is_told_in_several() -> None:
+    world = World.new(Random(1))
+    with seeded(world):
+        life = Life(world, lambda _: Talkative())
+        before = life.spool.next_position
+        life.tick(world.clock.now())
+        assert life.spool.next_position > before + 9
+        assert life.spool.books().residual == 0

@@ -99,6 +99,11 @@ class Spool:
         return self._pending.state
 
     @property
+    def most_bytes(self) -> int:
+        """What the messages of one commit may take, each four bytes more than its own."""
+        return self._max_pending_bytes
+
+    @property
     def next_position(self) -> int:
         """The position the next message will get."""
         return self._ledger.end

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from agent.bureau import schema
 from agent.bureau.arrival import Arrival, Gone, Presence, merged
 from agent.bureau.watermark import Range, settled
-from agent.load.reckoning import Reckoning
+from agent.load.reckoning import NOTHING, Reckoning
 
 ASKED_KEPT_S = 7 * 24 * 3600
 
@@ -152,15 +152,17 @@ class Store:
     def totals(self) -> dict[str, dict[str, Reckoning]]:
         """By site and counter what it counted over all its bases."""
         found: dict[str, dict[str, Reckoning]] = {}
-        for site, counter, lo, hi, total in self._rows(schema.TOTALS):
-            found.setdefault(site, {})[counter] = Reckoning(lo, hi, total)
+        for site, counter, *counted in self._rows(schema.COUNTED):
+            counters = found.setdefault(site, {})
+            counters[counter] = counters.get(counter, NOTHING).plus(Reckoning(*counted))
         return found
 
     def events(self) -> dict[str, dict[str, int]]:
         """By site and stream what the agent itself counted over all its epochs."""
         found: dict[str, dict[str, int]] = {}
         for site, stream, total in self._rows(schema.EVENTS):
-            found.setdefault(site, {})[stream] = total
+            streams = found.setdefault(site, {})
+            streams[stream] = streams.get(stream, 0) + total
         return found
 
     def gone(self) -> list[tuple[str, Gone]]:

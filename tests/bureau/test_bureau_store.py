@@ -139,6 +139,15 @@ def test_a_message_in_a_frame_that_is_none_costs_the_others_nothing() -> None:
     assert view.rejected == 1
 
 
+def test_a_site_with_impossible_numbers_does_not_hide_the_totals_of_all(store: Store) -> None:
+    most = 2**53 - 1
+    store.take(
+        [arrival(base, most, base=base, epoch=f"{base}-abcdef", events={"x.y": most}) for base in range(1, 1026)]
+    )
+    assert store.totals()[SITE]["eye.di0"].total == 1025 * most
+    assert store.events()[SITE]["x.y"] == 1025 * most
+
+
 def test_one_identity_with_two_contents_is_an_alarm_and_both_are_kept(store: Store) -> None:
     store.take([arrival(1, 10)])
     assert store.take([arrival(1, 11)]).conflicts == ((SITE, "3-abcdef", 1),)

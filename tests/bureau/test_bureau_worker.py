@@ -191,10 +191,10 @@ def test_two_workers_share_the_messages_of_a_centre_and_its_database_has_each_on
         site.telemetry(*range(211, 301))
         site.publish("meta", {"epoch": "1-abcdef", "seq": 301, "prev": None})
         site.answer_until({"1-abcdef": 301})
+        assert eventually(lambda: all(one.progress.new + one.progress.repeated for one in workers))
         for one in workers:
             one.stop()
         assert all(seq in site.resent for seq in range(201, 211))
-        assert all(one.progress.new for one in workers)
         store = open_store()
         assert store.messages() == {SITE: 301}
         assert store.totals()[SITE]["eye.di0"].total == 300

@@ -103,6 +103,8 @@ def _readable(name: str, result: Json) -> Json:
         result["controls"]["found_out"] = "; ".join(f"{mistake} {share:.0%}" for mistake, share in shares)
     if name == "soak":
         result["centre_differences"] = len(result["centre_differences"])
+        slope = result["vitals"]["memory_mb_a_day"]
+        result["vitals"]["memory_mb_a_day"] = "? (no life long enough to judge)" if slope is None else slope
     return result
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from agent import clock, log
 from agent.bureau.arrival import Arrival, Presence, read
-from agent.bureau.feedback import Desk
+from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress, Received, Reception
 from agent.bureau.store import Opener, Store, StoreError, Taken
 from agent.uplink.contract import ROOT
@@ -58,7 +58,7 @@ class Worker:
         address: BrokerAddress,
         subscriptions: Sequence[str],
         open_store: Opener,
-        make_desk: Callable[[Store, Callable[..., None]], Desk] | None = None,
+        make_desk: Callable[[Store, Publish], Desk] | None = None,
     ) -> None:
         self.progress = Progress()
         self._open_store = open_store

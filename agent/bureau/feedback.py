@@ -28,9 +28,9 @@ _Gap = tuple[str, str, Range]
 
 
 class Publish(Protocol):
-    """Sends at QoS 1 while there is a connection."""
+    """Sends at QoS 1; False where there is no connection."""
 
-    def __call__(self, topic: str, payload: bytes, *, retain: bool) -> None: ...
+    def __call__(self, topic: str, payload: bytes, *, retain: bool) -> bool: ...
 
 
 class Desk:
@@ -69,7 +69,8 @@ class Desk:
             said[epoch] = epochs[epoch]
         if moved:
             named = dict(list(said.items())[-EPOCHS:])
-            self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True)
+            if not self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True):
+                del said[moved[-1]]  # to be said again, though nothing else should move
 
     def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> None:
         gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}

@@ -87,10 +87,12 @@ class Reception:
         if received.connection == self._connections:
             self._client.ack(received.packet, 1)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Send at QoS 1; lost when there is no connection, so say it again when it matters."""
-        if self._client.is_connected():
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
+        """Send at QoS 1; False, and lost, when there is no connection."""
+        connected = self._client.is_connected()
+        if connected:
             self._client.publish(topic, payload, qos=1, retain=retain)
+        return connected
 
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(

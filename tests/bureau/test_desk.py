@@ -31,8 +31,14 @@ class Told:
 
     def __init__(self, store: Store) -> None:
         self._said: list[tuple[str, bytes]] = []
-        self._desk = Desk(store, lambda topic, payload, retain: self._said.append((topic, payload)), grace_s=10.0)
+        self._desk = Desk(store, self._publish, grace_s=10.0)
         self._now_s = 0.0
+        self.connected = True
+
+    def _publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
+        if self.connected:
+            self._said.append((topic, payload))
+        return self.connected
 
     def round(self) -> dict[str, list[Json]]:
         """By command what was told in one round."""
@@ -73,3 +79,12 @@ def test_a_site_with_a_new_card_gets_receipts_though_its_old_epochs_had_greater_
     (receipt,) = told.round()["receipt"]
     assert receipt["epochs"]["1-bbbbbb"] == 2  # type: ignore[index]
     assert "receipt" not in told.round()
+
+
+def test_a_receipt_that_found_no_connection_is_given_when_there_is_one(store: Store) -> None:
+    keep(store, ("1-abcdef", 1))
+    told = Told(store)
+    told.connected = False
+    assert "receipt" not in told.round()
+    told.connected = True
+    assert told.round()["receipt"][0]["epochs"] == {"1-abcdef": 1}

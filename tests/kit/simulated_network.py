@@ -56,10 +56,11 @@ class Network:
     def _new_desk(self) -> Desk:
         return Desk(self.store, self._order, receipt_s=RECEIPT_S, grace_s=GRACE_S)
 
-    def _order(self, topic: str, payload: bytes, *, retain: bool) -> None:
+    def _order(self, topic: str, payload: bytes, *, retain: bool) -> bool:
         self.orders.append((topic, payload))
         if retain:
             self.retained[topic] = payload
+        return True
 
     def wipe(self) -> None:
         """The broker is killed and its store is gone: what it acknowledged and nobody has taken never was."""

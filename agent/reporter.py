@@ -1,28 +1,26 @@
-"""What is due to be told, each message with an identity of its own, committed with the baselines it came from."""
+"""What is due to be told, and when: each message with an identity of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
-from agent.bus import Owner
+from agent.commits import Commits
 from agent.helm import Helm
-from agent.intake import Intake, Presence
 from agent.load import memory
 from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
 from agent.load.line import LineModel
 from agent.load.line_load import LineLoad, Quality
-from agent.load.meter import Meter
 from agent.load.metric_rows import SITE_STATE
-from agent.load.site import SiteLoad, SiteModel
+from agent.load.site import SiteLoad
 from agent.local_orders import Asked
 from agent.orders.order import BaselineOrder
 from agent.release import VERSION
+from agent.site import Site
 from agent.stocktake import StockTake, StockTakes
 from agent.systemd import Notify
 from agent.thinning import Thinning
@@ -32,10 +30,9 @@ from agent.uplink.expiry import Expiry
 from agent.uplink.inbox import Command
 from agent.uplink.scan_fields import scan_fields
 from agent.uplink.spool import Spool
-from agent.uplink.spool.wear import Allowance
 from agent.uplink.status import UplinkStatus
 from agent.uplink.worth import Worth
-from config.settings import CounterRef, Settings
+from config.settings import Settings
 
 if TYPE_CHECKING:
     from agent.load.scans import ScanLoad
@@ -43,8 +40,6 @@ if TYPE_CHECKING:
     from agent.lockers.site import SiteLockers
 
 BEAT_S = 1.0
-MOST_WAIT_S = 60.0
-"""A commit waits no longer for the card's budget: what waits is lost with the power."""
 HEALTH_S = 60.0
 HEALTH_REPORTS = 6
 """Health goes out once a minute, or every sixth report where reports are more frequent."""
@@ -62,40 +57,8 @@ class Uplink(Protocol):
     def take_commands(self) -> Sequence[Command]: ...
 
 
-class Scans(Protocol):
-    """The scanners of a site: each line's scans, and each scanner's connection."""
-
-    def take(self) -> None: ...
-
-    def advance(self, at: Instant) -> Mapping[str, ScanLoad]: ...
-
-    def health(self) -> Json: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the reports are about: every counter's meter, every line's model and the site's, the devices' presence,
-    the wires, and the scanners and lockers of a site that has some."""
-
-    meters: Mapping[CounterRef, Meter]
-    lines: Sequence[LineModel]
-    load: SiteModel
-    intake: Intake
-    owners: Sequence[Owner]
-    scans: Scans | None = None
-    lockers: SiteLockers | None = None
-
-    def presence(self) -> dict[str, Presence]:
-        """Whether each device and each lock board is there."""
-        return {**self.intake.presence, **(self.lockers.presence if self.lockers else {})}
-
-    def counters_of(self, model: LineModel) -> dict[CounterRef, Meter]:
-        """The meters of one line."""
-        return {ref: self.meters[ref] for _, ref in model.line.counters()}
-
-
 class Reporter:
-    """Draws the loads and reports what is due. Lives in the beat's thread, but for `retained`."""
+    """Draws the loads and reports what is due. Lives in the beat's thread, but for `retained` (see `Commits`)."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - these are the parts it connects
         self,
@@ -126,31 +89,27 @@ class Reporter:
         self._scans: Mapping[str, ScanLoad] = {}
         self._scans_reported: Mapping[str, ScanLoad] = {}
         self._told: dict[str, tuple[object, ...]] = {}
-        self._retained: dict[str, Message] = {}
-        self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
-        self._condition = spool.condition
         self._thinning = Thinning(spool)
         self._ntp_s = 0
-        self._waiting: list[Message] = []
-        self._waiting_since_s = 0.0
-        self._allowance = Allowance(settings.spool.card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
+        self._commits = Commits(spool, settings.spool.card_bytes_a_day, self._baselines)
+        self.retained = self._commits.retained
         self._expiry = Expiry(settings.bureau.tls)
         self._lockers = _locker_report(site.lockers, self._head) if site.lockers else None
 
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
         """Make the new epoch durable with its first message; nothing of it may be published before."""
         self._uplink = uplink
+        self._commits.begin(uplink.wake)
         self._ntp_s = past.ntp_s
         previous = None if past.epoch is None else (str(past.epoch), past.seq)
-        self._commit([reports.meta(self._head(now), self._settings, VERSION, previous)])
+        self._commits.commit([reports.meta(self._head(now), self._settings, VERSION, previous)])
 
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
-        self._spool.tick()
+        self._commits.watch()
         self._thin(now)
         if self._site.scans:
             self._site.scans.take()
-        self._watch_spool()
         self._steer(now)
         for model in self._site.lines:
             model.sample(now, self._helm.conditions(model.line.id))
@@ -161,7 +120,7 @@ class Reporter:
             self.report(now)
         else:
             news = [*self._happened(now), *self._doors(now), *self._device_states(now)]
-            self._offer([*news, *self._answers(now)])
+            self._commits.offer([*news, *self._answers(now)])
         self._stocktakes.serve(lambda asked: self.rebase(now, asked))
         self._helm.here.serve(lambda asked: self._obey(now, asked))
 
@@ -175,18 +134,13 @@ class Reporter:
         messages += [*self._happened(now), *self._device_states(now)]
         messages += [*self._about_itself(now), *self._answers(now)]
         self._reported_s, self._scans_reported = now.boot_s, self._scans
-        self._offer(messages)
+        self._commits.offer(messages)
         self._notify.status(self._sentence())
 
     def finish(self, now: Instant) -> None:
         """The last report; everything is durable on return."""
         self.report(now)
-        self._commit(())
-
-    def retained(self) -> tuple[int, Sequence[Message]]:
-        """The documents the broker shall keep, and the position from which on the spool's records are newer than they
-        are; called by the uplink's thread."""
-        return self._retained_now
+        self._commits.commit(())
 
     @staticmethod
     def _is_due(now: Instant, last_s: float, interval_s: float) -> bool:
@@ -273,7 +227,7 @@ class Reporter:
         asked.before = thought.parcels if thought else None
         log.event("baseline", by=asked.by, parcels=asked.parcels, before=asked.before)
         self._site.load.follow(now)
-        self._commit(self._happened(now))
+        self._commits.commit(self._happened(now))
 
     def _steer(self, now: Instant) -> None:
         """Obey what the bureau commanded, and tell at once what came of it and how everything stands by it."""
@@ -286,7 +240,7 @@ class Reporter:
         answers = self._helm.answers(lambda: self._head(now))
         standing = [self._helm.changed(self._head(now), before), *self._standing(now)] if changed else []
         if news or answers or standing:
-            self._commit([*news, *answers, *standing])
+            self._commits.commit([*news, *answers, *standing])
 
     def _standing(self, now: Instant) -> Iterator[Message]:
         """How the lines and the site stand."""
@@ -346,68 +300,34 @@ class Reporter:
             *self._helm.measured(lambda: self._head(now)),
         ]
 
-    def _offer(self, messages: Sequence[Message]) -> None:
-        """Commit these, or let them wait a little where the card has had its bytes for now."""
-        now_s = clock.boot_seconds()
-        if not self._waiting:
-            self._waiting_since_s = now_s
-        self._waiting += messages
-        room, waiting_bytes = self._spool.room(), sum(len(one.payload) for one in self._waiting)
-        has_left = self._allowance.has_left(room.card, now_s)
-        if has_left or self._allowance.is_overdue(now_s - self._waiting_since_s, waiting_bytes, room.most):
-            self._commit(())
-
-    def _commit(self, messages: Sequence[Message]) -> None:
-        """Messages and the baselines they were made from, in one frame; then the uplink may have them."""
-        messages, self._waiting = [*self._waiting, *messages], []
-        if not messages:
-            return
-        intake = self._site.intake
-        counters = {str(ref): meter.state() for ref, meter in self._site.meters.items()}
-        state = Baselines(
+    def _baselines(self) -> Baselines:
+        """What must outlive the process, at this moment."""
+        intake, now = self._site.intake, clock.now()
+        return Baselines(
             self._epoch,
             self._seq,
-            counters,
+            {str(ref): meter.state() for ref, meter in self._site.meters.items()},
             intake.cuts(),
-            self._remembered(),
+            memory.kept(now, {model.line.id: model for model in self._site.lines}, self._site.load),
             intake.identities(),
-            self._locker_states(),
-            self._vouched_s(),
-            self._helm.kept(clock.now()),
-        ).encode()
-        for records in _pieces([message.encode() for message in messages], self._spool.most_bytes):
-            self._spool.commit(records, state)
-        self._retained.update((message.tail, message) for message in messages if message.retain)
-        self._retained_now = self._spool.next_position, tuple(self._retained.values())
-        if self._uplink is not None:
-            self._uplink.wake()
+            self._site.lockers.state(now) if self._site.lockers else {},
+            self._vouched_s(now),
+            self._helm.kept(now),
+        )
 
-    def _vouched_s(self) -> int:
+    def _vouched_s(self, now: Instant) -> int:
         """The latest wall time that a time server vouched for."""
-        now = clock.now()
         if now.quality == "ntp":
             self._ntp_s = max(self._ntp_s, int(now.wall_s))
         return self._ntp_s
-
-    def _remembered(self) -> dict[str, object]:
-        return memory.kept(clock.now(), {model.line.id: model for model in self._site.lines}, self._site.load)
-
-    def _locker_states(self) -> Mapping[str, object]:
-        return self._site.lockers.state(clock.now()) if self._site.lockers else {}
 
     def _thin(self, now: Instant) -> None:
         """Where the spool has no room left: old messages give way to what stays of them, and to a record of that."""
         if (lost := self._thinning.step()) is not None:
             if not self._thinning.messages:
                 log.warn("spool_full", held=self._spool.books().held, now="old messages are thinned")
-            self._commit([reports.loss(self._head(now), lost)])
+            self._commits.commit([reports.loss(self._head(now), lost)])
             self._thinning.settle()
-
-    def _watch_spool(self) -> None:
-        condition = self._spool.condition
-        if condition != self._condition:
-            self._condition = condition
-            log.warn("spool_condition", place=condition.place, reason=condition.reason or None)
 
     def _sentence(self) -> str:
         """One line for `systemctl status`."""
@@ -423,16 +343,3 @@ def _locker_report(lockers: SiteLockers, head: Callable[[Instant], Head]) -> Loc
     from agent.lockers.report import LockerReport  # a site without lockers does without
 
     return LockerReport(lockers, head)
-
-
-def _pieces(records: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:
-    """The records in as few commits as hold them; nearly always one."""
-    piece: list[bytes] = []
-    left = most_bytes
-    for record in records:
-        left -= len(record) + 4
-        if piece and left < 0:
-            yield piece
-            piece, left = [], most_bytes - len(record) - 4
-        piece.append(record)
-    yield piece

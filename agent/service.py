@@ -28,7 +28,8 @@ from agent.load.meter import Meter
 from agent.load.site import SiteModel
 from agent.owners import make_owners
 from agent.release import VERSION
-from agent.reporter import Reporter, Site
+from agent.reporter import Reporter
+from agent.site import Site
 from agent.stocktake import StockTakes
 from agent.systemd import Notify
 from agent.uplink.contract import Identity

@@ -30,8 +30,9 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteModel
-from agent.reporter import Reporter, Site
+from agent.reporter import Reporter
 from agent.service import device_plan, identity
+from agent.site import Site
 from agent.systemd import Notify
 from agent.uplink.spool import Spool
 from config.loading import load

@@ -1,0 +1,82 @@
+"""How messages become durable: in one frame with the baselines they came from, at the pace that the card may bear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from agent import clock, log
+from agent.baselines import Baselines
+from agent.uplink.contract import Message
+from agent.uplink.spool import Spool
+from agent.uplink.spool.wear import Allowance
+
+MOST_WAIT_S = 60.0
+"""A commit waits no longer for the card's budget: what waits is lost with the power."""
+
+
+class Commits:
+    """For the beat's thread, but for `retained`. `baselines` gives what must be kept at the moment of a commit."""
+
+    def __init__(self, spool: Spool, card_bytes_a_day: int, baselines: Callable[[], Baselines]) -> None:
+        self._spool = spool
+        self._baselines = baselines
+        self._wake: Callable[[], None] = lambda: None
+        self._waiting: list[Message] = []
+        self._waiting_since_s = 0.0
+        self._allowance = Allowance(card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
+        self._retained: dict[str, Message] = {}
+        self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
+        self._condition = spool.condition
+
+    def begin(self, wake: Callable[[], None]) -> None:
+        """From now on call `wake` after each commit."""
+        self._wake = wake
+
+    def offer(self, messages: Sequence[Message]) -> None:
+        """Commit these, or let them wait a little where the card has had its bytes for now."""
+        now_s = clock.boot_seconds()
+        if not self._waiting:
+            self._waiting_since_s = now_s
+        self._waiting += messages
+        room, waiting_bytes = self._spool.room(), sum(len(one.payload) for one in self._waiting)
+        has_left = self._allowance.has_left(room.card, now_s)
+        if has_left or self._allowance.is_overdue(now_s - self._waiting_since_s, waiting_bytes, room.most):
+            self.commit(())
+
+    def commit(self, messages: Sequence[Message]) -> None:
+        """Make these and what waits durable; then the uplink may have them."""
+        messages, self._waiting = [*self._waiting, *messages], []
+        if not messages:
+            return
+        state = self._baselines().encode()
+        for records in _pieces([message.encode() for message in messages], self._spool.most_bytes):
+            self._spool.commit(records, state)
+        self._retained.update((message.tail, message) for message in messages if message.retain)
+        self._retained_now = self._spool.next_position, tuple(self._retained.values())
+        self._wake()
+
+    def retained(self) -> tuple[int, Sequence[Message]]:
+        """The documents the broker shall keep, and the position from which on the spool's records are newer than they
+        are; called by the uplink's thread."""
+        return self._retained_now
+
+    def watch(self) -> None:
+        """Call each beat: a failed disk is tried again, and where commits go now is said once."""
+        self._spool.tick()
+        condition = self._spool.condition
+        if condition != self._condition:
+            self._condition = condition
+            log.warn("spool_condition", place=condition.place, reason=condition.reason or None)
+
+
+def _pieces(records: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:
+    """The records in as few commits as hold them; nearly always one."""
+    piece: list[bytes] = []
+    left = most_bytes
+    for record in records:
+        left -= len(record) + 4
+        if piece and left < 0:
+            yield piece
+            piece, left = [], most_bytes - len(record) - 4
+        piece.append(record)
+    yield piece

@@ -314,9 +314,10 @@ def start(broker: Broker) -> Callable[[], None]:
 
 
 def counters_of(twin: Remote) -> dict[str, int]:
-    """Every counter of every line, as its device counted since the twin began."""
-    truth = twin.ask("truth")["truth"]
-    return {name: count for roles in truth.values() for counts in roles.values() for name, count in counts.items()}
+    """Every counter of every line and of the docks, as its device counted since the twin began."""
+    told = twin.ask("truth")
+    groups = [*told["truth"].values(), told["docks"]]
+    return {name: count for roles in groups for counts in roles.values() for name, count in counts.items()}
 
 
 def compare(site: Site, bureau: Subscriber, verdict: Verdict) -> None:

@@ -129,7 +129,7 @@ def test_what_is_no_message_of_a_site_is_counted_and_everything_else_is_kept(
     site.telemetry(1)
     assert eventually(lambda: one.progress.new >= 1)
     one.stop()
-    assert one.progress.rejected == 1  # an order of the bureau is none of the site's, and no fault
+    assert one.progress.rejected == 2
 
 
 def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(

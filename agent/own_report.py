@@ -1,0 +1,66 @@
+"""What the agent tells of itself: its health, the devices it reaches, and one sentence for `systemctl status`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from agent.helm import Helm
+from agent.load.instant import Instant
+from agent.site import Site
+from agent.uplink import reports
+from agent.uplink.contract import Head, Message
+from agent.uplink.expiry import Expiry
+from agent.uplink.spool import Spool
+from agent.uplink.status import UplinkStatus
+
+
+class OwnReport:
+    """Makes the messages. `head` begins the next one. Lives in the beat's thread."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - these are the parts it tells of
+        self,
+        site: Site,
+        helm: Helm,
+        spool: Spool,
+        expiry: Expiry,
+        head: Callable[[Instant], Head],
+        started_s: float,
+    ) -> None:
+        self._site = site
+        self._helm = helm
+        self._spool = spool
+        self._expiry = expiry
+        self._head = head
+        self._started_s = started_s
+        self._told: dict[str, tuple[object, ...]] = {}
+
+    def devices(self, now: Instant) -> list[Message]:
+        """The devices whose state has changed since it was told."""
+        known = {device: seen for device, seen in self._site.presence().items() if seen.online is not None}
+        news = [device for device, seen in known.items() if self._told.get(device) != seen.told]
+        self._told |= {device: known[device].told for device in news}
+        return [reports.device_state(self._head(now), device, known[device]) for device in news]
+
+    def health(self, now: Instant, uplink: UplinkStatus) -> Iterator[Message]:
+        """The agent's health, and how the inputs that measure something stand."""
+        yield reports.health(
+            self._head(now),
+            now.boot_s - self._started_s,
+            self._spool.books(),
+            self._spool.condition,
+            uplink,
+            {bus: counts.nonzero() for owner in self._site.owners for bus, counts in owner.counts().items()},
+            self._site.scans.health() if self._site.scans else None,
+            self._spool.room(),
+            self._expiry.days_left(now),
+            self._helm.health(),
+        )
+        yield from self._helm.measured(lambda: self._head(now))
+
+    def sentence(self, uplink: UplinkStatus) -> str:
+        """One line for `systemctl status`."""
+        presence = self._site.presence().values()
+        link = f"bureau connected ({uplink.protocol})" if uplink.connected else f"bureau away: {uplink.reason}"
+        online = sum(seen.online is True for seen in presence)
+        waiting = uplink.backlog + uplink.live + uplink.in_flight
+        return f"{online} of {len(presence)} devices answer, {link}, {waiting} messages wait"

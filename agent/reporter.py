@@ -20,7 +20,7 @@ from agent.site import Site
 from agent.stocktake import StockTakes
 from agent.systemd import Notify
 from agent.thinning import Thinning
-from agent.uplink import reports
+from agent.uplink import meta, reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.expiry import Expiry
 from agent.uplink.inbox import Command
@@ -87,7 +87,7 @@ class Reporter:
         self._commits.begin(uplink.wake)
         self._ntp_s = past.ntp_s
         previous = None if past.epoch is None else (str(past.epoch), past.seq)
-        self._commits.commit([reports.meta(self._head(now), self._settings, VERSION, previous)])
+        self._commits.commit([meta.document(self._head(now), self._settings, VERSION, previous)])
 
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""

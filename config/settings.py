@@ -13,8 +13,8 @@ from config.reporting_settings import Reporting
 
 if TYPE_CHECKING:
     from config.input_settings import Input
+    from config.site_settings import Site
 
-Level = Literal["hub", "outlet", "locker", "temporary"]
 Parity = Literal["none", "even", "odd"]
 Framing = Literal["tcp", "rtu", "ascii"]
 LineFraming = Literal["rtu", "ascii"]
@@ -47,18 +47,6 @@ Role = Literal["induct", "discharge", "recirculation", "reject", "manual", "ener
 ScanPreset = Literal["plain", "sick", "hikrobot", "keyence", "cognex", "datalogic", "microscan", "honeywell"]
 ScanField = Literal["lane", "code", "chute", "confidence", "skip"]
 Carrier = Literal["sf", "yto", "zto", "sto", "yunda", "jt", "jd", "ems", "deppon", "cainiao"]
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Who this is: `id` is a topic level, province and city are GB/T 2260 codes of two and four digits."""
-
-    id: str
-    name_zh: str
-    name_en: str
-    province: str
-    city: str
-    level: Level
 
 
 @dataclass(frozen=True, slots=True)

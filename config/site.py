@@ -8,7 +8,8 @@ from typing import get_args
 
 from config.hosts import is_host, is_loopback
 from config.regions import PROVINCES
-from config.settings import Bureau, Level, Site, Spool, Tls
+from config.settings import Bureau, Spool, Tls
+from config.site_settings import Level, Site
 from config.table import ID, Table
 
 _LEVELS: tuple[Level, ...] = get_args(Level)

@@ -22,7 +22,8 @@ from config.faults import Fault, columns
 from config.load_settings import MODES
 from config.messages import Language
 from config.regions import PROVINCES
-from config.settings import Bureau, Settings, Site
+from config.settings import Bureau, Settings
+from config.site_settings import Site
 
 DEFAULT_FILE = Path("/etc/hubpulse/hubpulse.toml")
 EXIT_NO_FILE, EXIT_FAULTS = 66, 78

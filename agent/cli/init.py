@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name-en", metavar="NAME")
     parser.add_argument("--province", metavar="NN", help="GB/T 2260, two digits; taken from --city when left out")
     parser.add_argument("--city", metavar="NNNN", help="GB/T 2260, four digits")
-    parser.add_argument("--level", metavar="LEVEL", help="hub, outlet, locker or temporary")
+    parser.add_argument(
+        "--level", metavar="LEVEL", help="province_hub, city_hub, hub (rank not known), outlet, locker or temporary"
+    )
     parser.add_argument("--bureau", metavar="HOST", help="the bureau's broker")
     add_language(parser)
 

@@ -55,6 +55,7 @@ def described(lockers: tuple[Locker, ...]) -> Iterator[Json]:
             "id": one.id,
             "name_zh": one.name_zh,
             "name_en": one.name_en,
+            "tier": "lastmile",
             "compartments": compartments,
             "overdue_h": one.overdue_h,
         }

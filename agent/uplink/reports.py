@@ -9,14 +9,12 @@ from typing import Protocol
 
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
-from agent.load.metric_rows import FLOW, INPUTS, LINE, LINE_STATE, SITE_STATE
-from agent.uplink import locker_fields, scan_fields, thin
+from agent.load.metric_rows import FLOW, LINE, LINE_STATE
+from agent.uplink import thin
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition, Room
 from agent.uplink.status import UplinkStatus
-from config.input_settings import Input
-from config.load_settings import Floor
-from config.settings import CounterRef, Line, Settings
+from config.settings import CounterRef
 
 ROLES = (
     ("in", "induct"),
@@ -26,13 +24,6 @@ ROLES = (
     ("manual", "manual"),
 )
 """What each role of a line is called in payloads."""
-
-_HEAD_UNITS = {
-    "ts": "ms since 1970-01-01 UTC",
-    "mono_ms": "ms since boot",
-    "win": "s",
-    "counts": "total in the message's base, or [base, total], or [base, lo, hi, total]; parcels, per counter",
-}
 
 
 class Counted(Protocol):
@@ -131,21 +122,6 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def units(settings: Settings) -> Json:
-    """The unit of every field of this site's telemetry."""
-    said = dict(_HEAD_UNITS)
-    used = {role for line in settings.lines for role, _ in line.counters()}
-    for name, role in ROLES:
-        if role in used:
-            said |= FLOW.units(f"{name}_") | {f"{name}_d": "parcels"}
-    if settings.load.floor.counters():
-        said |= FLOW.units("unload_") | FLOW.units("load_")
-    said |= SITE_STATE.units() | LINE.units()
-    said |= INPUTS.units() if settings.inputs else {}
-    said |= scan_fields.UNITS if settings.scanners else {}
-    return said | (locker_fields.UNITS if settings.lockers else {})
-
-
 def figures(load: LineLoad) -> Json:
     """What of a line can have a deadband, by its field."""
     rates = {"in_pph": load.induct, "out_pph": load.discharge}
@@ -181,67 +157,6 @@ def loss(head: Head, fields: Json) -> Message:
 def acknowledgement(head: Head, answer: Json) -> Message:
     """What became of a command."""
     return Message("cmd/ack", compact({**head.fields(), **answer}))
-
-
-def meta(head: Head, settings: Settings, version: str, previous: tuple[str, int] | None) -> Message:
-    """What the numbers are about; retained, at each start. `previous` is the epoch before this one and its last seq."""
-    site = settings.site
-    fields = head.fields() | {
-        "site": {"id": site.id, "name_zh": site.name_zh, "name_en": site.name_en, "level": site.level},
-        "report_s": settings.bureau.report_s,
-        "lines": [_line(line) for line in settings.lines],
-        "floor": _floor(settings.load.floor) if settings.load.floor.counters() else None,
-        "thresholds": {mode: asdict(limits) for mode, limits in settings.load.thresholds.items()},
-        "counters": list(_counters(settings)),
-        "commands": _commands(settings),
-        "inputs": [_input(one) for one in settings.inputs] or None,
-        "lockers": list(locker_fields.described(settings.lockers)) or None,
-        "units": units(settings),
-        "ver": version,
-        "cfg": settings.digest,
-        "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},
-    }
-    return Message("meta", compact(fields), retain=True)
-
-
-def _commands(settings: Settings) -> Json:
-    """Whom the site obeys, so that whoever orders knows how."""
-    commands = settings.commands
-    signature = commands.algorithm if commands.has_key else None
-    return {"signature": signature, "required": commands.require_signature, "trust_rtc": commands.trust_rtc}
-
-
-def _input(one: Input) -> Json:
-    names = {"id": one.id, "name_zh": one.name_zh, "name_en": one.name_en}
-    return names | {"as": one.kind, "line": one.line or None, "class": one.alarm_class, "severity": one.severity}
-
-
-def _line(line: Line) -> Json:
-    return {
-        "id": line.id,
-        "name_zh": line.name_zh,
-        "name_en": line.name_en,
-        "capacity_pph": line.capacity_pph,
-        "buffer_parcels": line.buffer_parcels,
-    }
-
-
-def _floor(floor: Floor) -> Json:
-    return {"capacity_pph": floor.capacity_pph, "buffer_parcels": floor.buffer_parcels, "miscount": floor.miscount}
-
-
-def _counters(settings: Settings) -> Iterator[Json]:
-    moduli = {
-        CounterRef(device.id, point.name): point.modulus for device in settings.devices for point in device.points
-    }
-    for line in settings.lines:
-        for role, ref in line.counters():
-            yield {"name": str(ref), "line": line.id, "role": role, "modulus": moduli[ref]}
-        for ref in settings.eyes(line.id):
-            yield {"name": str(ref), "line": line.id, "role": "eye", "modulus": moduli[ref]}
-    floor = settings.load.floor
-    docks = (("unload", floor.unload), ("load", floor.load))
-    yield from ({"name": str(ref), "role": dock, "modulus": moduli[ref]} for dock, refs in docks for ref in refs)
 
 
 def health(  # noqa: PLR0913, PLR0917 - a report is these figures

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,8 @@ import config
 from config import messages, profiles
 from config.load_settings import Floor, Thresholds
 from config.order_settings import Commands
-from config.settings import Bureau, CounterRef, Device, Line, Point, SerialBus, Site, Spool, TcpBus, Tls
+from config.settings import Bureau, CounterRef, Device, Line, Point, SerialBus, Spool, TcpBus, Tls
+from config.site_settings import Level, Site
 
 EXAMPLE = Path(config.__file__).parent / "example.toml"
 
@@ -149,6 +151,16 @@ def test_everything_that_is_missing_is_named_in_one_run(main: Path) -> None:
         "the table [site] is missing",
         "the table [bureau] is missing",
     ]
+
+
+def test_every_rank_of_a_site_is_taken_and_one_that_is_none_is_refused(main: Path) -> None:
+    for level in get_args(Level):
+        main.write_text(SITE.replace('level = "hub"', f'level = "{level}"'))
+        assert config.load(main).site.level == level
+        assert messages.word(f"level_{level}", "en") != messages.word(f"level_{level}", "zh")
+    main.write_text(SITE.replace('level = "hub"', 'level = "provincial_hub"'))
+    (fault,) = config.check(main).faults
+    assert "province_hub" in fault.text("en").action
 
 
 def test_every_packaged_profile_is_in_order() -> None:

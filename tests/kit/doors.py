@@ -9,7 +9,8 @@ from pathlib import Path
 from agent.bus import Owner
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
-from config.settings import Bus, Device, Settings, Site, Spool
+from config.settings import Bus, Device, Settings, Spool
+from config.site_settings import Site
 
 HERE = Site("gz-test", "", "", "44", "4401", "hub")
 

@@ -25,12 +25,15 @@ from agent.load.records import SoFar
 from agent.load.site import SiteLoad
 from agent.load.steering import Event
 from agent.load.tally import Record
-from agent.uplink import reports, site_reports
+from agent.uplink import meta, reports, site_reports
 from agent.uplink.contract import Head, Identity, Message, birth, compact, death
 from agent.uplink.late import as_history
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
-from config.settings import Bureau, CounterRef, Device, Line, Point, Settings, Site, Spool
+from config.load_settings import Floor, LoadSettings
+from config.locker_settings import Locker
+from config.settings import Bureau, CounterRef, Device, Line, Point, Settings, Spool
+from config.site_settings import Site
 
 AT = Instant("12345678-aaaa", 1000.25, 1_800_000_000.5, "ntp")
 HEAD = Head(AT, "3-abcdef", 17)
@@ -208,12 +211,28 @@ def test_states_are_retained() -> None:
 
 
 def test_meta_names_every_counter_with_role_and_modulus_and_the_end_of_the_epoch_before() -> None:
-    message = reports.meta(HEAD, settings(), "0.1.0", ("2-ffffff", 991))
+    message = meta.document(HEAD, settings(), "0.1.0", ("2-ffffff", 991))
     assert (message.tail, message.retain) == ("meta", True)
     told = fields(message)
     assert told["prev"] == {"epoch": "2-ffffff", "seq": 991}
     assert told["counters"] == [{"name": "plc-a.inducted", "line": "north", "role": "induct", "modulus": 10**6}]
     assert "北线" in message.payload.decode()
+
+
+def test_meta_tells_the_rank_of_a_hub_and_the_tier_of_each_part() -> None:
+    hub = replace(settings(), load=LoadSettings(floor=Floor(unload=(CounterRef("plc-a", "inducted"),))))
+    ranked = replace(hub, site=replace(hub.site, level="province_hub"))
+    told = fields(meta.document(HEAD, ranked, "0.1.0", None))
+    assert (told["site"]["level"], told["site"]["tier"]) == ("province_hub", "hub")
+    assert [line["tier"] for line in told["lines"]] == ["hub"]
+    assert told["floor"]["tier"] == "trunk"
+    outlet = replace(
+        settings(),
+        site=replace(hub.site, level="outlet"),
+        lockers=(Locker("door", "", "", 24.0, False, 1.0, 1.0, 60.0, ()),),
+    )
+    told = fields(meta.document(HEAD, outlet, "0.1.0", None))
+    assert {told["site"]["tier"], *(part["tier"] for part in told["lines"] + told["lockers"])} == {"lastmile"}
 
 
 def settings() -> Settings:

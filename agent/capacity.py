@@ -8,8 +8,9 @@ from pathlib import Path
 
 import config
 from config import profiles
+from config.bus_settings import Bus, SerialBus
 from config.faults import Ledger, Place
-from config.settings import Bus, SerialBus, Settings
+from config.settings import Settings
 from drivers.budget import FULL, Budget, Fix, fixes
 
 OVERFULL = "E2361"

@@ -15,7 +15,8 @@ from agent.bus.identity import Identity, is_identity
 from agent.bus.plans import ABSENT_PERIODS, REFUSED, DevicePlan
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter, MeterEvent
-from config.settings import CounterRef, Device, Point, Settings
+from config.device_settings import CounterRef, Device, Point
+from config.settings import Settings
 from drivers import Batch, Told, Value
 from drivers.plan import Cut
 

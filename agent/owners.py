@@ -12,7 +12,8 @@ from agent.bus.schedule import Station
 from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
 from agent.capacity import listens
-from config.settings import Bus, SerialBus, Settings, TcpBus
+from config.bus_settings import Bus, SerialBus, TcpBus
+from config.settings import Settings
 from drivers import Ask, Listener
 from drivers.wire import Wire
 

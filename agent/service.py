@@ -35,7 +35,8 @@ from agent.systemd import Notify
 from agent.uplink.contract import Identity
 from agent.uplink.publisher import Publisher
 from agent.uplink.spool import Spool
-from config.settings import CounterRef, Device, Settings
+from config.device_settings import CounterRef, Device
+from config.settings import Settings
 from drivers.budget import FULL
 from drivers.plan import Cut
 from drivers.wire import price

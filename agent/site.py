@@ -13,7 +13,7 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.site import SiteModel
 from agent.uplink.contract import Json
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 if TYPE_CHECKING:
     from agent.load.scans import ScanLoad

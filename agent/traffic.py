@@ -18,8 +18,9 @@ from agent.load.site import SiteModel
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import ROOT, Head, Message
 from agent.uplink.spool.wear import PAGE_BYTES
+from config.device_settings import CounterRef
 from config.load_settings import Mode
-from config.settings import CounterRef, Settings
+from config.settings import Settings
 
 LOAD = 0.6
 HEALTH_BYTES, HEALTH_A_BUS_BYTES = 900, 120

@@ -27,7 +27,7 @@ from agent.uplink.contract import Identity, Message, compact
 from agent.uplink.publisher import Publisher
 from agent.uplink.session import Pace
 from agent.uplink.spool import Spool
-from config.settings import Bureau
+from config.uplink_settings import Bureau
 
 WEEK = 604_800
 ROUND_TRIP_S = 0.1

@@ -32,9 +32,10 @@ from agent.lockers.report import LockerReport
 from agent.lockers.site import SiteLockers
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Message
+from config.device_settings import CounterRef
+from config.line_settings import Line
 from config.load_settings import Floor, LoadSettings
 from config.locker_settings import Locker
-from config.settings import CounterRef, Line
 from drivers import Batch
 
 LINES = 32

@@ -76,7 +76,7 @@ def line(emulator: Path, boards: Sequence[int], told: Json) -> Iterator[str]:
 def slow_line(emulator: Path, seconds: float) -> Json:
     from agent.bus import Answered
     from agent.bus.serial_line import SerialOwner
-    from config.settings import SerialBus
+    from config.bus_settings import SerialBus
     from drivers.lockers import language
 
     spoken, told = language("lock24_8a80"), Json()

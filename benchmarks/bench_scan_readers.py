@@ -87,7 +87,8 @@ def child(kind: str, ports: Sequence[int]) -> None:
 
 def _counting(ports: Sequence[int]) -> tuple[Any, list[Any], list[Any]]:
     from agent.scans.counting import counter, source
-    from config.settings import Line, ScanMarks, Scanner, ScannerDial
+    from config.line_settings import Line
+    from config.scanner_settings import ScanMarks, Scanner, ScannerDial
 
     line = Line("north", "n", "n", (), (), (), (), 40_000.0, 5000)
     one = Scanner("s", "north", ScannerDial("", 0), "plain", ScanMarks(), 0, None, None, None, 3.0, None, None, 10**8)

@@ -60,7 +60,8 @@ def work_living(job: Json) -> Json:
 
 def owner_of(job: Json, registers: int, period_s: float, timeout_s: float) -> Owner:
     from agent.bus.serial_line import SerialOwner
-    from config.settings import Device, Point, SerialBus
+    from config.bus_settings import SerialBus
+    from config.device_settings import Device, Point
     from drivers.modbus import asks
 
     points = tuple(

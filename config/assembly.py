@@ -20,10 +20,11 @@ from config import (
     site,
     wiring,
 )
+from config.bus_settings import Bus
 from config.document import Node
 from config.faults import Ledger
 from config.profiles import Library
-from config.settings import Bus, Settings
+from config.settings import Settings
 from config.table import Table
 from config.wiring import Unit
 

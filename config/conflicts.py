@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from config.bus_settings import Bus, SerialBus
 from config.profiles import Library
-from config.settings import Bus, Scanner, ScannerListen, ScannerSerial, ScannerWire, SerialBus, Settings
+from config.scanner_settings import Scanner, ScannerListen, ScannerSerial, ScannerWire
+from config.settings import Settings
 from config.table import Table
 from config.wiring import Unit
 

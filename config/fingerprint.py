@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from config.device_settings import Fingerprint, Point, ValueType
 from config.notation import Notation
 from config.points import Register, register
-from config.settings import Fingerprint, Point, ValueType
 from config.table import Table
 
 _RANGES: dict[ValueType, tuple[int, int]] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
+from config.bus_settings import BusTls, Framing, LineFraming, Parity, Rs485
 from config.hosts import is_host
 from config.profiles import PARITIES
-from config.settings import BusTls, Framing, LineFraming, Parity, Rs485, Tls
 from config.table import Table
+from config.uplink_settings import Tls
 
 LINE_KEYS = ("baud", "data_bits", "parity", "stop_bits", "turnaround_s", "adapter_latency_s")
 RS485_KEYS = ("rs485", "rts_before_ms", "rts_after_ms")

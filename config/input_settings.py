@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 InputKind = Literal[
     "run",

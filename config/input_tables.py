@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from config.device_settings import CounterRef, Point
 from config.input_settings import CLASSES, INPUT_KINDS, SEVERITIES, USUAL, Input, Limit
 from config.lines import Counters
-from config.settings import CounterRef, Point
 from config.table import Table
 
 _NOWHERE = CounterRef("", "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 
-from config.settings import Area, CounterRef, Line, Point, ValueType
+from config.device_settings import Area, CounterRef, Point, ValueType
+from config.line_settings import Line
 from config.table import Table, Written
 from config.wiring import Unit
 

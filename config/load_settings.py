@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from config.settings import CounterRef
+    from config.device_settings import CounterRef
 
 Mode = Literal["normal", "peak", "emergency", "suspended"]
 MODES: tuple[Mode, ...] = get_args(Mode)

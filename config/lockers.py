@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from config.bus_settings import Bus
 from config.locker_settings import SIZES, Board, Compartment, Locker, Size
-from config.settings import Bus
 from config.table import Table
 from config.wiring import Unit
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from config.settings import REGISTERS, Area, ValueType, WordOrder
+from config.device_settings import REGISTERS, Area, ValueType, WordOrder
 from config.table import Table
 
 AREAS: tuple[Area, ...] = get_args(Area)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
+from config.device_settings import REGISTERS, Area, Kind, Point, ValueType, WordOrder
 from config.notation import AREAS, BIT_AREAS, ORDERS, TYPES, Notation, Range, find, nearest
 from config.reading import snapshot
-from config.settings import REGISTERS, Area, Kind, Point, ValueType, WordOrder
 from config.table import Table
 
 _WRAP: dict[ValueType, int] = {

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from config import files
+from config.bus_settings import Parity
+from config.device_settings import Fingerprint, Point, Stretch, Trust
 from config.document import Node
 from config.faults import ConfigError, Ledger, Place, nowhere
 from config.fingerprint import fingerprint
@@ -17,7 +19,6 @@ from config.messages import Word
 from config.notation import Notation, notation
 from config.points import overlapping, point
 from config.reading import stretches
-from config.settings import Fingerprint, Parity, Point, Stretch, Trust
 from config.table import Table
 
 Transport = Literal["tcp", "rtu"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
-from config.settings import REGISTERS, Area, Device, Point, Stretch
+from config.device_settings import REGISTERS, Area, Device, Point, Stretch
 from config.table import ID, Table, Written
 
 MOST_BITS = 2000

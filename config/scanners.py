@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Collection, Sequence
 from typing import get_args
 
+from config.device_settings import CounterRef
 from config.hosts import is_address
 from config.lines import Counters
 from config.profiles import BAUDS, PARITIES
-from config.settings import (
+from config.scanner_settings import (
     Carrier,
-    CounterRef,
     ScanField,
     ScanMarks,
     Scanner,

@@ -8,9 +8,9 @@ from typing import get_args
 
 from config.hosts import is_host, is_loopback
 from config.regions import PROVINCES
-from config.settings import Bureau, Spool, Tls
 from config.site_settings import Level, Site
 from config.table import ID, Table
+from config.uplink_settings import Bureau, Spool, Tls
 
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _PROVINCE, _CITY = re.compile("|".join(PROVINCES)), re.compile("[0-9]{4}")

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, replace
 
 from config import framing, reading
+from config.bus_settings import Bus, BusRole, SerialBus, TcpBus
+from config.device_settings import REGISTERS, Device, Point
 from config.document import Node
 from config.fingerprint import fingerprint
 from config.hosts import is_host
 from config.points import point
 from config.profiles import BAUDS, Library, Profile, refuse_overlaps
-from config.settings import REGISTERS, Bus, BusRole, Device, Point, SerialBus, TcpBus
 from config.table import Table
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")

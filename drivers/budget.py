@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from config.settings import Bus, Device, SerialBus
+from config.bus_settings import Bus, SerialBus
+from config.device_settings import Device
 from drivers.modbus_frames import MOST_REGISTERS
 from drivers.plan import Run, plan, run_s
 from drivers.wire import price

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from config.settings import REGISTERS, Area, Point, ValueType, WordOrder
+from config.device_settings import REGISTERS, Area, Point, ValueType, WordOrder
 from drivers import Value
 from drivers.registers import Decode, register_decoder
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 
-from config.settings import Area
+from config.device_settings import Area
 from drivers import Value
 from drivers.decodings import READINGS, Reading, decodings
 

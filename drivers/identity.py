@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from config.settings import Framing
+from config.bus_settings import Framing
 from drivers import Batch, DeviceError, FrameError, Guard
 from drivers.modbus_frames import EXCEPTIONS, REFUSED
 from fastpath.checksum import crc16_modbus

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from config.settings import Device, Framing
+from config.bus_settings import Framing
+from config.device_settings import Device
 from drivers import Batch
 from drivers.modbus_ascii import AsciiFrames
 from drivers.modbus_frames import Frames, Read, RtuFrames, TcpFrames

@@ -11,7 +11,7 @@ from struct import Struct
 from types import MappingProxyType
 from typing import Protocol
 
-from config.settings import Area
+from config.device_settings import Area
 from drivers import DeviceError, FrameError
 from fastpath.checksum import crc16_modbus
 

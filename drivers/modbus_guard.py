@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from config.settings import Framing
+from config.bus_settings import Framing
 from drivers import Guard
 from drivers.modbus_ascii import is_ascii_read
 from drivers.modbus_frames import is_rtu_read, is_tcp_read

@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from config.settings import Area, Device, LineFraming
+from config.bus_settings import LineFraming
+from config.device_settings import Area, Device
 from drivers import Batch, Overheard
 from drivers.modbus_ascii_tap import AsciiTap
 from drivers.modbus_dialogue import GARBLED_BYTES, Frame

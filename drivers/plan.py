@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from config.settings import Area, Device, Point
+from config.device_settings import Area, Device, Point
 from drivers.modbus_frames import FUNCTIONS, MOST_BITS
 from drivers.registers import width
 from drivers.wire import Price

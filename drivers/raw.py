@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from config.settings import Framing, Point
+from config.bus_settings import Framing
+from config.device_settings import Point
 from drivers.modbus import ReadAsk, read_ask
 from drivers.modbus_frames import FUNCTIONS, Read
 

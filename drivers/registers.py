@@ -15,7 +15,7 @@ from struct import Struct, calcsize
 from types import MappingProxyType
 from typing import Any
 
-from config.settings import Point, ValueType
+from config.device_settings import Point, ValueType
 from drivers import Value
 
 Step = Callable[[Any], Value | None]

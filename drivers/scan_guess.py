@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from config.settings import ScanField
+from config.scanner_settings import ScanField
 
 NO_READS = ("NOREAD", "NO READ", "NO_READ", "NO-READ", "NOCODE", "NR", "?", "BADCODE", "ERROR", "ERR", "FAIL", "NG")
 HEARTBEATS = ("HEARTBEAT", "HB", "ALIVE", "KEEPALIVE", "KEEP ALIVE", "PING")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Literal
 
-from config.settings import Scanner
+from config.scanner_settings import Scanner
 from fastpath.scans import Source
 
 STX, ETX, CR, LF = b"\x02", b"\x03", b"\r", b"\n"

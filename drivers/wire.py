@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from config.settings import Bus, SerialBus
+from config.bus_settings import Bus, SerialBus
 
 _FAST_BAUD = 19200
 _FAST_GAP_S = 0.00175

@@ -15,7 +15,7 @@ from agent.bureau.view import MAX_PAYLOAD_BYTES
 from agent.uplink import tls as uplink_tls
 from agent.uplink.connection import KEEPALIVE_S, RefusedError, plain
 from agent.uplink.credentials import Login
-from config.settings import Tls
+from config.uplink_settings import Tls
 
 CONNECT_S = 10.0
 SESSION_S = 7 * 24 * 3600

@@ -20,7 +20,7 @@ from agent.uplink.connection import KEEPALIVE_S, RefusedError, plain
 from agent.uplink.contract import ROOT
 from agent.uplink.credentials import Login
 from agent.uplink.dialect import QUICK_ANSWER_S, Version
-from config.settings import Tls
+from config.uplink_settings import Tls
 
 CONNECT_S = 10.0
 SESSION_S = 24 * 3600

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.bus.plans import ABSENT_PERIODS, DevicePlan
-from config.settings import Device
+from config.device_settings import Device
 from drivers.plan import NOTHING, Learned, parts
 
 NOT_ASKED = "not_asked_by_master"

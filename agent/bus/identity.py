@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from config.settings import Device, Fingerprint
+from config.device_settings import Device, Fingerprint
 from drivers import Value
 
 IDENTITY = 0

@@ -8,7 +8,7 @@ from typing import Protocol
 from agent.bus.tcp_dial import Patience
 from agent.bus.turn import Turn
 from agent.bus.waiter import Waiter
-from config.settings import SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
 from drivers import Guard
 
 

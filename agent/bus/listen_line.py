@@ -14,7 +14,7 @@ from agent.bus.owner import OwnerThread
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers import Ask, Batch, Listener, Overheard, Told
 
 LISTEN_ONLY = "listen_only"

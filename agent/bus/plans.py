@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.bus.identity import IDENTITY
-from config.settings import Device, Framing
+from config.bus_settings import Framing
+from config.device_settings import Device
 from drivers import Ask
 from drivers.modbus import read_ask
 from drivers.plan import NOTHING, Cut, Learned, Run, holes, plan, refused

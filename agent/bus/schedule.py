@@ -8,7 +8,7 @@ from itertools import count
 from typing import Protocol
 
 from agent.bus.identity import RECHECK_S, is_identity
-from config.settings import Device
+from config.device_settings import Device
 from drivers import Ask
 
 _GIVE_WAY_S = 5.0

@@ -17,7 +17,7 @@ from agent.bus.schedule import DeadlineSchedule, Slot, Station, slots_of
 from agent.bus.serial_talk import Conversation, Unasked, nothing_unasked
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
 from drivers import Ask, DeviceError, FrameError, Guard
 from drivers.modbus_guard import read_guard
 from drivers.wire import Wire, price

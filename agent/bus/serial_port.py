@@ -18,7 +18,7 @@ from agent.bus.link import LinkError
 from agent.bus.turn import Turn
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import Parity, Rs485, SerialBus
+from config.bus_settings import Parity, Rs485, SerialBus
 from drivers import Guard
 from fastpath.turn import GONE, STRAY, UNSENT, WOKEN, turn
 

@@ -15,7 +15,7 @@ from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial
 from agent.bus.tcp_talk import Channel, NobodyAnswersError, TcpTalk, Tell
 from agent.bus.tcp_tls import SecureSocket
 from agent.bus.tcp_watch import Watch
-from config.settings import BusTls, TcpBus
+from config.bus_settings import BusTls, TcpBus
 
 _CONNECT_S = 3.0
 _CHUNK_BYTES = 4096

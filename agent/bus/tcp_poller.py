@@ -12,7 +12,7 @@ from agent.bus.tcp_link import TcpLink
 from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import TcpBus
+from config.bus_settings import TcpBus
 from drivers import Ask
 
 _GATHER_S = 0.002  # a wake-up costs more than reading one more answer

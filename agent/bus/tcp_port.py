@@ -11,7 +11,7 @@ from agent.bus.tcp_dial import Address, Resolver, check_connected, dial
 from agent.bus.turn import Turn, plain_turn
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import TcpBus
+from config.bus_settings import TcpBus
 from drivers import Guard
 
 _CONNECT_S = 3.0

@@ -12,7 +12,7 @@ from typing import Literal
 from agent.bus.link import LinkError
 from agent.uplink.credentials import CredentialError
 from agent.uplink.tls import context
-from config.settings import BusTls
+from config.bus_settings import BusTls
 
 Wanted = Literal["nothing", "read", "write"]
 

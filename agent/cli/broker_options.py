@@ -13,7 +13,7 @@ from config.messages import word
 
 if TYPE_CHECKING:
     from agent.uplink.credentials import Login
-    from config.settings import Tls
+    from config.uplink_settings import Tls
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -56,7 +56,7 @@ def port(args: argparse.Namespace) -> int:
 
 
 def tls(args: argparse.Namespace) -> Tls | None:
-    from config.settings import Tls
+    from config.uplink_settings import Tls
 
     return None if args.ca is None else Tls(args.ca, None, None)
 

@@ -22,8 +22,9 @@ from config.faults import Fault, columns
 from config.load_settings import MODES
 from config.messages import Language
 from config.regions import PROVINCES
-from config.settings import Bureau, Settings
+from config.settings import Settings
 from config.site_settings import Site
+from config.uplink_settings import Bureau
 
 DEFAULT_FILE = Path("/etc/hubpulse/hubpulse.toml")
 EXIT_NO_FILE, EXIT_FAULTS = 66, 78

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from agent.capacity import budgets, listens, longest_reads, overfull, reads_of, worst
 from config import messages
+from config.bus_settings import Bus, SerialBus
+from config.device_settings import Device
 from config.messages import Language
-from config.settings import Bus, Device, SerialBus, Settings
+from config.settings import Settings
 from drivers.budget import Budget, fixes
 from drivers.plan import Run, run_s, spread
 from drivers.wire import price

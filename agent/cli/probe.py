@@ -31,9 +31,9 @@ from agent.commission.overhearing import LISTEN_S, Speakers, listen_first
 from agent.commission.probing import TIMEOUT_S, AgentsProbe, LineProbe, Probe, Setting, TcpProbe, everybody_answers
 from agent.commission.sweep import Step, Sweep
 from agent.commission.wires import AgentsBus, Wire, complaint_of, named
+from config.bus_settings import Bus, SerialBus
 from config.messages import Language
 from config.profiles import BAUDS as USABLE
-from config.settings import Bus, SerialBus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

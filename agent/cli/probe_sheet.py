@@ -15,9 +15,9 @@ from agent.commission.overhearing import Speakers
 from agent.commission.probing import Setting
 from agent.commission.sweep import Step
 from config import messages
+from config.bus_settings import SerialBus
 from config.faults import columns
 from config.messages import Language
-from config.settings import SerialBus
 
 _MOST_GARBLED = 6
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from agent.commission.reference import written
 from config import messages
+from config.device_settings import REGISTERS, Point
 from config.faults import columns
 from config.messages import Language
 from config.notation import BIT_AREAS, Notation
 from config.profiles import Profile
-from config.settings import REGISTERS, Point
 
 _LONGEST_ID = 32
 

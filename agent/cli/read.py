@@ -32,10 +32,10 @@ from agent.commission.attempts import SISTER, Attempts, attempt, image
 from agent.commission.reference import place, written
 from agent.commission.wires import AgentsBus, Wire, named, opened
 from config import messages, profiles
+from config.device_settings import Area
 from config.faults import ConfigError
 from config.messages import Language
 from config.notation import BIT_AREAS, Notation
-from config.settings import Area
 from drivers import Value
 from drivers.decodings import Counting
 from drivers.expected import WINDOW, Expected, search

@@ -9,9 +9,9 @@ from agent.cli.profile_sheet import table
 from agent.commission.attempts import Attempts
 from agent.commission.reference import written
 from config import messages
+from config.device_settings import Area
 from config.messages import Language
 from config.notation import BIT_AREAS
-from config.settings import Area
 from drivers import Value
 from drivers.decodings import ORDERS, TYPES, Counting, Reading, decodings
 from drivers.expected import Found

@@ -27,7 +27,7 @@ from config import messages
 from config.faults import columns
 from config.messages import Language
 from config.profiles import BAUDS
-from config.settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
+from config.scanner_settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
 
 if TYPE_CHECKING:
     from rich.live import Live

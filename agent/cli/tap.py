@@ -145,7 +145,7 @@ def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Unde
     from agent.control import ControlError
     from agent.tap.sources import AgentSource, PortSource
     from agent.tap.understanding import Understanding
-    from config.settings import SerialBus
+    from config.bus_settings import SerialBus
 
     wire = found(args.target, options_of(args))
     if isinstance(wire, AgentsBus):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agent.commission import NoValueError, Reader
-from config.settings import Area
+from config.device_settings import Area
 from drivers import Value
 from drivers.modbus_frames import FUNCTIONS, MOST_BITS, MOST_REGISTERS, Read
 

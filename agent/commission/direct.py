@@ -18,7 +18,7 @@ from agent.clock import boot_seconds
 from agent.commission import NoValueError
 from agent.uplink.credentials import CredentialError
 from agent.uplink.tls import context
-from config.settings import BusTls, Framing, SerialBus, TcpBus
+from config.bus_settings import BusTls, Framing, SerialBus, TcpBus
 from drivers import Ask, Batch, DeviceError, FrameError, Guard, Value
 from drivers.identity import identity_guard
 from drivers.modbus_frames import Read

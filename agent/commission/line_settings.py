@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from config.settings import LineFraming, Parity, SerialBus
+from config.bus_settings import LineFraming, Parity, SerialBus
 
 BAUDS = (9600, 19200, 4800, 115200, 38400, 57600, 2400)
 """Many RS-485 sensors come with 4800."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from agent.commission import NoValueError, Reader
 from config import profiles
+from config.device_settings import Device
 from config.profiles import Profile
-from config.settings import Device
 from drivers import Value
 from drivers.identity import Identity
 from drivers.modbus_frames import FUNCTIONS, Read

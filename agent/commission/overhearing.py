@@ -9,7 +9,7 @@ from agent.bus.guard import nothing
 from agent.bus.line_port import LinePort, way_to
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
-from config.settings import SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
 from drivers.modbus_dialogue import Frame
 from drivers.modbus_tap import RtuTap
 from drivers.wire import Wire

@@ -13,8 +13,8 @@ from agent.commission.line_settings import LineSetting
 from agent.commission.matching import UNKNOWN, Match, match
 from agent.commission.sweep import FIRST, REST, Asker, Step, Sweep
 from agent.commission.wires import AgentsBus, opened
+from config.bus_settings import Bus, TcpBus
 from config.profiles import Transport
-from config.settings import Bus, TcpBus
 from drivers.identity import BASIC, NOBODY, SERVER_ID, Identity, IdentityAsk
 from drivers.modbus_frames import Read
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import cast
 
+from config.device_settings import Area
 from config.notation import AREAS, Notation, find
-from config.settings import Area
 
 _NUMBERED = re.compile(r"([0134])([0-9]{4}|[0-9]{5})")
 _PLAIN = re.compile(r"([a-z]+):(0[xX][0-9A-Fa-f]{1,4}|[0-9]{1,5})")

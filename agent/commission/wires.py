@@ -16,8 +16,9 @@ from agent.commission import ComplaintError, NoValueError
 from agent.commission.direct import DirectLine, DirectTcp, DirectWire
 from agent.control import ControlError
 from agent.control.remote import Remote
+from config.bus_settings import Bus, Parity, SerialBus, TcpBus
 from config.hosts import is_host
-from config.settings import Bus, Parity, SerialBus, Settings, TcpBus
+from config.settings import Settings
 from drivers import Value
 from drivers.modbus_frames import Read
 

@@ -19,7 +19,8 @@ from agent.local_orders import LocalOrders
 from agent.orders.order import RefusedError
 from agent.release import VERSION
 from agent.stocktake import StockTakeRefusedError, StockTakes
-from config.settings import Bus, Settings
+from config.bus_settings import Bus
+from config.settings import Settings
 from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
 

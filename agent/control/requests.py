@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 from agent.control import ControlError
 from agent.load.backlog import MOST_PARCELS
-from config.settings import Area
+from config.device_settings import Area
 from drivers.modbus_frames import Read
 
 LONGEST_NAME = 64

@@ -9,7 +9,7 @@ from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.progress import counted_by
 from agent.load.rates import SmoothedRate, WindowRate
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 SHORT_S = 60.0
 LONG_S = 900.0

@@ -35,8 +35,9 @@ from agent.load.progress import WorkInProgress
 from agent.load.rates import ENOUGH_S
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
+from config.device_settings import CounterRef
+from config.line_settings import Line
 from config.load_settings import LoadSettings, Thresholds
-from config.settings import CounterRef, Line
 
 MAX_LOAD_INDEX = 200.0
 SAMPLE_S = 5.0

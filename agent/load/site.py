@@ -17,8 +17,8 @@ from agent.load.rates import evenness
 from agent.load.records import Records, SoFar
 from agent.load.steering import Steering
 from agent.load.tally import Record
+from config.device_settings import CounterRef
 from config.load_settings import LoadSettings
-from config.settings import CounterRef
 
 _ORDER: tuple[Quality, ...] = ("good", "estimated", "partial", "stale", "bad")
 

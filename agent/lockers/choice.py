@@ -10,8 +10,9 @@ from pathlib import Path
 from agent.cli.check import checked
 from agent.commission import ComplaintError
 from agent.lockers.sight import AgentsSight, OwnSight, Sight
+from config.bus_settings import Bus
 from config.locker_settings import Board, Compartment, Locker
-from config.settings import Bus, Settings
+from config.settings import Settings
 from drivers.lockers import language, names
 
 NEW = "new"

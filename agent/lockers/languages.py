@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import config
 from agent.capacity import listens
+from config.bus_settings import Bus, SerialBus
 from config.faults import Ledger
 from config.locker_settings import Board, Locker
-from config.settings import Bus, SerialBus, Settings
+from config.settings import Settings
 from config.table import Table
 from drivers import Ask
 from drivers.board_line import BoardLine, BoardOnLine

@@ -15,8 +15,8 @@ from agent.control import ControlError
 from agent.control.remote import Remote
 from agent.lockers.site import SiteLockers
 from agent.owners import owner_of_boards
+from config.bus_settings import Bus
 from config.locker_settings import Locker
-from config.settings import Bus
 from drivers import Told
 
 Json = Mapping[str, Any]

@@ -12,7 +12,7 @@ from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial, set_up
 from agent.bus.tcp_watch import Watch
 from agent.bus.waiter import Waiter
 from agent.scans.inlet import NEVER, Attended, Inlet, Ready, SocketStream
-from config.settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
+from config.scanner_settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
 
 _CONNECT_S = 5.0
 _FIRST_RETRY_S = 0.1

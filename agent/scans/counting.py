@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Sequence
 
 from agent.scans import UnsoundScannerError
-from config.settings import Line, Scanner
+from config.line_settings import Line
+from config.scanner_settings import Scanner
 from drivers.scanner import CARRIERS, S10_CARRIER, framing
 from fastpath.scans import ScanCounter, Source
 

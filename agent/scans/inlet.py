@@ -11,7 +11,7 @@ from typing import Protocol
 from agent.bus import LinkChanged
 from agent.bus.link import LinkError, LinkState
 from agent.bus.tcp_watch import Watch
-from config.settings import Scanner
+from config.scanner_settings import Scanner
 from fastpath.scans import ScanCounter, Source
 
 NEVER = float("inf")

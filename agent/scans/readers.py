@@ -12,7 +12,7 @@ from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
 from agent.scans.approach import Approach, approach
 from agent.scans.inlet import CHUNK_BYTES, Attended, Inlet, InletState, Ready
-from config.settings import Scanner
+from config.scanner_settings import Scanner
 from fastpath.scans import ScanCounter, Source
 
 TICK_S = 0.01

@@ -11,7 +11,10 @@ from agent.load.meter import Meter
 from agent.load.scans import LineScans, ScanLoad
 from agent.scans.counting import counter, source
 from agent.scans.readers import ScanReaders
-from config.settings import CounterRef, Line, Scanner, Settings
+from config.device_settings import CounterRef
+from config.line_settings import Line
+from config.scanner_settings import Scanner
+from config.settings import Settings
 
 
 class SiteScans:

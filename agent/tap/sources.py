@@ -13,7 +13,7 @@ from agent.bus.link import LinkError
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
 from agent.clock import boot_seconds
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 
 _KEPT = 1024
 

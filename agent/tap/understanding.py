@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from agent.bus.ear import Heard
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers.modbus_ascii_tap import AsciiTap
 from drivers.modbus_dialogue import Frame
 from drivers.modbus_tap import RtuTap

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.clock import boot_seconds
-from config.settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire, SerialBus
+from config.bus_settings import SerialBus
+from config.scanner_settings import ScannerDial, ScannerListen, ScannerSerial, ScannerWire
 
 _CONNECT_S = 5.0
 _CHUNK_BYTES = 1 << 16

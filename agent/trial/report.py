@@ -10,7 +10,7 @@ from agent.scans.counting import CHUTES, LANES
 from agent.trial.findings import Findings, way_of
 from config import messages
 from config.messages import Language
-from config.settings import ScannerDial, ScannerListen, ScannerWire
+from config.scanner_settings import ScannerDial, ScannerListen, ScannerWire
 from drivers.scan_guess import Guess
 from drivers.scanner import PRESETS, Framing
 

@@ -7,7 +7,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
-from config.settings import BusTls
+from config.bus_settings import BusTls
 
 _DAYS = "3650"
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")

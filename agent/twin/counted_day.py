@@ -14,7 +14,7 @@ from random import Random
 from agent.twin.arrivals import Arrivals
 from agent.twin.flow import CATCH_UP, Habits
 from agent.twin.script import DayKind, Script, script
-from config.settings import Line
+from config.line_settings import Line
 
 _HOUR_S = 3600.0
 PAUSE_S = (1800.0, 2000.0)

@@ -10,8 +10,9 @@ from agent.twin.arrivals import Arrivals
 from agent.twin.docks import Dock
 from agent.twin.flow import FULL_YARD, Gate, Habits, LineFlow
 from agent.twin.script import ORDINARY_DAY, Script
+from config.device_settings import CounterRef
+from config.line_settings import Line, Role
 from config.load_settings import Floor
-from config.settings import CounterRef, Line, Role
 
 ROLES: tuple[Role, ...] = ("induct", "discharge", "recirculation", "reject")
 

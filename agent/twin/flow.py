@@ -11,7 +11,7 @@ from random import Random
 
 from agent.twin.arrivals import Arrivals
 from agent.twin.script import Episode
-from config.settings import Role
+from config.line_settings import Role
 
 MARGIN = 0.8
 """A counter runs at most at this share of the rate its settings call plausible."""

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from agent.twin.pty_line import PtyLine
-from config.settings import Device, SerialBus
+from config.bus_settings import SerialBus
+from config.device_settings import Device
 from drivers.modbus import asks
 from drivers.wire import Wire, price
 

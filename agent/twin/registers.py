@@ -12,7 +12,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.twin.flow import Gate
-from config.settings import Area, Device, Fingerprint, Point, ValueType
+from config.device_settings import Area, Device, Fingerprint, Point, ValueType
 
 _READS: Mapping[int, Area] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
 _BITS: Mapping[ValueType, int] = {

@@ -16,7 +16,8 @@ from agent.twin.loopback import is_loopback
 from agent.twin.scan_ports import DialingPort, LinePort, ScanPort, WaitingPort
 from agent.twin.speech import Line, Speech
 from agent.twin.tunnel import Tunnel, Windows
-from config.settings import Scanner, ScannerDial, ScannerSerial, Settings
+from config.scanner_settings import Scanner, ScannerDial, ScannerSerial
+from config.settings import Settings
 from drivers.scanner import framing
 
 TICK_S = 0.04

@@ -14,10 +14,11 @@ from rich.text import Text
 from agent.fitting import FirstThatFits
 from agent.twin.screen_words import WORDS
 from agent.twin.show import CounterShow, LineShow, LockerShow, Moment, ScanShow
+from config.line_settings import Line
 from config.locker_settings import Locker
 from config.messages import Language, quality
 from config.messages import word as said_as
-from config.settings import Line, Settings
+from config.settings import Settings
 from fastpath.scans import BAD_NAMES
 
 _PICTURE_COLUMNS = 104

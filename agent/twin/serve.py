@@ -14,7 +14,9 @@ from pathlib import Path
 from agent.twin.control import SOCKET, Control
 from agent.twin.patch import Keys, copy_site
 from agent.twin.site import Scenario, Twin
-from config.settings import ScannerDial, ScannerListen, ScannerSerial, Settings, TcpBus
+from config.bus_settings import TcpBus
+from config.scanner_settings import ScannerDial, ScannerListen, ScannerSerial
+from config.settings import Settings
 
 TICK_S = 1.0
 """How often parcels move when nobody reads, so that no read has to catch up with hours."""

@@ -21,7 +21,7 @@ from agent.twin.certificates import Certificates
 from agent.twin.host import Host
 from agent.twin.loopback import LOOPBACK, is_loopback
 from agent.twin.pty_line import PtyLine
-from config.settings import Framing, SerialBus, TcpBus
+from config.bus_settings import Framing, SerialBus, TcpBus
 
 pymodbus_apply_logging_config(logging.CRITICAL)  # it prints every lost connection
 

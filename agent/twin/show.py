@@ -8,8 +8,10 @@ from typing import Any
 
 from agent.bureau.view import SiteView
 from agent.load.locker import STREAMS
+from config.device_settings import Device
+from config.line_settings import Line, Role
 from config.locker_settings import Board, Locker
-from config.settings import Device, Line, Role, Settings
+from config.settings import Settings
 from fastpath.scans import COLUMN_NAMES
 
 Totals = dict[str, dict[str, int]]

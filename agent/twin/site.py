@@ -19,8 +19,10 @@ from agent.twin.registers import CounterFace, Image
 from agent.twin.scanners import Scanners
 from agent.twin.script import DayKind, script
 from agent.twin.servers import Manners, SerialWire, TcpWire, Wire
+from config.bus_settings import Bus, TcpBus
+from config.device_settings import CounterRef, Device
 from config.input_settings import Input
-from config.settings import Bus, CounterRef, Device, Settings, TcpBus
+from config.settings import Settings
 
 READ_WITHIN_S = 15.0
 """A clean reset that no read follows within this time is an error."""

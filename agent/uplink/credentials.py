@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.settings import Bureau
+from config.uplink_settings import Bureau
 
 _MAX_BYTES = 4096
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent import log
 from agent.load.instant import Instant
-from config.settings import Tls
+from config.uplink_settings import Tls
 
 WARNED_DAYS = (30, 7, 1, 0)
 _DAY_S = 86_400.0

@@ -10,8 +10,8 @@ from agent.inputs.site import LineInputs, News
 from agent.load.metric_rows import INPUTS
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import Counted, record
+from config.device_settings import CounterRef
 from config.input_settings import Input
-from config.settings import CounterRef
 
 
 def line_fields(inputs: LineInputs | None) -> Json:

@@ -9,9 +9,11 @@ from agent.load.metric_rows import FLOW, INPUTS, LINE, SITE_STATE
 from agent.uplink import locker_fields, scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import ROLES
+from config.device_settings import CounterRef
 from config.input_settings import Input
+from config.line_settings import Line
 from config.load_settings import Floor
-from config.settings import CounterRef, Line, Settings
+from config.settings import Settings
 from config.site_settings import Site, Tier
 
 _HEAD_UNITS = {

@@ -30,7 +30,7 @@ from agent.uplink.session import Documents, Memory, Pace, Session
 from agent.uplink.shipping import Shipping
 from agent.uplink.standing import Standing
 from agent.uplink.status import UplinkStatus
-from config.settings import Bureau
+from config.uplink_settings import Bureau
 
 CONNECT_ALLOWANCE_S = 90.0
 """Resolving, connecting and shaking hands block, at worst so long; the watchdog is told beforehand."""

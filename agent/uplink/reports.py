@@ -14,7 +14,7 @@ from agent.uplink import thin
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition, Room
 from agent.uplink.status import UplinkStatus
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 ROLES = (
     ("in", "induct"),

@@ -13,7 +13,7 @@ from agent.load.steering import Event
 from agent.load.tally import Record
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import Counted, flow_fields, record
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 NONE: Json = {}
 """Of a site without inputs."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.uplink.credentials import CredentialError, demand_private
-from config.settings import Tls
+from config.uplink_settings import Tls
 
 
 def context(tls: Tls) -> ssl.SSLContext:

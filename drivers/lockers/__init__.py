@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
-from config.settings import Trust
+from config.device_settings import Trust
 from drivers import Ask, FrameError, Guard
 
 Bits = tuple[bool | None, ...]

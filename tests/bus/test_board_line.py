@@ -19,7 +19,7 @@ from agent.bus.serial_line import SerialOwner
 from agent.clock import boot_seconds
 from agent.twin.board_speech import report
 from agent.twin.boards import MISHAPS, Mishap
-from config.settings import TcpBus
+from config.bus_settings import TcpBus
 from drivers import Told
 from drivers.lockers import Language, language, names
 from drivers.modbus_frames import Read

@@ -6,7 +6,7 @@ import pytest
 from modbus_oracle import device, point
 
 from agent.bus.plans import BELIEVED, FIRST_RETRY_S, LONGEST_RETRY_S, DevicePlan
-from config.settings import TcpBus
+from config.bus_settings import TcpBus
 from drivers.wire import price
 
 PRICE = price(TcpBus("eye", "10.0.0.1", 502, 1.0))

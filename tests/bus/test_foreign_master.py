@@ -24,7 +24,8 @@ from slaves import RtuUnits, answers, outcomes_until, pymodbus_serial
 from agent.bureau.subscriber import Subscriber
 from agent.bus import LinkChanged
 from agent.bus.listen_line import ListenOwner
-from config.settings import Device, Point, SerialBus
+from config.bus_settings import SerialBus
+from config.device_settings import Device, Point
 from drivers.modbus_listener import ModbusListener
 from drivers.wire import Wire
 

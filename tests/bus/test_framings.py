@@ -24,7 +24,8 @@ from slaves import RtuUnits, answers, outcomes_until, pymodbus_gateway, pymodbus
 from agent.bus import LinkChanged, Missed, Owner, Reopened
 from agent.bus.guard import ForbiddenFrameError
 from agent.bus.serial_line import SerialOwner
-from config.settings import Device, Framing, Rs485, SerialBus, TcpBus
+from config.bus_settings import Framing, Rs485, SerialBus, TcpBus
+from config.device_settings import Device
 from drivers.modbus import asks
 
 SIMULATED = [SimDevice(unit, simdata=registers(unit, 0x1234)) for unit in (1, 2, 3)]

@@ -11,7 +11,7 @@ from agent.bus import Answered, Missed
 from agent.bus.heard_plan import NOT_ASKED, PATIENCE_LEAST_S, HeardPlan
 from agent.intake import Intake
 from agent.load.instant import Instant
-from config.settings import Fingerprint
+from config.device_settings import Fingerprint
 from drivers import Batch
 
 POINTS = [counter_point("in", 100), counter_point("out", 102)]

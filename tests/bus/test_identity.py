@@ -27,7 +27,8 @@ from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
 from agent.intake import Intake
 from agent.load.meter import CounterRule, Meter
-from config.settings import CounterRef, Device, Fingerprint, SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
+from config.device_settings import CounterRef, Device, Fingerprint
 from drivers.wire import price
 
 SERIAL_NUMBER, PERIOD_S = 100, 0.05

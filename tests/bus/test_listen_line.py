@@ -26,7 +26,7 @@ from agent.bus.listen_line import LISTEN_ONLY, ListenOwner
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
 from agent.owners import make_owners
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers.modbus_frames import Read
 from drivers.modbus_listener import ModbusListener
 from drivers.raw import raw_ask

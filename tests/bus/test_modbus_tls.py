@@ -18,7 +18,8 @@ from tcp_proxy import FaultProxy
 from agent.bus import Answered, LinkChanged, Outcome
 from agent.bus import tcp_link as tcp_link_module
 from agent.bus.tcp_poller import TcpOwner
-from config.settings import BusTls, TcpBus, Tls
+from config.bus_settings import BusTls, TcpBus
+from config.uplink_settings import Tls
 from drivers.modbus import asks
 
 UNITS = [SimDevice(unit, simdata=registers(unit, 0x1234)) for unit in (1, 2, 3)]

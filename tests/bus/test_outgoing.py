@@ -14,7 +14,7 @@ from ptys import raw_pty
 from agent.bus.guard import ForbiddenFrameError, any_of, check_outgoing, nothing
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers.modbus_guard import read_guard
 
 FRAMINGS = ("rtu", "tcp", "ascii")

@@ -15,7 +15,8 @@ from slaves import answers, libmodbus_on, outcomes_until, pymodbus_gateway, pymo
 from agent.bus import Missed
 from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
-from config.settings import Device, SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
+from config.device_settings import Device
 from drivers.modbus import asks
 
 KNOWN = {

@@ -22,7 +22,8 @@ from agent.bus import LinkChanged, Missed, Outcome
 from agent.bus.guard import ForbiddenFrameError
 from agent.bus.serial_line import SerialOwner
 from agent.clock import boot_seconds
-from config.settings import Device, SerialBus
+from config.bus_settings import SerialBus
+from config.device_settings import Device
 from drivers.modbus import asks
 from fastpath.checksum import crc16_modbus
 

@@ -20,7 +20,8 @@ from agent.bus.guard import ForbiddenFrameError
 from agent.bus.tcp_dial import Patience
 from agent.bus.tcp_poller import TcpOwner
 from agent.clock import boot_seconds
-from config.settings import Device, TcpBus
+from config.bus_settings import TcpBus
+from config.device_settings import Device
 from drivers.modbus import asks
 
 PERIOD_S = 0.03

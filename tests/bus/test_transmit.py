@@ -15,7 +15,7 @@ from ptys import raw_pty
 from agent.bus.guard import ForbiddenFrameError
 from agent.bus.line_port import LinePort, way_to
 from agent.bus.waiter import Waiter
-from config.settings import SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
 from drivers import Guard
 from drivers.lockers import language, names
 from drivers.modbus_guard import read_guard

@@ -21,7 +21,8 @@ from agent.bus.plans import BELIEVED, FIRST_RETRY_S, DevicePlan
 from agent.bus.serial_line import SerialOwner
 from agent.bus.tcp_poller import TcpOwner
 from agent.intake import Intake
-from config.settings import Bus, Device, SerialBus, TcpBus
+from config.bus_settings import Bus, SerialBus, TcpBus
+from config.device_settings import Device
 from drivers.wire import price
 
 HELD = [SimData(at, values=values, datatype=DataType.REGISTERS) for at, values in ((0, [10, 11, 12]), (8, [18, 19]))]

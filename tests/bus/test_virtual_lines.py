@@ -18,7 +18,8 @@ from agent.bus.plans import DevicePlan
 from agent.intake import Intake
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter
-from config.settings import CounterRef, Device, SerialBus, ValueType
+from config.bus_settings import SerialBus
+from config.device_settings import CounterRef, Device, ValueType
 from drivers.wire import NO_HOLES, Wire
 
 BUS = SerialBus("line", "/dev/ttyUSB0", 19200, "none", 1, 0.2)

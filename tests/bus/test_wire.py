@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from modbus_oracle import device, point
 
-from config.settings import Parity, SerialBus, TcpBus
+from config.bus_settings import Parity, SerialBus, TcpBus
 from drivers.modbus import asks
 from drivers.wire import Wire, price
 

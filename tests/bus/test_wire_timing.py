@@ -10,7 +10,7 @@ import pytest
 from slaves import answers, outcomes_until, unit_device
 
 from agent.bus.serial_line import SerialOwner
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers.modbus import asks
 
 SOURCE = Path(__file__).resolve().parents[2] / "benchmarks" / "line_emulator.c"

@@ -8,7 +8,8 @@ import pytest
 from site_text import SITE
 
 import config
-from config.settings import BusTls, Rs485, SerialBus, TcpBus, Tls
+from config.bus_settings import BusTls, Rs485, SerialBus, TcpBus
+from config.uplink_settings import Tls
 
 TLS = '[bus.eyes.tls]\nca_file = "/etc/ca.pem"\n'
 

@@ -10,7 +10,7 @@ from site_text import changed
 
 import config
 from agent.__main__ import main
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 
 LISTENING = changed("baud = 19200", 'baud = 1200\nrole = "listen"').replace("period_s = 0.5", "period_s = 0.05")
 

@@ -17,10 +17,13 @@ from site_text import SITE, changed
 
 import config
 from config import messages, profiles
+from config.bus_settings import SerialBus, TcpBus
+from config.device_settings import CounterRef, Device, Point
+from config.line_settings import Line
 from config.load_settings import Floor, Thresholds
 from config.order_settings import Commands
-from config.settings import Bureau, CounterRef, Device, Line, Point, SerialBus, Spool, TcpBus, Tls
 from config.site_settings import Level, Site
+from config.uplink_settings import Bureau, Spool, Tls
 
 EXAMPLE = Path(config.__file__).parent / "example.toml"
 

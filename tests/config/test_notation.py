@@ -13,7 +13,7 @@ from site_text import SITE
 
 import config
 from config import profiles
-from config.settings import Point, ValueType, WordOrder
+from config.device_settings import Point, ValueType, WordOrder
 
 RANGES = [one for one in profiles.load("inovance-h3u").notation if one.prefix == "D"]
 

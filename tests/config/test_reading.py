@@ -8,8 +8,8 @@ import pytest
 from site_text import changed
 
 import config
+from config.device_settings import Stretch
 from config.loading import Report
-from config.settings import Stretch
 
 KEYS = "period_s = 0.5"
 

@@ -8,7 +8,9 @@ import pytest
 from site_text import SITE
 
 import config
-from config.settings import CounterRef, ScanMarks, Scanner, ScannerDial, ScannerListen, ScannerSerial, Settings
+from config.device_settings import CounterRef
+from config.scanner_settings import ScanMarks, Scanner, ScannerDial, ScannerListen, ScannerSerial
+from config.settings import Settings
 
 DIAL = '[scanner.tunnel-1]\nline = "north"\ntcp = "192.168.10.40:2001"\n'
 LISTEN = '[scanner.tunnel-2]\nline = "north"\nlisten = "0.0.0.0:5001"\n'

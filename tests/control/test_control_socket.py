@@ -32,7 +32,7 @@ from agent.control.desk import Desk
 from agent.control.remote import Remote
 from agent.control.requests import understood
 from agent.control.server import MOST_TALKS, ControlServer
-from config.settings import SerialBus, TcpBus
+from config.bus_settings import SerialBus, TcpBus
 from drivers.modbus import asks
 from drivers.modbus_frames import Read
 from drivers.raw import raw_ask

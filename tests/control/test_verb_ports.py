@@ -17,7 +17,7 @@ from ptys import Adapter
 from agent.__main__ import main
 from agent.bus.serial_line import SerialOwner
 from agent.commission.holders import holders
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 
 
 class Machine:

@@ -32,7 +32,7 @@ from agent.commission.line_settings import LineSetting, in_order
 from agent.commission.matching import match
 from agent.commission.sweep import FIRST, Sweep
 from config import profiles
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers import Value
 from drivers.identity import NOBODY, Identity
 from drivers.modbus import asks

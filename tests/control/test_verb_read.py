@@ -26,7 +26,8 @@ from agent.bus.serial_line import SerialOwner
 from agent.commission.direct import DirectTcp
 from agent.commission.reference import place, written
 from config import profiles
-from config.settings import BusTls, SerialBus, TcpBus, Tls
+from config.bus_settings import BusTls, SerialBus, TcpBus
+from config.uplink_settings import Tls
 from drivers.modbus import asks
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modbus_oracle import FUNCTIONS, WIDTHS, bit_image, device, image, point, refusal, reply
 
-from config.settings import Device
+from config.device_settings import Device
 from drivers import Batch, DeviceError
 from drivers.modbus import asks
 from drivers.modbus_guard import read_guard

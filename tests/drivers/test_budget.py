@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modbus_oracle import device, point
 
-from config.settings import Bus, Device, SerialBus, TcpBus
+from config.bus_settings import Bus, SerialBus, TcpBus
+from config.device_settings import Device
 from drivers.budget import DEAD_SHARE, FULL, MISSES_TO_OPEN, Budget, Fix, fixes
 
 LINE = SerialBus("line", "/dev/null", 9600, "even", 1, 0.5)

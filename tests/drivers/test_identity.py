@@ -11,7 +11,7 @@ from modbus_oracle import crc
 from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
 from pymodbus.pdu.other_message import ReportDeviceIdResponse
 
-from config.settings import Framing
+from config.bus_settings import Framing
 from drivers import DeviceError, FrameError
 from drivers.identity import BASIC, SERVER_ID, Identity, IdentityAsk, identity_guard
 from drivers.modbus_frames import Read

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from modbus_oracle import device, framed, point
 
-from config.settings import Device
+from config.device_settings import Device
 from drivers import Batch, Overheard
 from drivers.modbus_listener import ModbusListener
 from drivers.modbus_tap import HUSH_S

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modbus_oracle import FUNCTIONS, WIDTHS, device, point
 
-from config.settings import Device, Point, SerialBus, Stretch, TcpBus
+from config.bus_settings import SerialBus, TcpBus
+from config.device_settings import Device, Point, Stretch
 from drivers.plan import NOTHING, Learned, holes, plan, refused, run_s, spread
 from drivers.wire import NO_HOLES, Price, price
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from profiled import Written, modelled
 
 from config import profiles
+from config.bus_settings import Framing
+from config.device_settings import REGISTERS, Device
 from config.notation import Range
-from config.settings import REGISTERS, Device, Framing
 from drivers.modbus import asks
 from drivers.modbus_frames import FUNCTIONS
 

@@ -16,7 +16,7 @@ from modbus_servers import build_libmodbus_server, libmodbus_pty, libmodbus_tcp,
 from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from config.settings import Device
+from config.device_settings import Device
 from drivers import DeviceError
 from drivers.modbus import ReadAsk, asks
 

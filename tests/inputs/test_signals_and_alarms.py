@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.inputs.signal import Signal, State
 from agent.inputs.site import News, SiteInputs
 from agent.load.instant import Instant
+from config.device_settings import CounterRef
 from config.input_settings import USUAL, Input, InputKind, Limit
-from config.settings import CounterRef
 
 PATIENCE_S = 6.0
 

@@ -12,7 +12,7 @@ from agent.bus import Answered, Outcome
 from agent.bus.serial_line import SerialOwner
 from agent.twin.board_speech import Cabinet
 from agent.twin.boards import Boards
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers.board_line import BoardLine, BoardOnLine
 from drivers.lockers import Language
 

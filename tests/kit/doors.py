@@ -9,8 +9,11 @@ from pathlib import Path
 from agent.bus import Owner
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
-from config.settings import Bus, Device, Settings, Spool
+from config.bus_settings import Bus
+from config.device_settings import Device
+from config.settings import Settings
 from config.site_settings import Site
+from config.uplink_settings import Spool
 
 HERE = Site("gz-test", "", "", "44", "4401", "hub")
 

@@ -7,8 +7,9 @@ from agent.load.instant import Instant
 from agent.load.line import LineModel
 from agent.load.meter import CounterRule, Meter
 from agent.load.site import SiteLoad, SiteModel
+from config.device_settings import CounterRef
+from config.line_settings import Line
 from config.load_settings import Floor, LoadSettings
-from config.settings import CounterRef, Line
 
 RULE = CounterRule(2**32, 100.0)
 DOCK_IN, DOCK_OUT = CounterRef("dock", "in"), CounterRef("dock", "out")

@@ -25,9 +25,10 @@ from agent.twin.board_speech import Cabinet
 from agent.twin.counted_day import CountedDay
 from agent.twin.people import People, Place
 from agent.twin.script import DayKind, Script
+from config.device_settings import CounterRef
+from config.line_settings import Line
 from config.load_settings import Floor, LoadSettings, Mode
 from config.locker_settings import Locker
-from config.settings import CounterRef, Line
 from drivers import Batch
 
 STEP_S = 10.0

@@ -9,7 +9,8 @@ from typing import Any
 from site_text import SITE
 
 import config
-from config.settings import Device, Framing
+from config.bus_settings import Framing
+from config.device_settings import Device
 
 Written = Mapping[str, Mapping[str, Any]]
 

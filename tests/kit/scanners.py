@@ -14,7 +14,8 @@ from agent.bus import LinkChanged
 from agent.load.scans import LineScans, ScanLoad
 from agent.scans.counting import counter, source
 from agent.scans.readers import ScanReaders
-from config.settings import Line, ScanMarks, Scanner, ScannerDial, ScannerListen, ScannerSerial
+from config.line_settings import Line
+from config.scanner_settings import ScanMarks, Scanner, ScannerDial, ScannerListen, ScannerSerial
 
 LINE = Line("north", "北线", "North line", (), (), (), (), 20_000.0, 5000)
 PLAIN = Scanner(

@@ -14,7 +14,7 @@ from agent.bureau.totals import Totals
 from agent.load.meter import Meter
 from agent.load.reckoning import Reckoning
 from agent.uplink.contract import Message
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 LOOKED_AT_BEATS = 30
 """Beats between looks at what the bureau holds, which costs more than a beat."""

@@ -35,8 +35,9 @@ from agent.service import device_plan, identity
 from agent.site import Site
 from agent.systemd import Notify
 from agent.uplink.spool import Spool
+from config.device_settings import CounterRef
 from config.loading import load
-from config.settings import CounterRef, Settings
+from config.settings import Settings
 from drivers import Batch
 
 SETTINGS = Path(__file__).with_name("simulated_site.toml")

@@ -22,7 +22,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.bus import Answered, Outcome, Owner
 from agent.clock import boot_seconds
-from config.settings import Device, Point
+from config.device_settings import Device, Point
 
 Sent = Iterable[tuple[float, bytes]]
 Behaviour = Callable[[bytes], Sent]

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from agent.twin.commands import obey
 from agent.twin.site import Scenario, Twin
 from config import check_text
-from config.settings import Device, Settings
+from config.device_settings import Device
+from config.settings import Settings
 from drivers import Ask, Value
 from drivers.modbus import asks
 

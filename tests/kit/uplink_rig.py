@@ -16,7 +16,7 @@ from agent.uplink.publisher import Publisher
 from agent.uplink.search import named
 from agent.uplink.session import Pace
 from agent.uplink.spool import Spool
-from config.settings import Bureau, Tls
+from config.uplink_settings import Bureau, Tls
 
 EPOCH = "7-abcdef"
 IDENTITY = Identity("44", "4401", "gz-baiyun", "gz-baiyun-test", 7, EPOCH, "0.1.0", "cfg8")

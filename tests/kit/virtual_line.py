@@ -13,7 +13,8 @@ from agent.bus import Outcome, serial_line
 from agent.bus.serial_line import SerialOwner
 from agent.bus.turn import Turn, plain_turn
 from agent.bus.waiter import Stopped
-from config.settings import Device, SerialBus
+from config.bus_settings import SerialBus
+from config.device_settings import Device
 from drivers.modbus import asks
 from drivers.wire import Wire
 

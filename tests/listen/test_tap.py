@@ -26,7 +26,7 @@ from agent.bus.ear import Heard
 from agent.bus.serial_line import SerialOwner
 from agent.clock import boot_seconds
 from agent.tap.sources import AgentSource
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers.modbus import asks
 
 ASK = framed("rtu", 1, bytes((3, 0, 100, 0, 2)))

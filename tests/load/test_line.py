@@ -14,7 +14,8 @@ from agent.load.line import LineModel
 from agent.load.line_load import LineLoad
 from agent.load.machine import Transition
 from agent.load.meter import CounterRule, Meter
-from config.settings import CounterRef, Line
+from config.device_settings import CounterRef
+from config.line_settings import Line
 
 RULE = CounterRule(2**32, 20.0)
 IN_1, IN_2, OUT, REJECT = (CounterRef("plc", name) for name in ("in1", "in2", "out", "reject"))

@@ -14,7 +14,7 @@ from spoilt_documents import ANYTHING, changed, places
 from agent.load import memory
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head
-from config.settings import CounterRef
+from config.device_settings import CounterRef
 
 
 def remembered() -> tuple[dict[str, Any], Hub]:

@@ -13,8 +13,8 @@ from agent.load.conditions import ORDINARY, Conditions
 from agent.load.instant import Instant
 from agent.load.machine import Transition
 from agent.load.site import SiteModel
+from config.device_settings import CounterRef
 from config.load_settings import Floor, LoadSettings
-from config.settings import CounterRef
 
 
 def test_a_site_is_its_lines_and_its_docks() -> None:

@@ -14,7 +14,7 @@ from agent.load.meter import Meter
 from agent.load.scans import LineScans, ScanLoad
 from agent.scans.counting import counter, source
 from agent.uplink.scan_fields import scan_fields
-from config.settings import ScanMarks, Scanner
+from config.scanner_settings import ScanMarks, Scanner
 
 FULL = dataclasses.replace(
     PLAIN, marks=ScanMarks(separator=b",", fields=("code", "chute"), joiner=b";"), loop_s=(60.0, 100.0), carrier="zto"

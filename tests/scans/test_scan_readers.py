@@ -17,7 +17,7 @@ from agent.__main__ import main
 from agent.scans import UnsoundScannerError
 from agent.scans.counting import source
 from agent.scans.inlet import CHUNK_BYTES
-from config.settings import ScanMarks
+from config.scanner_settings import ScanMarks
 
 
 def test_lines_cut_anywhere_by_the_network_are_counted_whole() -> None:

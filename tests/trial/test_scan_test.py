@@ -27,7 +27,7 @@ from agent.clock import boot_seconds
 from agent.trial.findings import ENOUGH_LINES, Findings, Way, framing_of
 from agent.trial.report import to_paste
 from agent.twin.site import Scenario
-from config.settings import ScannerDial
+from config.scanner_settings import ScannerDial
 from drivers.scan_mask import HIDDEN
 from drivers.scanner import Framing, framing
 from fastpath.scans import BAD_NAMES

@@ -17,7 +17,7 @@ from agent.bus.listen_line import ListenOwner
 from agent.bus.serial_line import SerialOwner
 from agent.twin.board_speech import report
 from agent.twin.board_wire import BoardWire
-from config.settings import SerialBus
+from config.bus_settings import SerialBus
 from drivers import Told
 from drivers.board_tap import BoardTap
 from drivers.lockers import Language, language, names

@@ -18,7 +18,8 @@ from twins import Played, playing, site
 
 from agent.clock import boot_seconds
 from agent.twin.site import Scenario
-from config.settings import Scanner, ScannerListen, ScannerSerial, Settings
+from config.scanner_settings import Scanner, ScannerListen, ScannerSerial
+from config.settings import Settings
 from drivers.scanner import framing
 from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
 

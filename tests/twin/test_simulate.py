@@ -19,7 +19,7 @@ import config
 from agent.twin.commands import COMMANDS, usage
 from agent.twin.control import SOCKET, Remote
 from agent.twin.patch import copy_site
-from config.settings import TcpBus
+from config.bus_settings import TcpBus
 from drivers.modbus import asks
 
 DEMO = Path(config.__file__).parent / "examples" / "demo-hub.toml"

@@ -14,7 +14,8 @@ from agent.intake import Intake
 from agent.service import device_plan, make_owners
 from agent.twin.patch import copy_site
 from agent.twin.serve import addresses
-from config.settings import Settings, TcpBus
+from config.bus_settings import TcpBus
+from config.settings import Settings
 
 BUSES = {
     "ascii": 'serial = "/dev/serial/by-path/x"\nbaud = 115200\nframing = "ascii"\n',

@@ -14,7 +14,8 @@ from twins import playing, read_tcp, site
 
 from agent.twin.registers import words
 from agent.twin.site import Scenario
-from config.settings import Point, Settings, ValueType, WordOrder
+from config.device_settings import Point, ValueType, WordOrder
+from config.settings import Settings
 from drivers.registers import register_decoder
 
 ORDERS = get_args(WordOrder)

@@ -16,7 +16,8 @@ from twins import Played, playing, read_tcp, site
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.serial_line import SerialOwner
 from agent.twin.site import Scenario
-from config.settings import Device, SerialBus
+from config.bus_settings import SerialBus
+from config.device_settings import Device
 from drivers import Batch
 from drivers.modbus import asks
 

@@ -12,7 +12,8 @@ from agent.twin.arrivals import Arrivals
 from agent.twin.day import UNASSIGNED, Day
 from agent.twin.flow import CATCH_UP, FULL_YARD, MARGIN
 from agent.twin.script import KINDS, DayKind, script
-from config.settings import CounterRef, Line
+from config.device_settings import CounterRef
+from config.line_settings import Line
 
 RATE_PER_S = 20.0
 ANY_KIND = st.sampled_from(KINDS)

@@ -16,7 +16,7 @@ from agent.load.instant import ClockQuality, Instant
 from agent.uplink.backoff import Backoff
 from agent.uplink.publisher import CLOCK_NOT_SET, TLS_WAITS_S, Publisher
 from agent.uplink.spool import Spool
-from config.settings import Bureau, Tls
+from config.uplink_settings import Bureau, Tls
 
 # paho leaves a socket whose handshake failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")

@@ -30,10 +30,13 @@ from agent.uplink.contract import Head, Identity, Message, birth, compact, death
 from agent.uplink.late import as_history
 from agent.uplink.spool import Books, Condition
 from agent.uplink.status import UplinkStatus
+from config.device_settings import CounterRef, Device, Point
+from config.line_settings import Line
 from config.load_settings import Floor, LoadSettings
 from config.locker_settings import Locker
-from config.settings import Bureau, CounterRef, Device, Line, Point, Settings, Spool
+from config.settings import Settings
 from config.site_settings import Site
+from config.uplink_settings import Bureau, Spool
 
 AT = Instant("12345678-aaaa", 1000.25, 1_800_000_000.5, "ntp")
 HEAD = Head(AT, "3-abcdef", 17)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.uplink.credentials import CredentialError, Login, demand_private, login
-from config.settings import Bureau
+from config.uplink_settings import Bureau
 
 
 def bureau(*, file: Path | None = None, credential: str | None = None) -> Bureau:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent.load.instant import ClockQuality, Instant
 from agent.uplink.expiry import Expiry, not_after_s
-from config.settings import Tls
+from config.uplink_settings import Tls
 
 DAY_S = 86_400.0
 

@@ -31,7 +31,7 @@ from agent.uplink.contract import Message
 from agent.uplink.credentials import Login
 from agent.uplink.publisher import Publisher
 from agent.uplink.session import Pace
-from config.settings import Bureau
+from config.uplink_settings import Bureau
 
 SITE = IDENTITY.site
 STATUS = IDENTITY.topic("status")

@@ -15,7 +15,7 @@ from uplink_rig import Rig, eventually
 from agent.bureau.subscriber import Subscriber
 from agent.uplink import tls
 from agent.uplink.credentials import CredentialError, Login
-from config.settings import Tls
+from config.uplink_settings import Tls
 
 # paho leaves a socket whose handshake failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")

@@ -18,7 +18,7 @@ NOTED = pytest.StashKey[list[dict[str, object]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     matrix = parser.getgroup("fault matrix")
-    matrix.addoption("--fault-rows", metavar="LETTERS", help="only tests that show rows whose id begins with these")
+    matrix.addoption("--fault-rows", metavar="ROWS", help="only tests that show these rows, with commas between them")
     matrix.addoption("--fault-figures", type=Path, metavar="FILE", help="write what those tests noted there, as JSON")
 
 
@@ -30,11 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    letters = config.getoption("--fault-rows")
+    rows = config.getoption("--fault-rows")
     for item in items:
         item.user_properties += [(ROWS, [row for mark in item.iter_markers("fault") for row in mark.args])]
-    if letters is not None:
-        wanted = [item for item in items if any(row[0] in letters for row in dict(item.user_properties)[ROWS])]
+    if rows is not None:
+        wanted = [item for item in items if set(rows.split(",")) & set(dict(item.user_properties)[ROWS])]
         config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
         items[:] = wanted
 
@@ -58,8 +58,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     rows = noted.pop(ROWS)
     if rows and (report.when == "call" or not report.passed):
         test = {"rows": rows, "test": item.originalname, "outcome": report.outcome, "figures": noted}  # type: ignore[attr-defined]
-        item.config.stash[NOTED].append(test)
+        item.config.stash[NOTED].append({**test, "reason": _why_not(report)})
     return report
+
+
+def _why_not(report: pytest.TestReport) -> str:
+    """Why a test was skipped; empty of one that ran."""
+    where = report.longrepr
+    return where[2].removeprefix("Skipped: ") if report.skipped and isinstance(where, tuple) else ""
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

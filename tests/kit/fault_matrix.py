@@ -1,6 +1,7 @@
 """Run the tests that show rows of the fault matrix, and tell row by row what was shown and measured.
 
-`./dev faults` runs all of them, `./dev faults bus` those of one group; `--write` makes the pages docs/faults*.md anew.
+`./dev faults` runs all of them, `./dev faults bus` those of one group, `./dev faults N15` those of one row; `--write`
+makes the tables of what was run anew in docs/faults*.md.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Shown:
 
     test: str
     outcomes: set[str] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     @property
@@ -58,18 +60,23 @@ class Shown:
 
     @property
     def measured(self) -> str:
-        """Figures by name; where parameters differ, from least to greatest."""
+        """Figures by name; where parameters differ, from least to greatest. Of a test that did not run: why not."""
+        if self.outcome == "skipped":
+            return f"skipped: {'; '.join(sorted(self.reasons))}"
+        if self.outcome == "failed":
+            return "failed"
         return ", ".join(f"{name} {_span(values)}" for name, values in self.figures.items())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__)
-    parser.add_argument("group", nargs="?", choices=GROUPS, help="one group of rows; all of them without it")
+    parser.add_argument(
+        "what", nargs="*", type=_known, help=f"groups ({', '.join(GROUPS)}) or rows (N15); all of them without it"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--write", action="store_true", help="make the pages in docs/ of what was measured")
+    parser.add_argument("--write", action="store_true", help="make the tables in docs/ of what was measured")
     args = parser.parse_args()
-    wanted = {name: letter for name, letter in GROUPS.items() if args.group in (None, name)}
-    status, noted = run_tests("".join(wanted.values()))
+    status, noted = run_tests(rows_of(args.what or GROUPS))
     shown = by_row(noted)
     if args.json:
         print(json.dumps(as_json(shown), ensure_ascii=False, indent=1))
@@ -77,8 +84,14 @@ def main() -> int:
         print("\n".join(plain(shown)))
     if args.write and status == 0:
         for language in LANGUAGES:
-            write(language, shown, wanted)
+            write(language, shown)
     return status
+
+
+def rows_of(what: Iterable[str]) -> list[str]:
+    """The rows of these groups, and these rows."""
+    wanted = {GROUPS.get(one, one) for one in what}
+    return [row for row in catalogue() if wanted & {row, row[0]}]
 
 
 def catalogue() -> dict[str, Row]:
@@ -104,11 +117,11 @@ def sentence(test: str) -> str:
 # --- running ---
 
 
-def run_tests(letters: str) -> tuple[int, list[Json]]:
+def run_tests(rows: Sequence[str]) -> tuple[int, list[Json]]:
     """The exit status of pytest, and what the tests noted."""
     with tempfile.TemporaryDirectory(prefix="hubpulse-faults-") as folder:
         figures = Path(folder) / "figures.json"
-        options = ["-q", "--fault-rows", letters, "--fault-figures", str(figures)]
+        options = ["-q", "--fault-rows", ",".join(rows), "--fault-figures", str(figures)]
         done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, stdout=sys.stderr, check=False)
         return done.returncode, json.loads(figures.read_text()) if figures.exists() else []
 
@@ -120,6 +133,7 @@ def by_row(noted: Iterable[Json]) -> dict[str, list[Shown]]:
         for row in each["rows"]:
             shown = tests.setdefault((row, each["test"]), Shown(each["test"]))
             shown.outcomes.add(each["outcome"])
+            shown.reasons.add(each.get("reason", ""))
             for name, value in each["figures"].items():
                 shown.figures.setdefault(name, []).append(value)
     return {row: found for row in catalogue() if (found := [one for (of, _), one in tests.items() if of == row])}
@@ -146,28 +160,36 @@ def plain(shown: Mapping[str, Sequence[Shown]]) -> Iterator[str]:
             yield f"    {one.outcome:<8}{sentence(one.test)}{': ' + one.measured if one.figures else ''}"
 
 
-def write(language: Language, shown: Mapping[str, Sequence[Shown]], groups: Mapping[str, str]) -> None:
-    """Put the tables of these groups into the page, each in its place."""
+def write(language: Language, shown: Mapping[str, Sequence[Shown]]) -> None:
+    """Put what was shown into the page's tables; rows that were not tried keep their lines."""
     page = language.page.read_text(encoding="utf-8")
-    for group, letter in groups.items():
-        rows = {row: tests for row, tests in shown.items() if row[0] == letter}
+    for group, letter in GROUPS.items():
         begin, end = BEGIN.format(group), END.format(group)
-        if rows and begin in page:
+        if begin in page and any(row[0] == letter for row in shown):
             before, _, rest = page.partition(begin)
-            page = before + begin + table(language, rows) + end + rest.partition(end)[2]
+            table, _, after = rest.partition(end)
+            lines = parted(table) | {row: row_lines(language, row, tests) for row, tests in shown.items()}
+            rows = [line for row in catalogue() if row[0] == letter for line in lines.get(row, ())]
+            page = before + begin + "\n".join([language.head, "|---|---|---|---|---|", *rows, ""]) + end + after
     language.page.write_text(page, encoding="utf-8")
 
 
-def table(language: Language, rows: Mapping[str, Sequence[Shown]]) -> str:
-    """A line for each test; what a row is about stands in its first."""
-    lines = [language.head, "|---|---|---|---|---|"]
-    for row, tests in rows.items():
-        about = (row, *(catalogue()[row][key] for key in language.keys))
-        for one in tests:
-            measured = one.measured if one.outcome == "passed" else one.outcome
-            lines.append(f"| {' | '.join((*about, sentence(one.test), measured))} |")
-            about = ("", "", "")
-    return "\n".join(lines) + "\n"
+def row_lines(language: Language, row: str, tests: Sequence[Shown]) -> list[str]:
+    """A line for each test; what the row is about stands in its first."""
+    about = (row, *(catalogue()[row][key] for key in language.keys))
+    abouts = [about, *[("", "", "")] * (len(tests) - 1)]
+    return [
+        f"| {' | '.join((*head, sentence(one.test), one.measured))} |" for head, one in zip(abouts, tests, strict=True)
+    ]
+
+
+def parted(table: str) -> dict[str, list[str]]:
+    """The lines of a table, by row."""
+    found: dict[str, list[str]] = {}
+    for line in table.splitlines()[2:]:
+        row = line.split("|")[1].strip()
+        found.setdefault(row or next(reversed(found)), []).append(line)
+    return found
 
 
 def told(page: str) -> set[tuple[str, str]]:
@@ -180,6 +202,12 @@ def told(page: str) -> set[tuple[str, str]]:
 
 
 # --- small parts ---
+
+
+def _known(what: str) -> str:
+    if what not in GROUPS and what not in catalogue():
+        raise argparse.ArgumentTypeError(f"there is no group and no row {what}")
+    return what
 
 
 def _rows_of(node: ast.AST) -> Iterator[str]:

@@ -66,8 +66,10 @@ class Rig:
         retained: Sequence[Message] = (),
         identity: Identity = IDENTITY,
         receipts: bool = False,
+        spool_bytes: int = 16 << 20,
     ) -> None:
-        self.spool = Spool.open(directory / "spool", 16 << 20)
+        self.spool = Spool.open(directory / "spool", spool_bytes)
+        self.port = port
         self.seq = 0
         bureau = Bureau(host, port, tls, login.username if login else None, None, None, 10.0, receipts)
         self.publisher = Publisher(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import cable
 import pytest
 from broker import Broker
+from cable import FAR, Cable
 from fault_matrix import Figure
 from mqtt_proxy import MqttProxy
 from uplink_rig import EAGER, Rig, eventually
@@ -14,6 +16,8 @@ from uplink_rig import EAGER, Rig, eventually
 from agent.clock import boot_seconds
 from agent.uplink import connection
 from agent.uplink.session import Pace
+
+PORT = 1883
 
 
 @pytest.fixture
@@ -29,6 +33,7 @@ def pace(thorough: bool, monkeypatch: pytest.MonkeyPatch) -> Pace:
         return EAGER
     monkeypatch.setattr(connection, "KEEPALIVE_S", 2)
     monkeypatch.setattr(connection, "PING_ANSWER_S", 0.8)
+    monkeypatch.setattr(connection, "USER_TIMEOUT_MS", 1000)
     return Pace(EAGER.backlog_per_s, puback_deadline_s=1.4)
 
 
@@ -54,6 +59,36 @@ def test_a_half_open_connection_is_noticed_and_what_was_sent_into_it_is_sent_aga
         assert rig.drained(60)
     if thorough:
         figure(**{f"noticed_{'busy' if busy else 'idle'}_s": noticed_s})
+
+
+@pytest.mark.fault("N2")
+@pytest.mark.parametrize("busy", [True, False], ids=["busy", "idle"])
+def test_a_cut_cable_between_two_machines_is_noticed_and_nothing_is_lost(  # noqa: PLR0917
+    tmp_path: Path, two_machines: Cable, pace: Pace, busy: bool, thorough: bool, figure: Figure
+) -> None:
+    broker = Broker(tmp_path / "broker", options=[f"listener {PORT} {FAR}"])
+    with two_machines.far(), broker, two_machines.near(), Rig(tmp_path, PORT, host=FAR, pace=pace) as rig:
+        rig.commit(3)
+        assert rig.drained()
+        two_machines.cut()
+        began_s = boot_seconds()
+        if busy:
+            rig.commit(5)
+        assert eventually(lambda: not rig.publisher.status().connected, 60)
+        noticed_s = boot_seconds() - began_s
+        two_machines.mend()
+        rig.commit(1)
+        assert rig.drained(60)
+    if thorough:
+        figure(**{f"packets_dropped_noticed_{'busy' if busy else 'idle'}_s": noticed_s})
+
+
+@pytest.fixture
+def two_machines() -> Iterator[Cable]:
+    if reason := cable.why_not():
+        pytest.skip(f"{reason}; the proxy's figures stand for it")
+    with Cable() as between:
+        yield between
 
 
 def test_an_idle_connection_that_answers_pings_stays(tmp_path: Path, proxy: MqttProxy, pace: Pace) -> None:

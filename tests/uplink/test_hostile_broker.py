@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
 
 import pytest
+from broker import Broker
+from fault_matrix import Figure
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from impostor import CONNACK, Impostor
+from packet_fuzz import spoilt, storm
+from uplink_rig import Rig
 
-from agent.clock import boot_seconds
 from agent.uplink.connection import (
     Accepted,
     Acknowledged,
     Address,
     Connection,
     Ended,
-    Event,
     Heard,
     RefusedError,
     Subscribed,
 )
 from agent.uplink.dialect import Version
 
-CONNACK = {"5": b"\x20\x03\x00\x00\x00", "3.1.1": b"\x20\x02\x00\x00"}
 ANNOUNCES_256_MIB = b"\x30\xff\xff\xff\x7f"
 QOS_2 = b"\x34\x07\x00\x01a\x00\x01\x00x"
 
@@ -42,42 +46,10 @@ def packets(draw: st.DrawFn) -> bytes:
 speeches = st.lists(packets() | st.binary(max_size=30) | st.sampled_from([b"\x40\x02\x00\x01", QOS_2]), max_size=8)
 
 
-class Impostor:
-    """Listens, and says to each client what it is told to say, then hangs up."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK)
-
-    def close(self) -> None:
-        self._listener.close()
-        os.close(self._wake)
-
-    def hear(self, version: Version, speech: bytes, *, hang_up: bool = True, topics: Sequence[str] = ()) -> list[Event]:
-        """Everything that a connection which subscribes to `topics` makes of `speech`."""
-        address = Address("127.0.0.1", self._listener.getsockname()[1], "site", "status", b"gone")
-        connection = Connection(address, version, None, None)
-        connection.open(self._wake)
-        client, _ = self._listener.accept()
-        with client:
-            client.recv(65536)
-            if topics:
-                connection.subscribe(topics)
-            client.sendall(speech)
-            if hang_up:
-                client.shutdown(socket.SHUT_WR)
-            until_s = boot_seconds() + 10
-            while not (connection.events and isinstance(connection.events[-1], Ended)):
-                assert boot_seconds() < until_s, "it neither ends nor goes on"
-                connection.turn(1.0)
-        return list(connection.events)
-
-
 @pytest.fixture(scope="module")
 def impostor() -> Iterator[Impostor]:
-    made = Impostor()
-    yield made
-    made.close()
+    with Impostor() as made:
+        yield made
 
 
 @settings(max_examples=400, deadline=None)
@@ -90,6 +62,47 @@ def test_any_bytes_end_the_connection_in_order(
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert not any(isinstance(event, Acknowledged) for event in events)
     assert isinstance(events[0], Accepted) or not greeted
+
+
+@pytest.mark.fault("N15")
+def test_spoilt_packets_of_every_kind_are_ignored_or_end_the_connection(thorough: bool, figure: Figure) -> None:
+    found = storm(15, 100_000 if thorough else 2000)
+    figure(cases=found.cases, ignored=found.ignored, connections_ended=found.ended, crashes=found.crashes)
+    figure(memory_grown_kb=found.grown_kb)
+    assert (found.crashes, found.untrue) == (0, 0), found.first
+    assert found.ignored + found.ended == found.cases
+    assert min(found.ignored, found.ended) > found.cases // 10
+    assert found.grown_kb < 4096
+
+
+@pytest.mark.fault("N15")
+def test_a_publisher_outlives_a_broker_of_nonsense_and_delivers_to_one_of_sense(
+    tmp_path: Path, thorough: bool, figure: Figure
+) -> None:
+    connections, packets = 400 if thorough else 40, 10
+    with socket.create_server(("127.0.0.1", 0)) as listener, Rig(tmp_path, listener.getsockname()[1]) as rig:
+        rig.commit(5)
+        speaking = threading.Thread(target=_speak_nonsense, args=(listener, connections, packets))
+        speaking.start()
+        speaking.join(60)
+        assert not speaking.is_alive()
+        listener.close()
+        broker = Broker(tmp_path / "broker")
+        broker.port = rig.port
+        with broker:
+            assert rig.drained()
+    figure(publisher_cases=connections * packets)
+
+
+def _speak_nonsense(listener: socket.socket, connections: int, packets: int) -> None:
+    """Greet each client in the version it speaks, and then say spoilt packets to it."""
+    random = Random(15)
+    for _ in range(connections):
+        client, _ = listener.accept()
+        with client:
+            version: Version = "5" if client.recv(65536)[8:9] == b"\x05" else "3.1.1"
+            nonsense = (spoilt(random, version) for _ in range(packets))
+            client.sendall(CONNACK[version] + b"".join(nonsense))
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])

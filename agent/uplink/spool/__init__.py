@@ -2,7 +2,8 @@
 
 from agent.uplink.spool.disk import SpoolLockedError
 from agent.uplink.spool.ledger import Books
-from agent.uplink.spool.spool import Condition, Spool
+from agent.uplink.spool.spool import Spool
 from agent.uplink.spool.wear import Room
+from agent.uplink.spool.writer import Condition
 
 __all__ = ["Books", "Condition", "Room", "Spool", "SpoolLockedError"]

@@ -1,43 +1,21 @@
-"""The durable queue of messages with the count state that contains them; from memory, visibly, while the disk fails."""
+"""The durable queue of messages with the count state that contains them, as its two threads see it."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from agent.clock import boot_seconds
-from agent.uplink.spool.disk import CardDisk, Disk, SpoolLockedError
+from agent.uplink.spool.disk import CardDisk, Disk
 from agent.uplink.spool.ledger import Books, Ledger
 from agent.uplink.spool.reader import Reader
-from agent.uplink.spool.recovery import Found
-from agent.uplink.spool.ring import Entry, Ring
+from agent.uplink.spool.ring import Ring
 from agent.uplink.spool.segment import MAX_SEGMENT_BYTES
-from agent.uplink.spool.store import Store
 from agent.uplink.spool.wear import Room
+from agent.uplink.spool.writer import GOOD, UNREAD_ORIGIN, Condition, Writer
 
 _SEGMENTS = 8
 _MIN_SEGMENT_BYTES = 4096
-_LENGTH_BYTES = 4
-_IDLE_FLUSH_S = 60.0
-_MAX_RETRY_S = 60.0
-_RETRY_SHARE = 10
-"""A failing disk is asked again after ten times as long as it took to fail: a tenth of the time at most is wasted."""
-_UNREAD_ORIGIN = 1 << 62
-"""Positions given out while the directory could not even be read: they meet none that it may hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Where commits go now. In `ram` they end with the process. `reason` says why, or why the disk cannot be read."""
-
-    place: Literal["disk", "ram"]
-    reason: str = ""
-
-
-_GOOD = Condition("disk")
 
 
 class Spool:
@@ -47,23 +25,12 @@ class Spool:
     """
 
     def __init__(self, disk: Disk, max_bytes: int, segment_bytes: int, clock: Callable[[], float]) -> None:
-        self._disk = disk
         self._max_bytes = max_bytes
-        self._clock = clock
         self._ring = Ring(disk, max_bytes, segment_bytes)
         self._reader = Reader(disk, self._ring)
-        self._ledger = Ledger(_UNREAD_ORIGIN)
-        self._store = Store(self._ring, self._ledger)
-        self._max_state_bytes = segment_bytes // 4
-        self._max_pending_bytes = segment_bytes // 2
-        self._writing = threading.RLock()  # held through a flush
-        self._reading = threading.Lock()  # held while files are read, and while the directory is opened anew
-        self._pending = Entry(_UNREAD_ORIGIN, (), b"")  # what the disk has not taken; replaced, never changed
-        self._condition = _GOOD
+        self._ledger = Ledger(UNREAD_ORIGIN)
+        self._writer = Writer(disk, self._ring, self._reader, self._ledger, segment_bytes, clock)
         self._read_fault: OSError | None = None
-        self._is_known = False
-        self._is_closed = False
-        self._retry_s = self._flushed_s = clock()
 
     @classmethod
     def open(
@@ -85,10 +52,7 @@ class Spool:
         if not _MIN_SEGMENT_BYTES <= size <= min(MAX_SEGMENT_BYTES, max_bytes // 4):
             raise ValueError(f"a spool of {max_bytes} bytes cannot be cut into segments of {size}")
         spool = cls(disk or CardDisk(directory), max_bytes, size, clock)
-        try:
-            spool._attach()
-        except OSError as error:
-            spool._condition = Condition("ram", str(error))
+        spool._writer.begin()
         return spool
 
     # --- what the caller sees ---
@@ -96,12 +60,12 @@ class Spool:
     @property
     def state(self) -> bytes:
         """The blob of the last commit; empty when there was none."""
-        return self._pending.state
+        return self._writer.pending.state
 
     @property
     def most_bytes(self) -> int:
         """What the messages of one commit may take, each four bytes more than its own."""
-        return self._max_pending_bytes
+        return self._writer.most_bytes
 
     @property
     def next_position(self) -> int:
@@ -116,8 +80,8 @@ class Spool:
     @property
     def condition(self) -> Condition:
         """Where commits go, and why not to the disk; or why messages cannot be read now."""
-        condition, fault = self._condition, self._read_fault
-        return condition if fault is None or condition is not _GOOD else Condition("disk", f"cannot be read: {fault}")
+        condition, fault = self._writer.condition, self._read_fault
+        return condition if fault is None or condition is not GOOD else Condition("disk", f"cannot be read: {fault}")
 
     def books(self) -> Books:
         """What became of every message; `residual` is 0."""
@@ -141,7 +105,7 @@ class Spool:
         unacknowledged message.
         """
         found: list[tuple[int, bytes]] = []
-        with self._reading:
+        with self._writer.reading:
             try:
                 _fill(found, self._from(start), max_messages, max_bytes)
                 self._read_fault = None
@@ -160,8 +124,8 @@ class Spool:
     def _from(self, position: int) -> Iterator[tuple[int, bytes]]:
         if position > self.next_position:
             position = self.acked
-        while not self._is_closed:
-            pending = self._pending
+        while not self._writer.is_closed:
+            pending = self._writer.pending
             if position >= pending.first:
                 yield from enumerate(pending.messages[position - pending.first :], position)
                 return
@@ -188,29 +152,16 @@ class Spool:
         In RAM mode it returns without, as `condition` says, and what is too much for memory pushes out the oldest.
         Raises ValueError for more than a segment can take, or after `close`.
         """
-        with self._writing:
-            self._refuse(messages, state)
-            began_s = self._clock()
-            fault = self._reach_disk(began_s)
-            entry = self._entry(messages, state)
-            if fault is None and (messages or state != self.state or self._is_unsettled):
-                fault = self._write(entry)
-            if fault is not None and self._clock() >= self._retry_s:
-                self._retry_s = self._clock() + min(_MAX_RETRY_S, _RETRY_SHARE * (self._clock() - began_s))
-            return self._adopt(entry, fault, len(messages))
+        return self._writer.commit(messages, state)
 
     def tick(self) -> None:
         """Once a second or so: acknowledgements of an idle minute become durable, and a failed disk is tried again."""
-        with self._writing:
-            if self._condition is not _GOOD:
-                self.commit((), self.state)
-            elif self._store.is_behind and self._clock() - self._flushed_s >= _IDLE_FLUSH_S:
-                self._write_marks()
+        self._writer.tick()
 
     def doomed(self) -> tuple[int, int] | None:
         """Unacknowledged positions [start, end) that will soon be dropped for want of room; None while none is."""
-        with self._writing:
-            start, end = self.acked, self._ring.doomed_below() if self._condition is _GOOD else 0
+        with self._writer.writing:
+            start, end = self.acked, self._ring.doomed_below() if self._writer.condition is GOOD else 0
         return (start, end) if start < end else None
 
     def give_up(self, below: int) -> None:
@@ -219,104 +170,7 @@ class Spool:
 
     def close(self) -> None:
         """Make durable what can be, and let go of the directory."""
-        with self._writing:
-            if self._is_closed:
-                return
-            if self._condition is not _GOOD:
-                self._retry_s = self._clock()
-                self.commit((), self.state)
-            elif self._store.is_behind:
-                self._write_marks()
-            with self._reading:
-                self._is_closed = True
-                self._ring.abandon()
-                self._disk.detach()
-
-    @property
-    def _is_unsettled(self) -> bool:
-        return self._condition is not _GOOD or self._store.is_behind
-
-    def _refuse(self, messages: Sequence[bytes], state: bytes) -> None:
-        if self._is_closed:
-            raise ValueError("the spool is closed")
-        if len(state) > self._max_state_bytes or _size_bytes(messages) > self._max_pending_bytes:
-            raise ValueError(f"too much for one commit: {_size_bytes(messages)} bytes, and {len(state)} of state")
-
-    def _entry(self, messages: Sequence[bytes], state: bytes) -> Entry:
-        """All that is not durable, as one transaction; what exceeds one is dropped, from the oldest end."""
-        first, pending, _ = self._pending
-        going, size_bytes = 0, _size_bytes(pending) + _size_bytes(messages)
-        while size_bytes > self._max_pending_bytes:
-            size_bytes -= _LENGTH_BYTES + len(pending[going])
-            going += 1
-        if going:
-            self._ledger.drop(first + going)
-        return Entry(first + going, (*pending[going:], *messages), state)
-
-    def _adopt(self, entry: Entry, fault: OSError | None, count: int) -> int:
-        """Only now, after the flush, does memory follow."""
-        if fault is None:
-            self._pending = Entry(entry.first + len(entry.messages), (), entry.state)
-            self._condition = _GOOD
-        else:
-            self._pending = entry
-            self._condition = Condition("ram", str(fault))
-        return self._ledger.write(count)  # last: a position that is given out can be read
-
-    # --- the disk ---
-
-    def _attach(self) -> None:
-        self._ring.abandon()
-        self._disk.attach()
-        if self._is_known:
-            self._ring.refresh()
-            self._ledger.lose(self.acked, self._ring.first(self._pending.first))
-        else:
-            self._take_over(self._ring.load())
-
-    def _take_over(self, found: Found) -> None:
-        """Go on from what the directory holds; what came into memory before it could be read is put behind it."""
-        waiting = self._pending.messages[self.acked - self._pending.first :]
-        self._ledger.begin(0, found.end + len(waiting), found.marks)
-        for start, end in found.lost:
-            self._ledger.lose(start, end)
-        self._ledger.drop(self._ring.first(0))
-        self._pending = Entry(found.end, waiting, self.state or found.state)
-        self._store.begin(found.marks)
-        self._reader.forget()
-        self._is_known = True
-        if self._ring.fault is not None:
-            self._condition = Condition("ram", str(self._ring.fault))
-
-    def _reach_disk(self, now_s: float) -> OSError | None:
-        """None when the directory is there. After a failure it is opened anew, at its time."""
-        if self._condition is _GOOD:
-            return None
-        if now_s < self._retry_s:
-            return OSError(self._condition.reason)
-        try:
-            with self._reading:
-                self._attach()
-        except SpoolLockedError as error:
-            return OSError(str(error))
-        except OSError as error:
-            return error
-        return None
-
-    def _write(self, entry: Entry) -> OSError | None:
-        try:
-            self._store.write(entry)
-        except OSError as error:
-            return error
-        self._flushed_s = self._clock()
-        return None
-
-    def _write_marks(self) -> None:
-        try:
-            self._store.write_marks(self._pending.first)
-        except OSError as error:
-            self._condition = Condition("ram", str(error))
-        self._flushed_s = self._clock()
+        self._writer.close()
 
 
 def _fill(
@@ -328,7 +182,3 @@ def _fill(
         if len(found) == max_messages or (found and room_bytes < 0):
             return
         found.append((position, message))
-
-
-def _size_bytes(messages: Sequence[bytes]) -> int:
-    return sum(map(len, messages)) + _LENGTH_BYTES * len(messages)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agent import clock, log
 from agent.bus import Owner
+from agent.footprint import Sweep
 from agent.intake import Intake
 from agent.load.instant import Instant
 from agent.reporter import BEAT_S, Reporter
@@ -46,6 +47,7 @@ class Beat:
         self._reporter = reporter
         self._notify = notify
         self._stuck: frozenset[str] = frozenset()
+        self._sweep = Sweep()
 
     def run(self) -> signal.Signals:
         """Beat until one of STOP_SIGNALS comes, which is returned; they must be blocked in every thread."""
@@ -63,6 +65,7 @@ class Beat:
                 self._intake.hear(outcome, now)
         self._intake.retry(now.boot_s)
         self._reporter.advance(now)
+        self._sweep.advance(now.boot_s)
         self._watch(now.boot_s)
 
     def finish(self, now: Instant) -> None:

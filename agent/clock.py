@@ -53,9 +53,15 @@ def wall_quality(wall_s: float) -> ClockQuality:
     return "rtc" if wall_s >= _floor_s else "none"
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    """Once: each one is a class of its own, and a class is a circle that only the collector can free."""
+    return ctypes.CDLL(None)
+
+
 def _kernel_clock_is_synchronised() -> bool:
     timex = _Timex()
-    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    state = _libc().adjtimex(ctypes.byref(timex))
     if state >= 0:
         return not timex.status & _STA_UNSYNC
     # The hardened unit forbids even this reading; systemd-timesyncd leaves a mark when it has set the clock.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import clock, log
+from agent import clock, footprint, log
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
@@ -102,7 +100,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     for owner in owners:
         owner.start()
     door = _open_door(control, Desk(settings, owners, intake.presence, stocktakes, lockers, helm.here))
-    _give_back_memory()
+    footprint.settle()
     notify.ready()
     beat = Beat(owners, (*owners, publisher), intake, reporter, notify)
     try:
@@ -185,15 +183,6 @@ def machine_mark(machine_id: Path = Path("/etc/machine-id")) -> str:
     except OSError:
         return "000000"
     return hashlib.sha256(b"hubpulse" + secret).hexdigest()[:6]
-
-
-def _give_back_memory() -> None:
-    """Return to the system what reading the settings took; glibc keeps it otherwise (malloc_trim(3))."""
-    gc.collect()
-    gc.freeze()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _remembered(state: bytes) -> Baselines:

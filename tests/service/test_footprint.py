@@ -1,0 +1,64 @@
+"""The memory of the process does not grow by what the interpreter keeps for later."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from agent import clock
+from agent.footprint import SWEEP_S, Sweep, settle
+
+
+class Circle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def _no_automatic_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+def test_what_runs_in_circles_is_freed_once_a_minute() -> None:
+    sweep, now_s = Sweep(), 1000.0
+    sweep.advance(now_s)
+    circle = weakref.ref(Circle())
+    sweep.advance(now_s + SWEEP_S / 2)
+    assert circle() is not None
+    sweep.advance(now_s + SWEEP_S)
+    assert circle() is None
+
+
+def test_freed_tuples_that_the_interpreter_keeps_go_back_once_a_minute() -> None:
+    sweep = Sweep()
+    sweep.advance(1000.0)
+    before = sys.getallocatedblocks()
+    for _ in range(1500):
+        tuple(number for number in range(15))  # made longer and cut, so none of those kept is used again
+    assert sys.getallocatedblocks() > before + 1000
+    sweep.advance(1000.0 + SWEEP_S)
+    assert sys.getallocatedblocks() < before + 200
+
+
+def test_what_the_start_made_is_never_gone_round_again() -> None:
+    made = [[number] for number in range(1000)]
+    settle()
+    assert gc.get_freeze_count() > len(made)
+    assert not any(one is made for one in gc.get_objects())
+
+
+def test_to_look_at_the_clock_makes_no_class() -> None:
+    clock.now()
+    (function,) = ctypes.CDLL(None)._FuncPtr.__bases__
+    before = len(function.__subclasses__())
+    for _ in range(10):
+        clock.now()
+    assert len(function.__subclasses__()) == before

@@ -42,6 +42,8 @@ class Arrival:
     """Of a `meta`: the epoch before this one and its last number."""
     gone: tuple[Gone, ...] = ()
     """Of a `cmd/ack` or a loss record: messages that the agent no longer has."""
+    untold_from: str | None = None
+    """Of a `cmd/ack`: the epoch of the agent's oldest message, of which no receipt has told it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,15 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A `status`: birth, goodbye or will of the connection `sid` of a site's agent. It has no identity of its own."""
+    """A `status`: birth, goodbye or will of the connection `sid` of a site's agent. It has no identity of its own.
+
+    A birth names the agent's `epoch`; "" where none is named.
+    """
 
     site: str
     online: bool
     sid: int
+    epoch: str = ""
 
 
 def read(topic: str, payload: bytes) -> Iterator[Arrival | Presence]:
@@ -96,6 +102,7 @@ def _arrival(heard: Heard) -> Arrival | Presence:
         payload=json.dumps(fields, separators=(",", ":")),
         before=_before(fields.get("prev")) if heard.tail == "meta" else None,
         gone=tuple(_lost(fields) if heard.tail == thin.TAIL else _gone(fields) if heard.tail == "cmd/ack" else ()),
+        untold_from=_untold_from(fields) if heard.tail == "cmd/ack" else None,
     )
 
 
@@ -121,7 +128,8 @@ def _presence(site: str, fields: Mapping[str, object]) -> Presence:
     sid, online = fields.get("sid"), fields.get("online")
     if type(sid) is not int or type(online) is not bool or not 0 <= sid < 2**53:
         raise ValueError("a status has `sid` and `online`")
-    return Presence(site, online, sid)
+    epoch = fields.get("epoch", "")
+    return Presence(site, online, sid, Report.from_fields({**fields, "seq": 1}).epoch if epoch else "")
 
 
 def _mark(fields: Mapping[str, object]) -> str:
@@ -149,6 +157,12 @@ def _gone(fields: Mapping[str, object]) -> Iterable[Gone]:
         if first.seq > last.seq:
             raise ValueError("`gone` holds a range that is none")
         yield Gone(first.epoch, first.seq, last.seq, _word(one[2], 40) or "unknown")
+
+
+def _untold_from(fields: Mapping[str, object]) -> str | None:
+    if fields.get("cmd") != "receipt":
+        return None
+    return Report.from_fields({"epoch": fields.get("untold_from"), "seq": 1}).epoch
 
 
 def _lost(fields: Mapping[str, object]) -> Iterable[Gone]:

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from agent import clock, log
 from agent.bureau.arrival import Arrival, Presence, read
+from agent.bureau.connection import StoreError
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress, Received, Reception
-from agent.bureau.store import Opener, Store, StoreError, Taken
+from agent.bureau.store import Opener, Store, Taken
 from agent.uplink.contract import ROOT
 
 BATCH = 500

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from agent.bureau.store import Cursor, Opener, Store, StoreError
+from agent.bureau.connection import Cursor, StoreError
+from agent.bureau.store import Opener, Store
 
 if TYPE_CHECKING:
     import psycopg

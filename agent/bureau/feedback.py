@@ -7,8 +7,8 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Protocol
 
+from agent.bureau.ranges import Range, cut
 from agent.bureau.store import Hole, Store
-from agent.bureau.watermark import Range, cut
 from agent.uplink.contract import ROOT, compact
 from agent.uplink.search import epoch_number
 
@@ -21,8 +21,8 @@ PIECE = 1000
 PIECES = 10
 """Of one site at most so many pieces are asked for in one round."""
 EPOCHS = 90
-"""A receipt names the so many epochs that moved last: more than 4 KiB a site does not read. Not those of the greatest
-numbers: a site with a new card begins at 1 again."""
+"""A receipt names at most so many epochs, the oldest first: more than 4 KiB a site does not read. The rest is told in
+the next rounds."""
 
 _Gap = tuple[str, str, Range]
 
@@ -48,42 +48,35 @@ class Desk:
         self._grace_s = grace_s
         self._again_s = round(AGAIN_GRACES * grace_s)
         self._due_s = 0.0
-        self._receipted: dict[str, dict[str, int]] = {}
         self._seen_s: dict[_Gap, float] = {}
 
     def round(self, now_s: float, wall_s: float) -> None:
         """Do what is due at `now_s` on the boot-time clock. Raises StoreError, and does it again next time."""
         if now_s < self._due_s:
             return
-        holes = self._store.settle()
-        for site, epochs in self._store.watermarks().items():
+        for site, epochs in self._store.untold().items():
             self._receipt(site, epochs)
-        self._ask(holes, now_s, int(wall_s))
+        self._ask(self._store.missing(), now_s, int(wall_s))
         self._due_s = now_s + self._receipt_s
 
     def _receipt(self, site: str, epochs: Mapping[str, int]) -> None:
-        said = self._receipted.setdefault(site, {})  # what moved last stands last
-        moved = [epoch for epoch in sorted(epochs, key=epoch_number) if said.get(epoch) != epochs[epoch]]
-        for epoch in moved:
-            said.pop(epoch, None)
-            said[epoch] = epochs[epoch]
-        if moved:
-            named = dict(list(said.items())[-EPOCHS:])
-            if not self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True):
-                del said[moved[-1]]  # to be said again, though nothing else should move
+        named = {epoch: epochs[epoch] for epoch in sorted(epochs, key=epoch_number)[:EPOCHS]}
+        if self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True):
+            self._store.told(site, named)
 
     def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> None:
         gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}
         self._seen_s = {gap: self._seen_s.get(gap, now_s) for gap in gaps}
-        online = self._store.presence()
-        old = sorted(gap for gap in gaps if online.get(gap[0]) and now_s - self._seen_s[gap] >= self._grace_s)
-        for _, of_site in groupby(old, itemgetter(0)):
+        running = self._store.running()
+        self._store.forget_asked(wall_s)
+        old = sorted(gap for gap in gaps if gap[0] in running and now_s - self._seen_s[gap] >= self._grace_s)
+        for site, of_site in groupby(old, itemgetter(0)):
             claimed = (piece for piece in _pieces(of_site) if self._store.claim(piece, wall_s, self._again_s))
             for piece in islice(claimed, PIECES):
-                self._resend(*piece)
+                self._resend(*piece, running[site])
 
-    def _resend(self, site: str, epoch: str, gap: Range) -> None:
-        wanted = {"v": 1, "epoch": epoch, "from": gap[0], "to": gap[1]}
+    def _resend(self, site: str, epoch: str, gap: Range, running: str) -> None:
+        wanted = {"v": 1, "epoch": epoch, "from": gap[0], "to": gap[1], "run": running or None}
         self._publish(f"{ROOT}/{site}/cmd/resend", compact(wanted), retain=False)
 
 

@@ -20,17 +20,21 @@ TABLES = (
         site TEXT NOT NULL, stream TEXT NOT NULL, epoch TEXT NOT NULL, total BIGINT NOT NULL,
         PRIMARY KEY (site, stream, epoch))""",
     """CREATE TABLE IF NOT EXISTS epoch (
-        site TEXT NOT NULL, epoch TEXT NOT NULL, watermark BIGINT NOT NULL, last BIGINT NOT NULL,
+        site TEXT NOT NULL, epoch TEXT NOT NULL, last BIGINT NOT NULL, watermark BIGINT NOT NULL, told BIGINT NOT NULL,
         PRIMARY KEY (site, epoch))""",
+    """CREATE INDEX IF NOT EXISTS epoch_untold ON epoch (site, epoch) WHERE watermark > told""",
+    """CREATE TABLE IF NOT EXISTS missing (
+        site TEXT NOT NULL, epoch TEXT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+        PRIMARY KEY (site, epoch, last))""",
     """CREATE TABLE IF NOT EXISTS gone (
         site TEXT NOT NULL, epoch TEXT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, reason TEXT NOT NULL,
-        PRIMARY KEY (site, epoch, first, last))""",
+        PRIMARY KEY (site, epoch, last))""",
     """CREATE TABLE IF NOT EXISTS conflict (
         site TEXT NOT NULL, epoch TEXT NOT NULL, seq BIGINT NOT NULL, mark TEXT NOT NULL, topic TEXT NOT NULL,
         payload TEXT NOT NULL,
         PRIMARY KEY (site, epoch, seq, mark))""",
     """CREATE TABLE IF NOT EXISTS presence (
-        site TEXT NOT NULL, online INTEGER NOT NULL, sid BIGINT NOT NULL,
+        site TEXT NOT NULL, online INTEGER NOT NULL, sid BIGINT NOT NULL, epoch TEXT NOT NULL,
         PRIMARY KEY (site))""",
     """CREATE TABLE IF NOT EXISTS asked (
         site TEXT NOT NULL, epoch TEXT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
@@ -57,30 +61,51 @@ MERGE_COUNTED = """INSERT INTO counted VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (si
 MERGE_EVENT = """INSERT INTO event VALUES (?, ?, ?, ?) ON CONFLICT (site, stream, epoch) DO UPDATE SET
     total = CASE WHEN excluded.total > event.total THEN excluded.total ELSE event.total END"""
 
-MERGE_EPOCH = """INSERT INTO epoch VALUES (?, ?, 0, ?) ON CONFLICT (site, epoch) DO UPDATE SET
-    last = CASE WHEN excluded.last > epoch.last THEN excluded.last ELSE epoch.last END"""
-
-KEEP_GONE = "INSERT INTO gone VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-
 # A death of an earlier connection (a late will) is no news; a birth always is: on a new card sids begin anew.
-MERGE_PRESENCE = """INSERT INTO presence VALUES (?, ?, ?) ON CONFLICT (site) DO UPDATE SET
-    online = excluded.online, sid = excluded.sid WHERE excluded.online = 1 OR excluded.sid >= presence.sid"""
+MERGE_PRESENCE = """INSERT INTO presence VALUES (?, ?, ?, ?) ON CONFLICT (site) DO UPDATE SET
+    online = excluded.online, sid = excluded.sid, epoch = excluded.epoch
+    WHERE excluded.online = 1 OR excluded.sid >= presence.sid"""
 
-# --- gaps ---
+# --- what became of every number: numbers.py ---
 
-OPEN_EPOCHS = "SELECT site, epoch, watermark, last FROM epoch WHERE watermark < last ORDER BY site, epoch"
+# Each begins with a row of `epoch`, which the database locks for the writer until the end of its transaction.
+GO_ON = """UPDATE epoch SET last = ?, watermark = ? WHERE site = ? AND epoch = ? AND last = ? AND watermark = last"""
+
+BEGIN_EPOCH = """INSERT INTO epoch VALUES (?, ?, 0, 0, 0)
+    ON CONFLICT (site, epoch) DO UPDATE SET last = epoch.last"""
+
+LAST_OF = "SELECT last FROM epoch WHERE site = ? AND epoch = ?"
+
+MISSING_WITHIN = "SELECT first, last FROM missing WHERE site = ? AND epoch = ? AND last >= ? AND first <= ?"
+
+GONE_WITHIN = "SELECT first, last, reason FROM gone WHERE site = ? AND epoch = ? AND last >= ? AND first <= ?"
+
+FORGET_MISSING = "DELETE FROM missing WHERE site = ? AND epoch = ? AND first = ? AND last = ?"
+
+FORGET_GONE = "DELETE FROM gone WHERE site = ? AND epoch = ? AND first = ? AND last = ?"
+
+KEEP_MISSING = "INSERT INTO missing VALUES (?, ?, ?, ?)"
+
+KEEP_GONE = "INSERT INTO gone VALUES (?, ?, ?, ?, ?)"
+
+# The watermark: up to there everything has arrived or will never come.
+MOVE_EPOCH = """UPDATE epoch SET last = ?, watermark = COALESCE(
+        (SELECT first - 1 FROM missing WHERE site = ? AND epoch = ? ORDER BY last LIMIT 1), ?)
+    WHERE site = ? AND epoch = ?"""
+
+# --- what the sites are told, and asked for ---
+
+MISSING = "SELECT site, epoch, first, last FROM missing ORDER BY site, epoch, first"
 
 WATERMARKS = "SELECT site, epoch, watermark FROM epoch ORDER BY site, epoch"
 
-# Consecutive numbers share the difference to their rank: each island of them is one row.
-ARRIVED = """SELECT MIN(seq), MAX(seq) FROM (
-        SELECT seq, seq - ROW_NUMBER() OVER (ORDER BY seq) AS island
-        FROM message WHERE site = ? AND epoch = ? AND seq > ?) AS numbered
-    GROUP BY island"""
+UNTOLD = "SELECT site, epoch, watermark FROM epoch WHERE watermark > told ORDER BY site, epoch"
 
-GONE_ABOVE = "SELECT first, last FROM gone WHERE site = ? AND epoch = ? AND last > ?"
+TELL = "UPDATE epoch SET told = ? WHERE site = ? AND epoch = ? AND told < ?"
 
-RAISE_WATERMARK = "UPDATE epoch SET watermark = ? WHERE site = ? AND epoch = ? AND watermark < ?"
+EPOCHS_OF = "SELECT epoch FROM epoch WHERE site = ?"
+
+TELL_AGAIN = "UPDATE epoch SET told = 0 WHERE site = ? AND epoch = ?"
 
 # One of several workers asks: the one whose row this becomes.
 CLAIM = """INSERT INTO asked VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (site, epoch, first, last) DO UPDATE SET
@@ -99,7 +124,7 @@ CONFLICTS = "SELECT site, epoch, seq FROM conflict ORDER BY site, epoch, seq"
 
 GONE = "SELECT site, epoch, first, last, reason FROM gone ORDER BY site, epoch, first"
 
-PRESENCE = "SELECT site, online, sid FROM presence ORDER BY site"
+PRESENCE = "SELECT site, online, epoch FROM presence ORDER BY site"
 
 # When each message was made. What was stamped while no time server vouched for the clock is placed by the first message
 # of the same boot that one did vouch for; milliseconds since boot tell how far they lie apart. NULL: none has come yet.

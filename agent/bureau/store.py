@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from agent.bureau import schema
 from agent.bureau.arrival import Arrival, Gone, Presence, merged
-from agent.bureau.watermark import Range, settled
+from agent.bureau.connection import Database, StoreError
+from agent.bureau.numbers import Numbers, news_of
+from agent.bureau.ranges import Range, joined
 from agent.load.reckoning import NOTHING, Reckoning
+from agent.uplink.search import epoch_number
 
 ASKED_KEPT_S = 7 * 24 * 3600
-
-
-class StoreError(Exception):
-    """The database is away or refuses; the text says why, for people. Nothing of the batch was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +35,12 @@ class Hole:
     gaps: tuple[Range, ...]
 
 
-class Cursor(Protocol):
-    """The part of a DB-API cursor that is used."""
-
-    @property
-    def rowcount(self) -> int: ...
-
-    def fetchall(self) -> list[Any]: ...
-
-
-class Database(Protocol):
-    """A connection to one database, for one thread. Its methods raise StoreError."""
-
-    def execute(self, statement: str, values: Sequence[object] = ()) -> Cursor: ...
-
-    def transaction(self) -> Any:
-        """A context manager: everything in it becomes durable on leaving it, or nothing does."""
-        ...
-
-    def close(self) -> None: ...
-
-
 class Store:
     """For one thread; several stores on one database agree. Every method raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._numbers = Numbers(database)
         try:
             self._make_tables()
         except StoreError:
@@ -86,7 +65,8 @@ class Store:
             self._merge(arrivals)
             for one in batch:
                 if isinstance(one, Presence):
-                    self._database.execute(schema.MERGE_PRESENCE, (one.site, int(one.online), one.sid))
+                    said = (one.site, int(one.online), one.sid, one.epoch)
+                    self._database.execute(schema.MERGE_PRESENCE, said)
         return Taken(len(arrivals) - len(repeated), len(repeated), conflicts)
 
     def _keep(self, one: Arrival) -> bool:
@@ -109,43 +89,52 @@ class Store:
             self._database.execute(schema.MERGE_COUNTED, (*place, lo, hi, total))
         for where, count in events.items():
             self._database.execute(schema.MERGE_EVENT, (*where, count))
-        for (site, epoch), last in sorted(_lasts(arrivals).items()):
-            self._database.execute(schema.MERGE_EPOCH, (site, epoch, last))
+        for epoch, news in news_of(arrivals).items():
+            self._numbers.learn(epoch, news)
         for one in arrivals:
-            for gone in one.gone:
-                self._database.execute(schema.KEEP_GONE, (one.site, gone.epoch, gone.first, gone.last, gone.reason))
+            if one.untold_from:
+                self._tell_again(one.site, one.untold_from)
 
-    # --- gaps ---
+    # --- receipts and resends ---
 
-    def settle(self) -> list[Hole]:
-        """Raise every watermark as far as messages allow; what is missing above them."""
-        holes = []
-        for site, epoch, watermark, last in self._rows(schema.OPEN_EPOCHS):
-            known = [
-                *self._rows(schema.ARRIVED, (site, epoch, watermark)),
-                *self._rows(schema.GONE_ABOVE, (site, epoch, watermark)),
-            ]
-            upto, gaps = settled(watermark, last, known)
-            with self._database.transaction():
-                self._database.execute(schema.RAISE_WATERMARK, (upto, site, epoch, upto))
-            if gaps:
-                holes.append(Hole(site, epoch, tuple(gaps)))
-        return holes
+    def missing(self) -> list[Hole]:
+        """What has not come, though something later did."""
+        found: dict[tuple[str, str], list[Range]] = {}
+        for site, epoch, first, last in self._rows(schema.MISSING):
+            found.setdefault((site, epoch), []).append((first, last))
+        return [Hole(site, epoch, tuple(joined(gaps))) for (site, epoch), gaps in found.items()]
 
     def watermarks(self) -> dict[str, dict[str, int]]:
         """By site and epoch the number up to which everything has arrived or will never come."""
-        found: dict[str, dict[str, int]] = {}
-        for site, epoch, watermark in self._rows(schema.WATERMARKS):
-            found.setdefault(site, {})[epoch] = watermark
-        return found
+        return _by_site(self._rows(schema.WATERMARKS))
+
+    def untold(self) -> dict[str, dict[str, int]]:
+        """Of the watermarks those that have risen since they were told."""
+        return _by_site(self._rows(schema.UNTOLD))
+
+    def told(self, site: str, watermarks: Mapping[str, int]) -> None:
+        """The site was told these."""
+        with self._database.transaction():
+            for epoch, watermark in sorted(watermarks.items()):
+                self._database.execute(schema.TELL, (watermark, site, epoch, watermark))
+
+    def _tell_again(self, site: str, oldest: str) -> None:
+        """From epoch `oldest` on, as the site numbers them, it has missed what it was told."""
+        for (epoch,) in sorted(self._database.execute(schema.EPOCHS_OF, (site,)).fetchall()):
+            if epoch_number(epoch) >= epoch_number(oldest):
+                self._database.execute(schema.TELL_AGAIN, (site, epoch))
 
     def claim(self, hole: tuple[str, str, Range], now_s: int, again_s: int) -> bool:
         """Whether it is on the caller to ask for this: nobody did within the last `again_s`."""
         site, epoch, (first, last) = hole
         with self._database.transaction():
-            self._database.execute(schema.FORGET_ASKED, (now_s - ASKED_KEPT_S,))
             claimed = self._database.execute(schema.CLAIM, (site, epoch, first, last, now_s, now_s - again_s))
             return claimed.rowcount == 1
+
+    def forget_asked(self, now_s: int) -> None:
+        """What was asked for a week ago need not be remembered."""
+        with self._database.transaction():
+            self._database.execute(schema.FORGET_ASKED, (now_s - ASKED_KEPT_S,))
 
     # --- answers ---
 
@@ -166,7 +155,7 @@ class Store:
         return found
 
     def gone(self) -> list[tuple[str, Gone]]:
-        """What will never come, by site."""
+        """What will never come and did not, by site: each number once."""
         return [(site, Gone(epoch, first, last, why)) for site, epoch, first, last, why in self._rows(schema.GONE)]
 
     def conflicts(self) -> list[tuple[str, str, int]]:
@@ -176,6 +165,10 @@ class Store:
     def presence(self) -> dict[str, bool]:
         """Which sites are connected."""
         return {site: bool(online) for site, online, _ in self._rows(schema.PRESENCE)}
+
+    def running(self) -> dict[str, str]:
+        """Of the sites that are connected the epoch in which they run; "" where its birth did not say."""
+        return {site: epoch for site, online, epoch in self._rows(schema.PRESENCE) if online}
 
     def placed(self, site: str) -> dict[tuple[str, int], int | None]:
         """By epoch and number when each message was made, Unix ms; None where no clock vouches for it yet."""
@@ -198,10 +191,8 @@ def _identity(one: Arrival) -> tuple[str, str, int]:
     return one.site, one.report.epoch, one.report.seq
 
 
-def _lasts(arrivals: Iterable[Arrival]) -> dict[tuple[str, str], int]:
-    """The greatest number that each epoch is known to have reached."""
-    lasts: dict[tuple[str, str], int] = {}
-    for one in arrivals:
-        for epoch, seq in ((one.report.epoch, one.report.seq), *([one.before] if one.before else [])):
-            lasts[one.site, epoch] = max(lasts.get((one.site, epoch), 0), seq)
-    return lasts
+def _by_site(rows: Iterable[tuple[str, str, int]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for site, epoch, watermark in rows:
+        found.setdefault(site, {})[epoch] = watermark
+    return found

@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from agent.bureau.connection import StoreError
     from agent.bureau.databases import AddressError, kept_at, opener
-    from agent.bureau.store import StoreError
     from agent.uplink.connection import RefusedError
     from agent.uplink.credentials import CredentialError
 
@@ -190,7 +190,7 @@ def _between(one: Reckoning) -> str:
 
 def _gaps(args: argparse.Namespace, store: Store) -> int:
     """1 where something is missing that may still come."""
-    lang, holes, gone, conflicts = _lang(args), store.settle(), store.gone(), store.conflicts()
+    lang, holes, gone, conflicts = _lang(args), store.missing(), store.gone(), store.conflicts()
     if args.json:
         missing = [{"site": hole.site, "epoch": hole.epoch, "gaps": hole.gaps} for hole in holes]
         lost = [{"site": site, "epoch": g.epoch, "first": g.first, "last": g.last, "why": g.reason} for site, g in gone]

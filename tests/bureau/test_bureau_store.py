@@ -15,10 +15,10 @@ from postgres import Postgres
 
 from agent.bureau import databases
 from agent.bureau.arrival import Arrival, Presence, read
-from agent.bureau.store import Store, StoreError
+from agent.bureau.connection import StoreError
+from agent.bureau.store import Store
 from agent.bureau.totals import Totals
 from agent.bureau.view import View
-from agent.bureau.watermark import cut, settled
 from agent.uplink.contract import Message
 from agent.uplink.late import packed
 
@@ -101,21 +101,8 @@ def test_any_messages_in_any_batches_give_the_totals_of_the_merge_by_hand(
     totals, events = store.totals().get(SITE, {}), store.events().get(SITE, {})
     assert totals == {name: by_hand.counted(name) for name in by_hand.counters}
     assert events == {name: by_hand.events(name) for name in by_hand.streams}
-    assert {hole.epoch: list(hole.gaps) for hole in store.settle()} == by_hand.gaps()
+    assert {hole.epoch: list(hole.gaps) for hole in store.missing()} == by_hand.gaps()
     store.close()
-
-
-@given(st.integers(0, 20), st.integers(0, 40), st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=9))
-def test_watermark_and_gaps_are_those_of_a_plain_set(watermark: int, beyond: int, spans: list[tuple[int, int]]) -> None:
-    known = [(watermark + first, watermark + first + length) for first, length in spans]
-    last = max([watermark + beyond, *(until for _, until in known)])
-    there = set(range(1, watermark + 1)).union(*(range(first, until + 1) for first, until in known))
-    absent = [seq for seq in range(1, last + 1) if seq not in there]
-    upto, gaps = settled(watermark, last, known)
-    assert upto == (absent[0] - 1 if absent else last)
-    assert [seq for first, until in gaps for seq in range(first, until + 1)] == absent
-    assert [seq for first, until in cut(gaps, 3) for seq in range(first, until + 1)] == absent
-    assert all(until - first < 3 for first, until in cut(gaps, 3))
 
 
 def test_a_message_that_comes_twice_is_one_row_and_changes_nothing(store: Store) -> None:
@@ -156,13 +143,13 @@ def test_one_identity_with_two_contents_is_an_alarm_and_both_are_kept(store: Sto
 
 def test_gaps_are_listed_then_closed_and_the_watermark_follows(store: Store) -> None:
     store.take([arrival(seq) for seq in (1, 2, 5, 6, 9)])
-    assert [(hole.epoch, hole.gaps) for hole in store.settle()] == [("3-abcdef", ((3, 4), (7, 8)))]
+    assert [(hole.epoch, hole.gaps) for hole in store.missing()] == [("3-abcdef", ((3, 4), (7, 8)))]
     assert store.watermarks() == {SITE: {"3-abcdef": 2}}
     store.take([arrival(seq) for seq in (8, 4, 3)])
-    assert store.settle()[0].gaps == ((7, 7),)
+    assert store.missing()[0].gaps == ((7, 7),)
     assert store.watermarks() == {SITE: {"3-abcdef": 6}}
     store.take([arrival(7)])
-    assert store.settle() == []
+    assert store.missing() == []
     assert store.watermarks() == {SITE: {"3-abcdef": 9}}
 
 
@@ -170,17 +157,36 @@ def test_the_lost_end_of_an_epoch_is_known_from_the_next_ones_meta(store: Store)
     store.take([arrival(1), arrival(2)])
     meta = json.dumps({"epoch": "4-123456", "seq": 1, "prev": {"epoch": "3-abcdef", "seq": 4}}).encode()
     store.take(list(read(f"hubpulse/v1/{SITE}/meta", meta)))
-    assert [(hole.epoch, hole.gaps) for hole in store.settle()] == [("3-abcdef", ((3, 4),))]
+    assert [(hole.epoch, hole.gaps) for hole in store.missing()] == [("3-abcdef", ((3, 4),))]
 
 
 def test_what_the_site_says_is_gone_is_no_gap_any_more(store: Store) -> None:
     store.take([arrival(1), arrival(6)])
     ack = {"epoch": "3-abcdef", "seq": 7, "cmd": "resend", "of": "3-abcdef", "gone": [[2, 5, "dropped"]]}
     store.take(list(read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(ack).encode())))
-    assert store.settle() == []
+    assert store.missing() == []
     assert store.watermarks()[SITE]["3-abcdef"] == 7
     ((site, gone),) = store.gone()
     assert (site, gone.first, gone.last, gone.reason) == (SITE, 2, 5, "dropped")
+
+
+def test_what_has_arrived_is_not_gone_whoever_says_so_and_each_lost_message_is_counted_once(store: Store) -> None:
+    store.take([arrival(1), arrival(4), arrival(9)])
+    for seq, (first, last) in enumerate([(2, 7), (1, 9), (6, 8)], 10):
+        ack = {"epoch": "3-abcdef", "seq": seq, "cmd": "resend", "of": "3-abcdef", "gone": [[first, last, "dropped"]]}
+        store.take(list(read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(ack).encode())))
+    assert [(one.first, one.last) for _, one in store.gone()] == [(2, 3), (5, 7), (8, 8)]
+    store.take([arrival(6), arrival(7)])
+    assert [(one.first, one.last) for _, one in store.gone()] == [(2, 3), (5, 5), (8, 8)]
+    assert store.missing() == []
+    assert store.watermarks()[SITE]["3-abcdef"] == 12
+
+
+def test_an_epoch_of_which_nothing_came_but_that_it_is_gone_is_known_and_counted(store: Store) -> None:
+    loss = {"epoch": "4-123456", "seq": 1, "lost": [["3-abcdef", 1, 40]], "messages": []}
+    store.take(list(read(f"hubpulse/v1/{SITE}/loss", json.dumps(loss).encode())))
+    assert [(one.epoch, one.first, one.last) for _, one in store.gone()] == [("3-abcdef", 1, 40)]
+    assert store.watermarks()[SITE] == {"3-abcdef": 40, "4-123456": 1}
 
 
 def test_a_late_will_of_an_earlier_connection_does_not_put_a_site_offline(store: Store) -> None:
@@ -220,7 +226,8 @@ def test_workers_that_write_at_once_agree_and_none_is_refused(open_store: OpenSt
     assert faults == []
     store = open_store()
     assert store.messages() == {SITE: 120}
-    assert store.settle() == []
+    assert store.missing() == []
+    assert store.watermarks() == {SITE: {"3-abcdef": 120}}
     assert store.totals()[SITE]["eye.di0"].total == 120
     store.close()
 

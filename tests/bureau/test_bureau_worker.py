@@ -113,7 +113,7 @@ def test_what_came_while_the_bureau_was_away_is_kept_when_it_is_back(
     second.stop()
     store = open_store()
     assert store.totals()[SITE]["eye.di0"].total == 4
-    assert store.settle() == []
+    assert store.missing() == []
     store.close()
 
 
@@ -198,5 +198,5 @@ def test_two_workers_share_the_messages_of_a_centre_and_its_database_has_each_on
         store = open_store()
         assert store.messages() == {SITE: 301}
         assert store.totals()[SITE]["eye.di0"].total == 300
-        assert store.settle() == []
+        assert store.missing() == []
         store.close()

@@ -14,6 +14,7 @@ from agent.bureau.feedback import EPOCHS, PIECES, Desk
 from agent.bureau.store import Store
 from agent.uplink.contract import Json
 from agent.uplink.inbox import MAX_BYTES
+from agent.uplink.search import epoch_number
 
 ROOT = "hubpulse/v1/44/4401/gz-baiyun"
 GREATEST = 2**53 - 1
@@ -52,8 +53,9 @@ class Told:
         return found
 
 
-def keep(store: Store, *identities: tuple[str, int], online: bool = True) -> None:
-    store.take([*read(f"{ROOT}/status", json.dumps({"sid": 1, "online": online}).encode())])
+def keep(store: Store, *identities: tuple[str, int], online: bool = True, run: str | None = None) -> None:
+    birth = {"sid": 1, "online": online} | ({"epoch": run} if run else {})
+    store.take([*read(f"{ROOT}/status", json.dumps(birth).encode())])
     store.take([one for epoch, seq in identities for one in read(f"{ROOT}/event", message(epoch, seq))])
 
 
@@ -74,10 +76,11 @@ def test_a_gap_of_a_thousand_billion_is_asked_for_a_little_at_a_time(store: Stor
 def test_a_site_with_a_new_card_gets_receipts_though_its_old_epochs_had_greater_numbers(store: Store) -> None:
     keep(store, *((f"{10**14 + number}-abcdef", 1) for number in range(EPOCHS + 10)))
     told = Told(store)
-    assert len(told.round()["receipt"][0]["epochs"]) == EPOCHS  # type: ignore[arg-type]
+    while "receipt" in told.round():
+        pass
     keep(store, ("1-bbbbbb", 1), ("1-bbbbbb", 2))
     (receipt,) = told.round()["receipt"]
-    assert receipt["epochs"]["1-bbbbbb"] == 2  # type: ignore[index]
+    assert receipt["epochs"] == {"1-bbbbbb": 2}
     assert "receipt" not in told.round()
 
 
@@ -88,3 +91,36 @@ def test_a_receipt_that_found_no_connection_is_given_when_there_is_one(store: St
     assert "receipt" not in told.round()
     told.connected = True
     assert told.round()["receipt"][0]["epochs"] == {"1-abcdef": 1}
+
+
+def test_more_epochs_than_a_receipt_may_name_are_told_in_several_the_oldest_first(store: Store) -> None:
+    keep(store, *((f"{number}-abcdef", 1) for number in range(1, 3 * EPOCHS)))
+    told = Told(store)
+    receipts = [told.round()["receipt"][0]["epochs"] for _ in range(3)]
+    names = [epoch for one in receipts for epoch in one]  # type: ignore[attr-defined]
+    assert sorted(names, key=epoch_number) == [f"{number}-abcdef" for number in range(1, 3 * EPOCHS)]
+    assert [epoch_number(names[at]) for at in (0, EPOCHS, 2 * EPOCHS)] < [2, EPOCHS + 2, 2 * EPOCHS + 2]
+    assert "receipt" not in told.round()
+
+
+def test_a_site_that_missed_a_receipt_is_told_again_from_the_epoch_on_that_it_names(store: Store) -> None:
+    keep(store, *((f"{number}-abcdef", 1) for number in range(1, 2 * EPOCHS)))
+    told = Told(store)
+    while "receipt" in told.round():
+        pass
+    fields = {"epoch": "200-abcdef", "seq": 1, "cmd": "receipt", "untold_from": "30-abcdef"}
+    store.take([*read(f"{ROOT}/cmd/ack", json.dumps(fields).encode())])
+    named: dict[str, int] = {}
+    while "receipt" in (said := told.round()):
+        named |= said["receipt"][0]["epochs"]  # type: ignore[arg-type]
+    assert set(named) == {f"{number}-abcdef" for number in (*range(30, 2 * EPOCHS), 200)}
+
+
+def test_what_is_asked_for_names_the_run_that_is_asked(store: Store) -> None:
+    keep(store, ("9-abcdef", 3), run="1-bbbbbb")
+    told = Told(store)
+    told.round()
+    assert [(one["epoch"], one["run"]) for one in told.round()["resend"]] == [("9-abcdef", "1-bbbbbb")]
+    keep(store, ("9-abcdef", 7))
+    told.round()
+    assert [one.get("run") for one in told.round()["resend"]] == [None]

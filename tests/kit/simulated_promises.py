@@ -182,7 +182,7 @@ class Promises:
         self._hold_received()
         store = self._network.store
         self._hold(store.conflicts() == [], "I5", f"conflicts {store.conflicts()[:3]}")
-        self._hold(store.settle() == [], "I4", f"gaps that nobody explains: {store.settle()[:3]}")
+        self._hold(store.missing() == [], "I4", f"gaps that nobody explains: {store.missing()[:3]}")
         self._hold_bases(life)
         if not self._forgiven:
             events = store.events().get(SITE, {})

@@ -34,6 +34,7 @@ from agent.bureau.subscriber import Subscriber
 from agent.load.reckoning import Reckoning
 from agent.twin.control import SOCKET, Remote
 from agent.twin.show import bureau_scans
+from agent.uplink.search import named
 from agent.uplink.spool import Spool
 
 SITE = Path(config.__file__).parent / "examples" / "demo-hub.toml"
@@ -44,6 +45,8 @@ COMMIT_S = 4.0
 """What was scanned so shortly before a kill may be lost: a second that has not ended, a report, the bureau's hurry."""
 RESET_DEVICE = "odd-shapes"
 SETTLE_S = 90.0
+LAST_WORD_S = 10.0
+"""What the agent said as it ended is on its way to the consumer's store."""
 START_S = 30.0
 COMPRESSED = ("spool/", "bureau.db")
 """Where compressed or hashed bytes look like anything by chance; what is in them is looked at as it was said."""
@@ -103,8 +106,7 @@ class Verdict:
     @property
     def good(self) -> bool:
         counted = bool(self.counters) and not self.differences and not self.outside and self.books["residual"] == 0
-        kept = self.centre is not None and not self.centre.gaps and not self.centre.conflicts
-        kept = kept and not self.centre_differences
+        kept = self.centre is not None and self.centre.is_whole and not self.centre_differences
         return counted and kept and all(scans.good for scans in self.scans.values()) and not self.waybills_in
 
 
@@ -353,12 +355,17 @@ def compare_scans(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
     verdict.scans = {line: Scans(truth[line], known[line], site.at_stake[line]) for line in truth}
     said = bureau.read(lambda view: repr(view.site(SITE_ID).latest)).encode()
     left = {name: octets for name, octets in files(site.folder).items() if not name.startswith(COMPRESSED)}
-    verdict.waybills_in = with_waybills({**left, "the latest messages": said, "the spool": spooled(site.folder)})
+    verdict.waybills_in = with_waybills(
+        {**left, "the latest messages": said, "the spool": b"\n".join(records(site.folder))}
+    )
 
 
 def compare_centre(site: Site, verdict: Verdict) -> None:
-    """What the consumer kept must be the same totals, with no gap that is not explained."""
-    held = site.centre.held()
+    """What the consumer kept must be the same totals, and every message of the spool, or it is known to be gone."""
+    spooled = {(one.epoch, one.seq) for one in map(named, records(site.folder))}
+    until_s = time.monotonic() + LAST_WORD_S
+    while not (held := site.centre.held(spooled)).is_whole and time.monotonic() < until_s:
+        time.sleep(0.2)
     verdict.centre = held
     for name, count in verdict.counters.items():
         lost, found = verdict.lost.get(name, 0), held.totals.get(name)
@@ -366,11 +373,11 @@ def compare_centre(site: Site, verdict: Verdict) -> None:
             verdict.centre_differences.append(Difference(name, count, lost, found or Reckoning(0, 0, 0)))
 
 
-def spooled(folder: Path) -> bytes:
+def records(folder: Path) -> list[bytes]:
     """Every message that the spool still has."""
     spool = Spool.open(folder / "spool", 16 << 20)
     try:
-        return b"\n".join(message for _, message in spool.read(0, 1 << 20, 1 << 30))
+        return [record for _, record in spool.read(0, 1 << 20, 1 << 30)]
     finally:
         spool.close()
 

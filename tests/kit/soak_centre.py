@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +13,31 @@ from agent.bureau.store import Hole, Store
 from agent.load.reckoning import Reckoning
 
 SITE = "44/4401/gz-baiyun"
+Identity = tuple[str, int]
+"""An epoch and a number in it."""
 RECEIPT_EVERY, RESEND_AFTER = "2s", "4s"
 
 
 @dataclass
 class Held:
-    """What the store holds in the end; `gaps` are messages that nobody has explained."""
+    """What the store holds in the end; `gaps` are messages that nobody has explained.
+
+    Number by number: `gone_but_here` are said to be gone and have arrived, `unknown` stand in the site's spool, and
+    the bureau neither has them nor knows that they are missing or gone.
+    """
 
     messages: int
     gaps: list[Hole]
     gone: int
+    gone_but_here: int
+    unknown: int
     conflicts: int
     totals: Mapping[str, Reckoning]
+
+    @property
+    def is_whole(self) -> bool:
+        """Each message is here, or known to be gone, and never both."""
+        return not self.gaps and not self.gone_but_here and not self.unknown and not self.conflicts
 
 
 class Centre:
@@ -57,16 +70,26 @@ class Centre:
         self._process.wait()
         self._log.close()
 
-    def held(self) -> Held:
-        """What it has by now."""
+    def held(self, spooled: Collection[Identity] = ()) -> Held:
+        """What it has by now of the messages that stand in the site's spool, and of all others."""
         store = databases.opener(self._address)()
         try:
-            return _held(store)
+            return _held(store, spooled)
         finally:
             store.close()
 
 
-def _held(store: Store) -> Held:
-    gone = sum(one.last - one.first + 1 for _, one in store.gone())
-    totals = store.totals().get(SITE, {})
-    return Held(sum(store.messages().values()), store.settle(), gone, len(store.conflicts()), totals)
+def _held(store: Store, spooled: Collection[Identity]) -> Held:
+    here = set(store.placed(SITE))
+    gone = [(one.epoch, seq) for _, one in store.gone() for seq in range(one.first, one.last + 1)]
+    gaps = store.missing()
+    missing = {(hole.epoch, seq) for hole in gaps for first, last in hole.gaps for seq in range(first, last + 1)}
+    return Held(
+        messages=len(here),
+        gaps=gaps,
+        gone=len(gone),
+        gone_but_here=len(here.intersection(gone)),
+        unknown=len(set(spooled) - here - missing - set(gone)),
+        conflicts=len(store.conflicts()),
+        totals=store.totals().get(SITE, {}),
+    )

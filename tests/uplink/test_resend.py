@@ -216,6 +216,6 @@ def test_a_broker_that_forgets_what_it_acknowledged_costs_the_bureau_nothing(tmp
     store = open_store()
     assert store.totals()[SITE]["eye.di0"].total == 301
     assert store.messages() == {SITE: 301}
-    assert store.settle() == []
+    assert store.missing() == []
     assert store.watermarks() == {SITE: {EPOCH: 301}}
     store.close()

@@ -166,7 +166,7 @@ def test_a_full_spool_is_thinned_before_anything_is_dropped_and_the_bureau_has_e
         position = found[-1][0] + 1
     assert store.totals()[SITE]["eye.di0"] == written.counted("eye.di0")
     assert store.events()[SITE]["north.scan.new"] == written.events("north.scan.new")
-    missing = {(hole.epoch, seq) for hole in store.settle() for a, b in hole.gaps for seq in range(a, b + 1)}
+    missing = {(hole.epoch, seq) for hole in store.missing() for a, b in hole.gaps for seq in range(a, b + 1)}
     assert not missing & identities
     store.close()
     spool.close()

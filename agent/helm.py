@@ -41,8 +41,13 @@ class Helm:
         return self._post.steer
 
     def conditions(self, line: str = "") -> Conditions:
-        """How `line` is judged; "" is the site."""
-        return self.steer.conditions(line, self.inputs.run(line) if line else None)
+        """How `line` is judged; "" is the site, which stands when all its lines do."""
+        return self.steer.conditions(line, self.inputs.run(line) if line else self._any_runs())
+
+    def _any_runs(self) -> bool | None:
+        """Whether some line runs; None where no line is known to run and one is not known to stand."""
+        runs = {self.inputs.run(line.id) for line in self._settings.lines}
+        return True if True in runs else False if runs == {False} else None
 
     def begin(self, now: Instant, past: Mapping[str, object]) -> None:
         """Go on as an earlier run left it, under settings that may be others."""

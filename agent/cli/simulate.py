@@ -2,7 +2,8 @@
 
 Writes DIR/hubpulse.toml, the same settings with the addresses of the twin, and listens for commands on
 DIR/twin.sock, one JSON object a line. The copy leads to a broker on this machine, without TLS and login, and its
-spool lies in DIR: simulated counts never reach the real bureau. While it runs, tell it what shall happen:
+spool lies in DIR: simulated counts never reach the real bureau. `--day typhoon --from 13:00 --speed 60` plays the hours
+in which mains go and water comes; contacts and gauges of [input.*] show it. While it runs, tell it what shall happen:
 
   hubpulse simulate --at DIR --tell unplug bus=panel
   hubpulse simulate --at DIR --tell plug bus=panel
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -26,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.check import EXIT_NO_FILE, add_language, chosen_language
 from agent.cli.typed import hubpulse
-from agent.twin.script import KINDS
+from agent.twin.script import KINDS, OPENS_H
 from config.messages import word
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same day (1)")
     parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock the day runs (1)")
     parser.add_argument("--day", choices=KINDS, default="normal", help="what the day brings (normal)")
+    parser.add_argument(
+        "--from", type=since_opening, default=0.0, dest="begin_s", metavar="HH:MM", help="its time of day (09:00)"
+    )
     parser.add_argument("--frozen", action="store_true", help='no parcel moves until {"do": "go"}')
     parser.add_argument("--broker", type=_broker, metavar="HOST:PORT", help="the broker in the copy (127.0.0.1:1883)")
     parser.add_argument("--spool", type=Path, metavar="DIR", help="the spool in the copy (DIR/spool)")
@@ -124,7 +129,7 @@ async def _simulate(args: argparse.Namespace, settings: Settings, folder: Path) 
     from agent.twin.site import Scenario
 
     folder.mkdir(parents=True, exist_ok=True)
-    scenario = Scenario(args.seed, args.speed, args.day, running=not args.frozen)
+    scenario = Scenario(args.seed, args.speed, args.day, not args.frozen, args.begin_s)
     with alone_in(folder):
         await serve(Play(args.site, settings, scenario, _changes(args, folder)), folder, partial(_say_ready, args))
 
@@ -176,6 +181,14 @@ def speed(text: str) -> float:
     if not 0.01 <= times <= 1000.0:
         raise argparse.ArgumentTypeError("a number from 0.01 to 1000")
     return times
+
+
+def since_opening(text: str) -> float:
+    """Seconds of the day, which begins at nine, until this time."""
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)
+    if not found:
+        raise argparse.ArgumentTypeError("a time of day, like 13:30")
+    return (3600.0 * (int(found[1]) - OPENS_H) + 60.0 * int(found[2])) % 86_400.0
 
 
 def _broker(text: str) -> tuple[str, int]:

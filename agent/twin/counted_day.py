@@ -95,10 +95,6 @@ class CountedDay:
         """Whether nothing moves on that line now."""
         return self.script.holds(self.at_s, *(("stop", "jam", "mains") if place == 0 else ("mains",)))
 
-    def runs(self, place: int) -> bool:
-        """What the run input of that line says: one that is jammed runs."""
-        return not self.script.holds(self.at_s, *(("stop", "mains") if place == 0 else ("mains",)))
-
     @property
     def unloaded(self) -> int:
         return sum(line.came for line in self.lines)

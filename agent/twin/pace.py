@@ -6,12 +6,12 @@ from agent.clock import boot_seconds
 
 
 class Pace:
-    """Seconds of the simulated day, from 0 at construction; `running` False holds them."""
+    """Seconds of the simulated day, from `begin_s` at construction; `running` False holds them."""
 
-    def __init__(self, speed: float, *, running: bool) -> None:
+    def __init__(self, speed: float, *, running: bool, begin_s: float = 0.0) -> None:
         self.speed = speed
         self.running = running
-        self._past_s = 0.0
+        self._past_s = begin_s
         self._since_s = boot_seconds()
 
     @property

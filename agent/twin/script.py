@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, get_args
 
 DayKind = Literal["normal", "peak", "sale", "stop", "jam", "typhoon", "lockers"]
 KINDS: tuple[DayKind, ...] = get_args(DayKind)
 
-What = Literal["stop", "jam", "mains", "storm", "rush"]
+What = Literal["stop", "jam", "mains", "storm", "rush", "estop", "motor_fault", "chute_full", "on_battery", "flood"]
 """`stop`: the first line is switched off. `jam`: it runs and nothing moves on it. `mains`: no line has power.
-`storm`: few trucks get through. `rush`: couriers bring to the lockers, nobody fetches."""
+`storm`: few trucks get through. `rush`: couriers bring to the lockers, nobody fetches.
+
+What stops or jams the first line shows there: `estop`, `motor_fault`, `chute_full`. Without mains the agent is
+`on_battery`, and a storm ends in a `flood`."""
+
+WEATHER: tuple[What, ...] = ("storm", "flood")
+"""What rises and falls; everything else begins and ends at once."""
 
 OPENS_H = 9.0
 """The time of day at which a twin starts."""
@@ -76,14 +82,17 @@ class Script:
         """Whether one of these happens at this second."""
         return any(one.begin_s <= at_s < one.end_s for one in self.of(*what))
 
+    def strength(self, at_s: float, *what: What) -> float:
+        """From 0 to 1, how much of these happens at this second. Weather comes and goes within half an hour."""
+        return max((_strength(at_s, one) for one in self.of(*what)), default=0.0)
+
     def roads(self, at_s: float) -> float:
         """How many of an ordinary hour's trucks get through, as a share; it turns within half an hour. Without mains
         none is unloaded."""
         if self.holds(at_s, "mains"):
             return 0.0
-        share = 1.0
+        share = 1.0 + (STORM_SHARE - 1.0) * self.strength(at_s, "storm")
         for storm in self.of("storm"):
-            share += (STORM_SHARE - 1.0) * (_risen(at_s - storm.begin_s) - _risen(at_s - storm.end_s))
             share += (AFTER_STORM - 1.0) * (_risen(at_s - storm.end_s) - _risen(at_s - storm.end_s - _AFTER_S))
         return share
 
@@ -99,10 +108,27 @@ _HAPPENS: Mapping[DayKind, tuple[tuple[What, float, float, float], ...]] = {
 }
 """What happens, after which o'clock, and for at least and at most how many minutes."""
 
+_SIGNS: Mapping[What, tuple[tuple[What, tuple[float, float], tuple[float, float]], ...]] = {
+    "jam": (("chute_full", (-180.0, -60.0), (-90.0, -30.0)),),
+    "mains": (("on_battery", (1.0, 3.0), (1.0, 3.0)),),
+    "storm": (("flood", (7200.0, 10_800.0), (3600.0, 7200.0)),),
+}
+"""What goes with it: how many seconds after its begin and end that begins and ends."""
+
+_STOPS: tuple[tuple[What, What], ...] = (("estop", "motor_fault"), ("motor_fault", "estop"))
+"""A line stands because a drive tripped or because somebody pressed the button; the other one follows."""
+
+_FOLLOWS_S = (8.0, 30.0)
+
 
 def script(kind: DayKind, seed: int | str) -> Script:
     """The day of this kind that `seed` draws."""
     rng = Random(f"{seed} {kind}")  # noqa: S311, a simulation is meant to be repeatable
+    made = _ordinary(kind, rng)
+    return replace(made, episodes=(*made.episodes, *(sign for one in made.episodes for sign in _signs(rng, one))))
+
+
+def _ordinary(kind: DayKind, rng: Random) -> Script:
     return Script(
         kind,
         scale=PEAK_FACTOR if kind == "peak" else 1.0,
@@ -115,6 +141,22 @@ def _episode(rng: Random, what: What, begin_h: float, least_min: float, most_min
     """Within half an hour after `begin_h` o'clock."""
     begin_s = (begin_h + rng.uniform(0.0, 0.5) - OPENS_H) * _HOUR_S
     return Episode(what, begin_s, begin_s + 60.0 * rng.uniform(least_min, most_min))
+
+
+def _signs(rng: Random, of: Episode) -> Iterable[Episode]:
+    """What goes with an episode."""
+    for what, begin_s, end_s in _SIGNS.get(of.what, ()):
+        yield Episode(what, of.begin_s + rng.uniform(*begin_s), of.end_s + rng.uniform(*end_s))
+    if of.what == "stop":
+        first, second = rng.choice(_STOPS)
+        yield Episode(first, of.begin_s, of.end_s - rng.uniform(60.0, 120.0))
+        yield Episode(second, of.begin_s + rng.uniform(*_FOLLOWS_S), of.end_s - rng.uniform(60.0, 120.0))
+
+
+def _strength(at_s: float, one: Episode) -> float:
+    if one.what in WEATHER:
+        return _risen(at_s - one.begin_s) - _risen(at_s - one.end_s)
+    return float(one.begin_s <= at_s < one.end_s)
 
 
 def _risen(since_s: float) -> float:

@@ -12,10 +12,12 @@ from random import Random
 from agent.capacity import listens
 from agent.twin.certificates import Certificates
 from agent.twin.day import Day
+from agent.twin.faces import CounterFace
 from agent.twin.host import Host
 from agent.twin.lockers import Lockers
 from agent.twin.pace import Pace
-from agent.twin.registers import CounterFace, Image
+from agent.twin.panel import Panel
+from agent.twin.registers import Image
 from agent.twin.scanners import Scanners
 from agent.twin.script import DayKind, script
 from agent.twin.servers import Manners, SerialWire, TcpWire, Wire
@@ -30,12 +32,14 @@ READ_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How the day is played: which one, how often as fast as the wall clock, and whether it begins at once."""
+    """How the day is played: which one, how often as fast as the wall clock, from which of its seconds on, and whether
+    it begins at once."""
 
     seed: int = 1
     speed: float = 1.0
     kind: DayKind = "normal"
     running: bool = True
+    begin_s: float = 0.0
 
 
 class Twin:
@@ -48,11 +52,13 @@ class Twin:
     def __init__(self, settings: Settings, folder: Path, scenario: Scenario) -> None:
         self.settings = settings
         self.stopped = asyncio.Event()
-        self.pace = Pace(scenario.speed, running=scenario.running)
+        self.pace = Pace(scenario.speed, running=scenario.running, begin_s=scenario.begin_s)
         rates = {CounterRef(device.id, name): rate for device in settings.devices for name, rate in _rates(device)}
         self.script = script(scenario.kind, scenario.seed)
+        self.panel = Panel(self.script, [line.id for line in settings.lines])
         self.day = Day(settings.lines, rates, scenario.seed, self.script, settings.load.floor)
         self.day.pace(scenario.speed)
+        self.day.advance(scenario.begin_s)
         self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
         self.certificates = Certificates(folder / "tls")
         self.lockers = Lockers(settings, folder, scenario.seed)
@@ -210,21 +216,20 @@ class Twin:
     def _image(self, device: Device, seed: int) -> Image:
         gates = {name: self.day.gates[CounterRef(device.id, name)] for name, _ in _rates(device)}
         rng = Random(f"{seed} {device.id}")  # noqa: S311, a simulation is meant to be repeatable
-        return Image(device, gates, rng, self, self._contacts(device))
+        return Image(device, gates, rng, self, self._inputs(device))
 
-    def _contacts(self, device: Device) -> dict[str, Callable[[], bool]]:
-        """What the device's contacts show by themselves: a line that is jammed stands and says so, all else is well."""
+    def _inputs(self, device: Device) -> dict[str, Callable[[], float]]:
+        """What the device's inputs show by themselves."""
         return {
-            one.point.point: partial(self._contact, one)
-            for one in self.settings.inputs
-            if one.point.device == device.id and one.limit is None
+            one.point.point: partial(self._shows, one) for one in self.settings.inputs if one.point.device == device.id
         }
 
-    def _contact(self, of: Input) -> bool:
-        flow = self.day.flows.get(of.line)
-        stands = flow is not None and flow.stands
-        happens = not stands if of.kind == "run" else stands and of.kind == "jam"
-        return of.active if happens else not of.active
+    def _shows(self, of: Input) -> float:
+        """What happens on the day, and a jam that nobody planned: the belt runs and nothing moves on it."""
+        at_s, flow = self.pace.now_s, self.day.flows.get(of.line)
+        if of.kind == "jam" and of.limit is None and flow is not None:
+            return float((flow.stands and self.panel.runs(of.line, at_s)) == of.active)
+        return self.panel.shows(of, at_s)
 
     def _wire(self, bus: Bus, folder: Path) -> Wire:
         if bus.id in self.lockers.wires:

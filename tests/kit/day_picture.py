@@ -41,7 +41,8 @@ TRUE, SAID = "#252525", "#2171b5"
 def draw(day: Played, judged: Judged, file: Path) -> None:
     """Write the picture of a day to `file`."""
     with_locker = any(look.occupied_told is not None for look in day.looks)
-    heights = [3.0, 2.4, 2.2, *([1.4] if with_locker else [])]
+    names = list(dict.fromkeys(one.alarm for one in (*judged.alarms.true, *judged.alarms.false)))
+    heights = [3.0, 2.4, 2.2, *([1.4] if with_locker else []), *([0.3 + 0.3 * len(names)] if names else [])]
     figure = Figure(figsize=(11, 1.0 + 0.92 * sum(heights)), dpi=110, layout="constrained")
     axes = list(figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}))
     verdict = "; ".join(judged.faults) or "told as it was"
@@ -53,6 +54,8 @@ def draw(day: Played, judged: Judged, file: Path) -> None:
     _forecast(day, axes[2])
     if with_locker:
         _locker(day, axes[3])
+    if names:
+        _alarms(day, judged, names, axes[-1])
     for axis in axes:
         _episodes(day, axis, named=axis is axes[1])
         axis.set_xlim(OPENS_H, OPENS_H + len(day.flows[SITE]) * STEP_S / 3600.0)
@@ -159,11 +162,36 @@ def _locker(day: Played, axis: Any) -> None:
     axis.legend(loc="lower left", frameon=False, ncols=2)
 
 
+def _alarms(day: Played, judged: Judged, names: list[str], axis: Any) -> None:
+    """Above what was true, below what was told; a diamond where the mains' last gasp came."""
+    last_s = len(day.flows[SITE]) * STEP_S
+    for one in judged.alarms.true:
+        row = len(names) - 1 - names.index(one.alarm)
+        for offset, begin_s, end_s, colour in (
+            (0.44, one.began_s, one.ended_s, TRUE),
+            (0.06, one.told_s, one.over_s, SAID),
+        ):
+            if begin_s is not None:
+                lasts_h = (last_s if end_s is None else end_s) / 3600.0 - begin_s / 3600.0
+                axis.broken_barh([(_hour(begin_s), lasts_h)], (row + offset, 0.36), color=colour, linewidth=0)
+    for false in judged.alarms.false:
+        axis.plot(_hour(false.at_s), len(names) - 1 - names.index(false.alarm) + 0.24, "x", color=COLOURS["OVERFLOW"])
+    for at_s in day.gasps:
+        axis.plot(_hour(at_s), len(names) + 0.15, "D", ms=6, color=COLOURS["OVERFLOW"], mec=TRUE, mew=0.5)
+        axis.annotate("last gasp", (_hour(at_s), len(names) + 0.15), xytext=(7, -3), textcoords="offset points")
+    firsts = {one.alarm: one.first == one.alarm for one in judged.alarms.true}
+    labels = [f"{name} (first)" if firsts.get(name) else name for name in reversed(names)]
+    axis.set_yticks([row + 0.43 for row in range(len(names))], labels)
+    axis.set_ylim(-0.1, len(names) + (0.5 if day.gasps else 0.0))
+    handles = [mpl.patches.Patch(color=TRUE, label="alarm, true"), mpl.patches.Patch(color=SAID, label="told")]
+    axis.legend(handles=handles, loc="upper right", frameon=False)
+
+
 def _episodes(day: Played, axis: Any, *, named: bool) -> None:
     axis.axvspan(*map(_hour, PAUSE_S), color="#d9d9d9", alpha=0.6, lw=0, zorder=0)
     if named:
         axis.text(_hour(PAUSE_S[1]) + 0.05, 0.78, "briefing", transform=axis.get_xaxis_transform(), va="top")
-    for episode in day.script.episodes:
+    for episode in day.script.of(*HAPPENS):
         begin, end = _hour(episode.begin_s), _hour(episode.end_s)
         light = episode.what == "storm"
         axis.axvspan(begin, end, color="#9ecae1" if light else "#bcbddc", alpha=0.25 if light else 0.45, lw=0, zorder=0)

@@ -11,6 +11,7 @@ from agent.load.early import LEVELS_MIN
 from agent.load.machine import LEVELS, RUNS_S, STOPPED_S
 from agent.load.standstill import QUIET_S
 from config.load_settings import DEFAULTS, Thresholds
+from tests.kit.judged_alarms import Alarms, judge_alarms
 from tests.kit.played_day import FLOOR_PARCELS, LINES, SITE, STEP_S, Played
 
 WINDOW_STEPS = int(900.0 / STEP_S)
@@ -81,6 +82,7 @@ class Judged:
     tts_held: int
     counted: bool
     locker_right: float
+    alarms: Alarms
 
     @property
     def faults(self) -> list[str]:
@@ -95,7 +97,7 @@ class Judged:
             found.append("totals differ")
         if self.locker_right < 0.9:
             found.append(f"the locker was right in {self.locker_right:.0%} of all looks")
-        return found
+        return [*found, *self.alarms.faults]
 
     def _chatter(self) -> Iterator[Levels]:
         return (one for one in self.levels if one.told > one.episodes)
@@ -116,6 +118,7 @@ def judge(day: Played) -> Judged:
         tts_held=sum(claims),
         counted=day.counted == day.flows[SITE][-1][:2],
         locker_right=sum(locker) / len(locker) if locker else 1.0,
+        alarms=judge_alarms(day),
     )
 
 

@@ -1,13 +1,13 @@
 """A day of the twin through the real load model, in virtual time: what was true beside what was said of it.
 
-A hub of two lines, docks, a floor and a locker; its counters are read each ten seconds, its state is judged as the
-agent judges it.
+A hub of two lines, docks, a floor, a locker and a panel of contacts and gauges; its counters are read each ten seconds,
+its inputs each second, its state is judged as the agent judges it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import config
@@ -30,6 +30,7 @@ from config.line_settings import Line
 from config.load_settings import Floor, LoadSettings, Mode
 from config.locker_settings import Locker
 from drivers import Batch
+from tests.kit.day_inputs import DayInputs, Told, Truth
 
 STEP_S = 10.0
 LOOK_S = 300.0
@@ -90,7 +91,8 @@ class Look:
 @dataclass
 class Played:
     """One day. `flows` are the true (came, gone, level) of the site and its lines at each step, `moves` all
-    transitions and `warnings` the site's; `blocked_s` was told of the first line."""
+    transitions and `warnings` the site's; `blocked_s` was told of the first line. `true_alarms` were, `told_alarms` the
+    bureau heard of, and at `gasps` that the mains were gone."""
 
     kind: DayKind
     seed: int
@@ -102,6 +104,9 @@ class Played:
     flows: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     blocked_s: float = 0.0
     counted: tuple[int, int] = (0, 0)
+    true_alarms: list[Truth] = field(default_factory=list)
+    told_alarms: list[Told] = field(default_factory=list)
+    gasps: list[float] = field(default_factory=list)
 
 
 def play(kind: DayKind, seed: int, day_s: float = DAY_S) -> Played:
@@ -118,6 +123,8 @@ def play(kind: DayKind, seed: int, day_s: float = DAY_S) -> Played:
             played.looks.append(_look(hub, at, locker))
     loads = [model.advance(at) for model in hub.models]
     played.blocked_s = loads[0].pace.blocked_s
+    inputs = hub.inputs
+    played.true_alarms, played.told_alarms, played.gasps = inputs.true, inputs.told, inputs.gasps
     played.counted = tuple(hub.meters[ref].total for ref in DOCKS)  # type: ignore[assignment]
     return played
 
@@ -153,17 +160,24 @@ class Hub:
         floor = Floor(unload=DOCKS[:1], load=DOCKS[1:], buffer_parcels=FLOOR_PARCELS)
         self.site = SiteModel(LoadSettings(floor), self.models, self.meters)
         self.mode = MODES.get(kind, "normal")
-        self._read(Instant("boot", 1000.0, START_S, "ntp"))
+        begin = Instant("boot", 1000.0, START_S, "ntp")
+        self.inputs = DayInputs(self.day.script, tuple(line.id for line in LINES), begin)
+        self._read(begin)
 
     def step(self) -> Instant:
         """One step goes by."""
         self.day.step(STEP_S)
         at = Instant("boot", 1000.0 + self.day.at_s, START_S + self.day.at_s, "ntp")
         self._read(at)
-        for place, model in enumerate(self.models):
-            model.sample(at, Conditions(self.mode, run=self.day.runs(place)))
-        self.site.sample(at, Conditions(self.mode, run=any(self.day.runs(place) for place in range(len(LINES)))))
+        self.inputs.advance(at)
+        for model in self.models:
+            model.sample(at, self._conditions(model.line.id))
+        self.site.sample(at, self._conditions())
         return at
+
+    def _conditions(self, line: str = "") -> Conditions:
+        """As the helm sees them, in the mode of the day."""
+        return replace(self.inputs.helm.conditions(line), mode=self.mode)
 
     def _read(self, at: Instant) -> None:
         for ref, raw in self._counts():

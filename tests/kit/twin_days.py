@@ -2,7 +2,7 @@
 
 ./dev days [--day typhoon] [--seed 1] [--hours 24] [--json] [--png DIR]
 
-Exit code 0 only when each day was told as it was: every level, stop, jam and full floor, and nothing else.
+Exit code 0 only when each day was told as it was: every level, stop, jam, alarm and full floor, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agent.twin.script import KINDS, OPENS_H
+from tests.kit.judged_alarms import Alarms
 from tests.kit.judged_day import Judged, judge
 from tests.kit.played_day import SITE, Played, play
 
@@ -55,22 +56,44 @@ def _told(day: Played, judged: Judged) -> Iterator[str]:
     """The day as a table."""
     yield f"\n{day.kind} day, seed {day.seed}, mode {day.mode}: {'; '.join(judged.faults) or 'told as it was'}"
     came, gone, _ = day.flows[SITE][-1]
-    yield f"  {'parcels in and out':<22}true {came} {gone}, told {day.counted[0]} {day.counted[1]}"
+    yield f"  {'parcels in and out':<24}true {came} {gone}, told {day.counted[0]} {day.counted[1]}"
     for one in judged.levels:
         if one.episodes or one.told:
-            yield f"  {f'{one.subject} {one.level}':<22}{one.episodes} real episodes, {one.told} told"
+            yield f"  {f'{one.subject} {one.level}':<24}{one.episodes} real episodes, {one.told} told"
     for stop in judged.stops:
         told = f"told {_clock(stop.told_s)} to {_clock(stop.over_s)}"
-        yield f"  {f'{stop.subject} stands':<22}{_clock(stop.began_s)} to {_clock(stop.ended_s)}, {told}"
+        yield f"  {f'{stop.subject} stands':<24}{_clock(stop.began_s)} to {_clock(stop.ended_s)}, {told}"
     if judged.jam_s:
-        yield f"  {'north jammed':<22}{judged.jam_s / 60:.0f} min, told {judged.blocked_s / 60:.0f} min blocked"
+        yield f"  {'north jammed':<24}{judged.jam_s / 60:.0f} min, told {judged.blocked_s / 60:.0f} min blocked"
     for full in judged.fulls:
         leads = ", ".join(f"the {level} min warning {lead:.0f} min before" for level, lead in full.leads_min.items())
-        yield f"  {'floor full':<22}{_clock(full.at_s)}, OVERFLOW told {_clock(full.told_s)}; {leads or 'no warning'}"
+        yield f"  {'floor full':<24}{_clock(full.at_s)}, OVERFLOW told {_clock(full.told_s)}; {leads or 'no warning'}"
     if judged.tts_claims:
-        yield f"  {'time to saturation':<22}interval held the truth in {judged.tts_held} of {judged.tts_claims} looks"
+        yield f"  {'time to saturation':<24}interval held the truth in {judged.tts_held} of {judged.tts_claims} looks"
     if judged.locker_right < 1.0 or day.kind == "lockers":
-        yield f"  {'locker':<22}occupied told right in {judged.locker_right:.0%} of all looks"
+        yield f"  {'locker':<24}occupied told right in {judged.locker_right:.0%} of all looks"
+    yield from _alarms(judged.alarms)
+
+
+def _alarms(alarms: Alarms) -> Iterator[str]:
+    """Each alarm as it was and as it was told."""
+    for one in alarms.true:
+        true, told = (
+            f"{_clock_s(one.began_s)} to {_clock_s(one.ended_s)}",
+            f"{_clock_s(one.told_s)} to {_clock_s(one.over_s)}",
+        )
+        after = f"first {one.first_told}" + ("" if one.first == one.first_told else f", in truth {one.first}")
+        yield f"  {f'alarm {one.alarm}':<24}{true}, told {told}; {after}"
+    found = f"{len(alarms.true)} true, {alarms.missed} missed, {len(alarms.false)} false"
+    gasps = f"; mains lost {alarms.mains} times, {alarms.gasps} last gasps" if alarms.mains or alarms.gasps else ""
+    yield f"  {'alarms':<24}{found}{gasps}"
+
+
+def _clock_s(at_s: float | None) -> str:
+    if at_s is None:
+        return "the end"
+    second = round(3600 * OPENS_H + at_s)
+    return f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
 def _clock(at_s: float | None) -> str:

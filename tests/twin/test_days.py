@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from agent.twin.docks import Dock
 from agent.twin.flow import Gate
 from agent.twin.script import AFTER_STORM, KINDS, STORM_SHARE, DayKind, script
 from config.load_settings import DEFAULTS, NORMAL
+from tests.kit.day_inputs import Told
 from tests.kit.judged_day import Judged, Real, judge, rises, true_ranks
 from tests.kit.played_day import LINES, SITE, Played, play
 
@@ -62,6 +64,50 @@ def test_a_rush_fills_the_locker_and_that_is_told() -> None:
     day, _ = judged("lockers", 1)
     assert max(look.occupied for look in day.looks) == 30
     assert max(look.occupied_told or 0 for look in day.looks) == 30
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_typhoon_is_told_by_its_alarms_and_a_last_gasp_and_none_is_missed_or_false(seed: int) -> None:
+    day, found = judged("typhoon", seed)
+    alarms = {one.alarm: one for one in found.alarms.true}
+    assert set(alarms) == {"wind", "rain", "mains-site", "ups-site", "water"}
+    assert {one.first_told for one in alarms.values()} <= {"wind", "rain"}
+    assert (found.alarms.missed, found.alarms.false) == (0, ())
+    assert day.gasps == [alarms["mains-site"].began_s]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_stopped_or_jammed_a_line_is_named_first(seed: int) -> None:
+    stopped, jammed = (judged(kind, seed)[1].alarms.true for kind in ("stop", "jam"))
+    first, *_ = sorted(stopped, key=lambda one: one.began_s)
+    assert {one.alarm for one in stopped} == {"estop-north", "motor-fault-north"}
+    assert {one.first_told for one in stopped} == {first.alarm}
+    assert {(one.alarm, one.first_told) for one in jammed} == {
+        ("chute-full-north", "chute-full-north"),
+        ("jam-north", "chute-full-north"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["normal", "peak", "sale", "lockers"])
+def test_contacts_that_bounce_eyes_that_blink_and_gusts_are_no_alarm(kind: DayKind) -> None:
+    day, found = judged(kind, 1)
+    assert (day.true_alarms, day.told_alarms, found.alarms.false) == ([], [], ())
+
+
+def test_the_judge_sees_alarms_that_are_missed_false_or_late_and_a_gasp_that_never_came() -> None:
+    day, _ = judged("typhoon", 1)
+    mains = next(one for one in day.told_alarms if one.alarm == "mains-site")
+
+    def with_told(*told: Told) -> list[str]:
+        others = [one for one in day.told_alarms if one != mains]
+        return judge(replace(day, told_alarms=[*told, *others])).faults
+
+    assert with_told(mains) == []
+    assert len(with_told()) == 1
+    assert len(with_told(mains._replace(at_s=mains.at_s + 60.0))) == 1
+    assert len(with_told(mains._replace(first="water"))) == 1
+    assert len(with_told(mains, mains._replace(alarm="smoke-site"))) == 1
+    assert len(judge(replace(day, gasps=[])).faults) == 1
 
 
 def test_the_judge_sees_chatter() -> None:

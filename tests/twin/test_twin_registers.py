@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 from twins import playing, read_tcp, site
 
-from agent.twin.registers import words
+from agent.twin.faces import words
 from agent.twin.site import Scenario
 from config.device_settings import Point, ValueType, WordOrder
 from config.settings import Settings

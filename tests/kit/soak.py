@@ -27,7 +27,7 @@ from hardship import RIGHT, WRONG, WallClock, forget, starved
 from soak_centre import Centre, Held
 from tcp_proxy import FaultProxy
 from traces import files, with_waybills
-from vitals import Vitals
+from vitals import WARM_S, Vitals, steady
 
 import config
 from agent.bureau.subscriber import Subscriber
@@ -48,6 +48,8 @@ SETTLE_S = 90.0
 LAST_WORD_S = 10.0
 """What the agent said as it ended is on its way to the consumer's store."""
 START_S = 30.0
+EARLY = 0.35
+"""By this part of a long soak the last kill is done; one of the outages has begun."""
 COMPRESSED = ("spool/", "bureau.db")
 """Where compressed or hashed bytes look like anything by chance; what is in them is looked at as it was said."""
 
@@ -102,11 +104,13 @@ class Verdict:
     centre: Held | None = None
     centre_differences: list[Difference] = field(default_factory=list)
     vitals: dict[str, float | None] = field(default_factory=dict)
+    centre_vitals: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
         counted = bool(self.counters) and not self.differences and not self.outside and self.books["residual"] == 0
         kept = self.centre is not None and self.centre.is_whole and not self.centre_differences
+        kept = kept and steady(self.vitals) and steady(self.centre_vitals)
         return counted and kept and all(scans.good for scans in self.scans.values()) and not self.waybills_in
 
 
@@ -117,7 +121,7 @@ class Site:
         self.folder = folder
         self.broker = broker
         self.proxy = stack.enter_context(FaultProxy(broker.port))
-        self.vitals = Vitals()
+        self.vitals, self.centre_vitals = Vitals(), Vitals()
         self.wall = WallClock(folder)
         self._log = stack.enter_context((folder / "agent.log").open("ab"))
         words = ["simulate", SITE, "--at", folder, "--frozen", "--seed", seed, "--spool", folder / "spool"]
@@ -168,6 +172,7 @@ class Site:
         while (left_s := until_s - time.monotonic()) > 0:
             self.look()
             self.vitals.look(self.agent.pid)
+            self.centre_vitals.look(self.centre.pid)
             self.centre.keep_alive()
             time.sleep(min(left_s, 0.5))
 
@@ -232,7 +237,7 @@ def soak(
         verdict.online = bureau.read(lambda view: view.site(SITE_ID).online)
         compare_scans(site, bureau, verdict)
         compare_centre(site, verdict)
-        verdict.vitals = site.vitals.summary()
+        verdict.vitals, verdict.centre_vitals = site.vitals.summary(), site.centre_vitals.summary()
     return verdict
 
 
@@ -241,6 +246,7 @@ def plan(
 ) -> list[tuple[float, str, Callable[[], None]]]:
     """What happens when: kills anywhere, outages of a tenth of the time, one unplugging, one reset left in peace.
 
+    Where the time is long enough to judge how memory grows, kills are early: what comes later comes to one life.
     The broker keeps nothing over its death: a wipe is its death between an acknowledgement and the consumer.
     """
     start_s, twin, broker = time.monotonic(), site.twin, site.broker
@@ -273,10 +279,11 @@ def plan(
         events += [(hole_s, "packets vanish", swallow(site, True))]
         events += [(hole_s + min(0.1 * seconds, 40.0), "packets pass", swallow(site, False))]
     events += hardships(site, chance, seconds)
+    last = EARLY if (1 - EARLY) * seconds >= WARM_S else 0.95
     for _ in range(kills):
-        kill_s = chance.uniform(0.05, 0.95) * seconds
+        kill_s = chance.uniform(0.05, last) * seconds
         while abs(kill_s - reset_s) < 5.0:
-            kill_s = chance.uniform(0.05, 0.95) * seconds
+            kill_s = chance.uniform(0.05, last) * seconds
         events.append((kill_s, "agent killed", site.kill))
     return [(start_s + at_s, name, act) for at_s, name, act in sorted(events, key=lambda event: event[0])]
 

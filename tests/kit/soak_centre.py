@@ -54,6 +54,10 @@ class Centre:
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=self._log)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         """With -9, and begin anew. Where the broker is away it does not start: `keep_alive` tries again."""
         self._process.kill()

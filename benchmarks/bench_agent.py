@@ -8,14 +8,8 @@ median of the rounds. Run as root, it works in a network of its own, so that eve
 from __future__ import annotations
 
 import argparse
-import ctypes
-import fcntl
 import json
-import os
-import shutil
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -25,10 +19,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from machine import BROKER_PORT, broker, enter_own_network, loopback_ip_bytes, memory_mb, process_cpu_s
+
 HERE = Path(__file__).resolve().parent
 DEVICES, COUNTERS = 50, 10
-FIRST_PORT, BROKER_PORT = 21000, 21900
-CLONE_NEWNET = 0x40000000
+FIRST_PORT = 21000
 TARGETS = {
     "cpu_ratio_1hz": 0.75,
     "cpu_ratio_10hz": 1.0,
@@ -119,7 +114,7 @@ def run_reference(folder: Path, hz: int, seconds: float) -> Cost:
     numbers = [FIRST_PORT, DEVICES, COUNTERS, 1000 // hz, seconds, BROKER_PORT]
     done = subprocess.run([folder / "poller", *map(str, numbers)], capture_output=True, text=True, check=True)
     reads, _, cpu_s = done.stdout.split()
-    return Cost(int(reads), float(cpu_s), difference(before))
+    return Cost(int(reads), float(cpu_s), loopback_ip_bytes() - before)
 
 
 def run_agent(folder: Path, devices: subprocess.Popen[str], hz: int, seconds: float) -> Cost:
@@ -141,7 +136,7 @@ def run_agent(folder: Path, devices: subprocess.Popen[str], hz: int, seconds: fl
         time.sleep(seconds)
         cost_s, total = process_cpu_s(agent.pid) - cpu_s, served(devices) - reads
         rss_mb, pss_mb = memory_mb(agent.pid)
-        return Cost(total, cost_s, difference(wire), rss_mb, pss_mb, round(first_publish_s, 3))
+        return Cost(total, cost_s, loopback_ip_bytes() - wire, rss_mb, pss_mb, round(first_publish_s, 3))
     finally:
         subscriber.kill()
         subscriber.wait()
@@ -184,20 +179,6 @@ def compile_c(folder: Path) -> None:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[None]:
-    settings = folder / "mosquitto.conf"
-    settings.write_text(f"listener {BROKER_PORT} 127.0.0.1\nallow_anonymous true\n")
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    process = subprocess.Popen([program or "mosquitto", "-c", settings], stderr=subprocess.DEVNULL)
-    try:
-        wait_for_port(BROKER_PORT)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
 def farm(folder: Path) -> Iterator[subprocess.Popen[str]]:
     words = [str(folder / "farm"), str(FIRST_PORT), str(DEVICES), str(COUNTERS)]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -215,50 +196,6 @@ def served(devices: subprocess.Popen[str]) -> int:
     devices.stdin.write("c")
     devices.stdin.flush()
     return int(devices.stdout.readline())
-
-
-def wait_for_port(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise TimeoutError(f"nothing listens on {port}")
-
-
-# --- what is read off the machine ---
-
-
-def enter_own_network() -> bool:
-    """Move into a new network namespace with only a loopback; False where that is not allowed."""
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        return False
-    with socket.socket() as any_socket:
-        up = 1
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", up))  # SIOCSIFFLAGS
-    return True
-
-
-def loopback_ip_bytes() -> int:
-    """IP bytes that crossed the loopback: what it counts, less its 14-byte Ethernet headers."""
-    line = next(line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("lo:"))
-    received_bytes, packets = (int(word) for word in line.split(":")[1].split()[:2])
-    return received_bytes - 14 * packets
-
-
-def difference(before: int) -> int:
-    return loopback_ip_bytes() - before
-
-
-def process_cpu_s(pid: int) -> float:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-
-
-def memory_mb(pid: int) -> tuple[float, float]:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    kb = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
-    return round(kb["Rss"] / 1024, 1), round(kb["Pss"] / 1024, 1)
 
 
 def help_ms() -> float:

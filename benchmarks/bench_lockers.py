@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench_agent import BROKER_PORT, broker, enter_own_network, memory_mb, process_cpu_s
+from machine import BROKER_PORT, broker, enter_own_network, memory_mb, process_cpu_s
 
 Json = dict[str, Any]
 HERE = Path(__file__).resolve().parent

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from bench_agent import BROKER_PORT, broker, memory_mb, process_cpu_s
+from machine import BROKER_PORT, broker, memory_mb, process_cpu_s
 
 BUSES, SLAVES = 20, 10
 BAUD = 19200

@@ -40,7 +40,8 @@ _BROKER = ("127.0.0.1", 1883)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from agent.twin.commands import COMMANDS, usage
+    from agent.twin.commands import usage
+    from agent.twin.deeds import COMMANDS
 
     lines = "\n".join(f"  {usage(name)}" for name in COMMANDS)
     parser.epilog = f"what --tell can say ([...] may be left out):\n{lines}"
@@ -99,7 +100,7 @@ def _fail(args: argparse.Namespace, status: int, name: str, **values: object) ->
 
 
 def _tell(args: argparse.Namespace, folder: Path) -> int:
-    from agent.twin.commands import CommandError
+    from agent.twin.command_words import CommandError
     from agent.twin.control import SOCKET, Remote
 
     try:

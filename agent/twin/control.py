@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from agent.twin.commands import CommandError, obey
+from agent.twin.command_words import CommandError
+from agent.twin.commands import obey
 from agent.twin.site import READ_WITHIN_S, Twin
 
 SOCKET = "twin.sock"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from counting_mistakes import HISTORIES, MISTAKES, RULE, broken_promises
+from counting_histories import HISTORIES
+from counting_mistakes import MISTAKES, RULE, broken_promises
 from counting_model import World
 
 

@@ -16,8 +16,9 @@ import pytest
 from twins import HEAD, ask_tcp, read_tcp
 
 import config
-from agent.twin.commands import COMMANDS, usage
+from agent.twin.commands import usage
 from agent.twin.control import SOCKET, Remote
+from agent.twin.deeds import COMMANDS
 from agent.twin.patch import copy_site
 from config.bus_settings import TcpBus
 from drivers.modbus import asks

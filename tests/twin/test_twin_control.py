@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twins import Played, playing, site
 
-from agent.twin.commands import COMMANDS, CommandError
+from agent.twin.command_words import CommandError
 from agent.twin.control import LONGEST_LINE, SOCKET, Control, Remote
+from agent.twin.deeds import COMMANDS
 
 SITE = """\
 [bus.plc]

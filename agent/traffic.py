@@ -98,7 +98,8 @@ class _Sample:
         from agent.uplink import locker_fields
 
         for name, model in SiteLockers(self._settings.lockers, self.at.boot_s).models.items():
-            yield self._size(locker_fields.telemetry(self._head(), name, model.draw(self.at)))
+            load = model.draw(self.at)
+            yield self._size(locker_fields.telemetry(self._head(), name, load, locker_fields.shares(load)))
 
     def state_bytes(self) -> int:
         """What each frame holds of the counters and models besides its messages."""

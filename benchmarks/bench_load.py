@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 
 import config
@@ -93,8 +94,7 @@ class Site:
         for place, (board, asked) in enumerate(self.lockers.asking):
             if (second + place) % BOARD_PERIOD_S == 0:
                 for number, ask in enumerate(asked):
-                    opened = (second // 300 + place) % len(ask.points)
-                    values = tuple(n == opened for n in range(len(ask.points)))
+                    values = said(len(ask.points), (second // 300 + place) % len(ask.points))
                     self.lockers.hear(Answered(board.id, number, Batch(values, at.boot_s)))
         self.lockers.advance(at)
 
@@ -124,6 +124,12 @@ class Site:
         kept = memory.kept(at, {model.line.id: model for model in self.models}, self.site)
         state = Baselines(EPOCH, self.seq, counters, {}, kept, lockers=self.lockers.state(at)).encode()
         return len(state) + sum(len(message.encode()) for message in messages)
+
+
+@cache
+def said(points: int, changed: int) -> tuple[bool, ...]:
+    """An answer of a board in which one point is unlike the others."""
+    return tuple(n == changed for n in range(points))
 
 
 def lockers() -> Sequence[Locker]:

@@ -102,15 +102,15 @@ class Backlog:
 
     def advance(self, at: Instant) -> Stock | None:
         """What is on the floor; None unless both ends are counted and every counter is fresh."""
-        least = self._least.advance(at)
+        came, went = counted_by(self._unload), counted_by(self._load)
+        least = self._least.advance(at, came, went)
         if not self._fresh(at):
             return None
         if self._base is None:
             return None if least is None else Stock(least.total, None, False, self._least.drift, None)
-        return self._since(self._base, at)
+        return self._since(self._base, at, came, went)
 
-    def _since(self, base: _Base, at: Instant) -> Stock:
-        came, went = counted_by(self._unload), counted_by(self._load)
+    def _since(self, base: _Base, at: Instant, came: Reckoning, went: Reckoning) -> Stock:
         arrived, left = came.total - base.came.total, went.total - base.went.total
         parcels = base.parcels + arrived - left + self._drift
         if parcels < 0:

@@ -62,6 +62,8 @@ class BoardModel:
         self.changes = 0
         self._by_channel = {one.channel: one.number for one in board.compartments}
         self._asked = {points: _Reading(self._wires(points), at_s) for points in asked}
+        self.heard = False
+        """Whether an answer is known that is not too old."""
         self._blind_s = at_s
         self.reason = ""
         """Why the last query brought no answer; empty when it did."""
@@ -79,10 +81,11 @@ class BoardModel:
         if at_s - reading.heard_s > DENSE_S:
             self._blind_s = at_s
         before, reading.heard_s, self.reason = reading.values, at_s, ""
-        self.turned = before is not None and values != before
-        if values == before and not reading.waiting:
+        same = values == before
+        self.turned = before is not None and not same
+        if same and not reading.waiting:
             return []
-        reading.values = values
+        reading.values, self.heard = values, True
         wires = reading.wires if before is None or reading.waiting else _turned(reading.wires, before, values)
         happened = self._take(wires, values, at_s)
         reading.waiting = any(_waits(wire) for wire in reading.wires)
@@ -105,7 +108,7 @@ class BoardModel:
 
     def silence(self, at_s: float) -> Fault | None:
         """Why nothing is heard of the board; None while something is, `none` while it is too early to say."""
-        if any(reading.values is not None for reading in self._asked.values()):
+        if self.heard:
             return None
         if not self.reason and all(at_s - one.heard_s <= self.board.silent_s for one in self._asked.values()):
             return "none"
@@ -154,6 +157,7 @@ class BoardModel:
 
     def _lost(self, reading: _Reading, at_s: float) -> None:
         reading.values, self._kept = None, None
+        self.heard = any(one.values is not None for one in self._asked.values())
         self.changes += 1
         for compartment in {wire.number: wire.compartment for wire in reading.wires}.values():
             compartment.away(at_s)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.progress import counted_by
 from agent.load.rates import SmoothedRate, WindowRate
+from agent.load.reckoning import NOTHING
 from config.device_settings import CounterRef
 
 SHORT_S = 60.0
@@ -16,8 +17,7 @@ LONG_S = 900.0
 DISPLAY_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """What the counters of one role saw together: parcels since their baselines, and parcels per hour."""
 
     total: int
@@ -61,17 +61,31 @@ class CountedRates:
 class RoleFlow:
     """The counters of one role together, as they were when they were last followed.
 
-    `fresh`: there are some, and all had an accepted sample within 3 of their periods. `total` is counted since the
-    first baseline of each; it continues as long as `breaks` stays, and `guesses` stays where nothing in it was guessed.
+    `fresh`: there are some, and all had an accepted sample within 3 of their periods. `counted` since the first
+    baseline of each, at best `total`; it continues as long as `breaks` stays, and `guesses` stays where nothing in it
+    was guessed.
     `pph_900` is over a quarter of an hour, of which `span_s` was seen; None unless all are fresh and have a rate.
     """
 
-    __slots__ = ("_display", "breaks", "counters", "fresh", "guesses", "pph_900", "span_s", "total")
+    __slots__ = (
+        "_display",
+        "breaks",
+        "counted",
+        "counters",
+        "fresh",
+        "guesses",
+        "meters",
+        "pph_900",
+        "span_s",
+        "total",
+    )
 
     def __init__(self, refs: Iterable[CounterRef], meters: Mapping[CounterRef, Meter]) -> None:
         self.counters = tuple(CountedRates(meters[ref]) for ref in refs)
+        self.meters = tuple(one.meter for one in self.counters)
         self.fresh = False
-        self.total = self.breaks = 0
+        self.counted = NOTHING
+        self.breaks = self.total = 0
         self.guesses = self.span_s = 0.0
         self.pph_900: float | None = None
         self._display = SmoothedRate(DISPLAY_S)
@@ -79,24 +93,20 @@ class RoleFlow:
     def __bool__(self) -> bool:
         return bool(self.counters)
 
-    @property
-    def meters(self) -> list[Meter]:
-        return [one.meter for one in self.counters]
-
     def follow(self, at: Instant) -> None:
         """Take in what the meters have counted until `at`."""
-        fresh, total, breaks, guesses = bool(self.counters), 0, 0, 0.0
+        fresh, breaks, guesses = bool(self.counters), 0, 0.0
         for one in self.counters:
             one.advance(at.boot_id)
             meter = one.meter
             fresh = fresh and meter.fresh(at)
-            total += meter.earlier.total + meter.total
             breaks += one.breaks
             guesses += meter.estimated_s or 0.0
         if breaks != self.breaks or not fresh:
             self._display.restart()
-        self._display.advance(at.boot_s, total)
-        self.fresh, self.total, self.breaks, self.guesses = fresh, total, breaks, guesses + breaks
+        self.counted = counted = counted_by(self.meters)
+        self._display.advance(at.boot_s, counted.total)
+        self.total, self.fresh, self.breaks, self.guesses = counted.total, fresh, breaks, guesses + breaks
         self.pph_900 = together([one.long.per_hour for one in self.counters]) if fresh else None
         self.span_s = min([one.long.span_s for one in self.counters], default=0.0)
 
@@ -104,7 +114,7 @@ class RoleFlow:
         """All of it; None of a role without counters."""
         if not self.counters:
             return None
-        (lo, hi, total), fresh = counted_by([one.meter for one in self.counters]), self.fresh
+        (lo, hi, total), fresh = self.counted, self.fresh
         return Flow(
             total=total,
             lo=lo,

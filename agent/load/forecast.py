@@ -81,6 +81,7 @@ class Forecast:
         self._minute_s = self._mark_s = -math.inf
         self._dispersion = 1.0
         self._worth = Calibration()
+        self._learned: list[object] | None = None
 
     def restart(self) -> None:
         """The totals do not continue: what was learned stays, the marks go."""
@@ -112,6 +113,7 @@ class Forecast:
                 hours = (mark.at_s - then.at_s) / 3600.0
                 truly = (mark.came - then.came - mark.went + then.went) / hours
                 error.learn((truly - then.net_pph) / then.gross_pph)
+                self._learned = None
 
     def _claimed(self, in_pph: float | None, out_pph: float | None) -> float | None:
         """The net rate, where it is more than noise."""
@@ -155,8 +157,10 @@ class Forecast:
 
     def kept(self) -> list[object]:
         """What must outlive the process, JSON-able: what was learned."""
-        errors = [[round(one, 5) for one in (error.bias, error.up, error.down, error.weight)] for error in self._errors]
-        return [*errors, [round(self._worth.up, 3), round(self._worth.down, 3)]]
+        if self._learned is None:
+            four = [(error.bias, error.up, error.down, error.weight) for error in self._errors]
+            self._learned = [[round(one, 5) for one in errors] for errors in four]
+        return [*self._learned, [round(self._worth.up, 3), round(self._worth.down, 3)]]
 
     def restore(self, kept: object) -> None:
         """Go on from `kept()`; ValueError, and nothing changed, for anything else."""
@@ -165,6 +169,7 @@ class Forecast:
         self._worth.restore(kept[-1])
         for error, (bias, up, down, weight) in zip(self._errors, kept[:-1], strict=True):
             error.bias, error.up, error.down, error.weight = bias, up, down, max(PRIOR_WEIGHT, weight)
+        self._learned = None
 
 
 def _dispersion(minutes: Sequence[tuple[int, int]]) -> float:

@@ -31,7 +31,7 @@ from agent.load.ledger import LineLedger
 from agent.load.line_load import NOWHERE, LineLoad, Pace, Quality, Room, Standing
 from agent.load.meter import Meter
 from agent.load.observed import ObservedCapacity
-from agent.load.progress import WorkInProgress
+from agent.load.progress import WorkInProgress, counted_by
 from agent.load.rates import ENOUGH_S
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
@@ -54,7 +54,8 @@ MIN_FLOW_PPH = 60.0
 
 
 class LineModel:
-    """Draws the load of one line from its counters' meters, which somebody else advances."""
+    """Draws the load of one line from its counters' meters, which somebody else advances. `counted` names these by
+    role."""
 
     def __init__(
         self,
@@ -81,10 +82,11 @@ class LineModel:
         }
         self._flows = tuple(flow for flow in (*self._parcels.values(), self._energy) if flow)
         self.counters = tuple(counter for flow in self._flows for counter in flow.counters)
+        self.counted = tuple(f"{role} {ref}" for role, ref in line.counters())
         self.steering = Steering(settings.thresholds, patience(patience_s, self.counters))
-        again = self._recirculation.meters if line.induct_counts_passes else []
-        ends = self._discharge.meters and self._discharge.meters + self._reject.meters + again
-        self._progress = WorkInProgress(self._induct.meters, ends)
+        again = self._recirculation.meters if line.induct_counts_passes else ()
+        self._leaving = self._discharge.meters and self._discharge.meters + self._reject.meters + again
+        self._progress = WorkInProgress(self._induct.meters, self._leaving)
         self._history = LineHistory(self._induct, self._discharge, self._reject, self._energy)
         self._ledger = LineLedger(settings, self._parcels)
         self._observed = ObservedCapacity(line.capacity_pph)
@@ -107,7 +109,7 @@ class LineModel:
         for flow in self._flows:
             flow.follow(at)
             breaks += flow.breaks
-        self._wip = wip = self._progress.advance(at)
+        self._wip = wip = self._progress.advance(at, self._induct.counted, counted_by(self._leaving))
         known = wip.total if wip and self._progress.known(at) else None
         self._history.advance(at, breaks, known, self._conditions.run)
         self.standing, self.quality = self._stand(at, wip, breaks), self._quality(at)
@@ -133,7 +135,7 @@ class LineModel:
             breaks=breaks,
             ratio_in=ratio_in,
             fill=fill,
-            index=load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
+            load_index=load_index(ratio_in, fill, fill_expected=bool(self._induct and self._discharge)),
             settled_s=self._induct.span_s,
         )
 
@@ -161,7 +163,7 @@ class LineModel:
             load_ratio_in=now.ratio_in,
             load_ratio_out=ratio(now.out_pph, self.line.capacity_pph),
             fill_ratio=now.fill,
-            load_index=now.index,
+            load_index=now.load_index,
             quality=self.quality,
             pace=self._pace(),
             room=room(now, self.capacity_pph, self.steering.limits(self._conditions.mode)),
@@ -185,11 +187,6 @@ class LineModel:
             blocked_s=stood.blocked_s,
             idle_run_s=stood.idle_run_s,
         )
-
-    @property
-    def counted(self) -> tuple[str, ...]:
-        """Its counters by role."""
-        return tuple(f"{role} {ref}" for role, ref in self.line.counters())
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""

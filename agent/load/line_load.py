@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.load.flow import Flow
 from agent.load.machine import Cause, State
@@ -12,8 +11,7 @@ from agent.load.records import NOTHING_SO_FAR, SoFar
 Quality = Literal["good", "estimated", "partial", "stale", "bad", "unsupported"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """How parcels go through a line; None is not known."""
 
     tempo: float | None = None
@@ -29,8 +27,7 @@ class Pace:
     idle_run_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What a line or site can sort, and how much more it could take; None is not known."""
 
     capacity_eff_pph: float | None = None
@@ -38,8 +35,7 @@ class Room:
     headroom_parcels: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Steered:
+class Steered(NamedTuple):
     """What a line or site is steered by; None is not known."""
 
     tts_min: float | None = None
@@ -56,8 +52,7 @@ PACE, ROOM, STEERED = Pace(), Room(), Steered()
 """Nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineLoad:
+class LineLoad(NamedTuple):
     """A line at one moment. A role without counters is None; None is not known.
 
     `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
@@ -86,8 +81,7 @@ class LineLoad:
     so_far: SoFar = NOTHING_SO_FAR
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """The few figures by which a line or site is judged, drawn at every sample; None is not known.
 
     `came` and `went` are totals of what came onto it and left it; they continue as long as `breaks` stays. `level`
@@ -104,7 +98,7 @@ class Standing:
     breaks: int
     ratio_in: float | None
     fill: float | None
-    index: float | None
+    load_index: float | None
     settled_s: float
 
 

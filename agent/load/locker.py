@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.load.board import BoardModel, Points, Values
@@ -47,8 +46,7 @@ class DoorEvent(NamedTuple):
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """Compartments of a locker, all or of one size, counted by what they are. None: no sensor tells.
 
     `occupied`, `free`, `faulty` and `unknown` add up to `total`. An open door is in `door_open` whatever else it is.
@@ -64,8 +62,7 @@ class Share:
     turnover_day: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class LockerLoad:
+class LockerLoad(NamedTuple):
     """A locker at one moment. `occupancy` is occupied / (total - faulty), None unless every compartment is known.
 
     `turnover_day` is parcels put in since local midnight for each compartment; `dwell_p50_h` and so on are of the
@@ -86,12 +83,14 @@ class LockerLoad:
 
 
 class Seen(NamedTuple):
-    """A compartment of the locker and what it is now."""
+    """A compartment of the locker and what it is now. `kind` is which of occupied, free, faulty and unknown it is,
+    empty where no sensor tells the first two."""
 
     number: int
     size: Size | None
     compartment: Compartment
     status: Status
+    kind: str
 
 
 class LockerModel:
@@ -133,10 +132,11 @@ class LockerModel:
         """Let go of what is too old; each second."""
         for board in self.boards.values():
             board.advance(at.boot_s)
-        self._day.advance(at, whole=self._heard(at.boot_s) == len(self.boards))
+        self._day.advance(at, whole=self._heard == len(self.boards))
 
-    def _heard(self, at_s: float) -> int:
-        return sum(board.silence(at_s) is None for board in self.boards.values())
+    @property
+    def _heard(self) -> int:
+        return sum([board.heard for board in self.boards.values()])
 
     @property
     def changes(self) -> int:
@@ -148,7 +148,7 @@ class LockerModel:
         self.advance(at)
         self._date(at)
         seen = list(self.compartments(at.boot_s))
-        heard = self._heard(at.boot_s)
+        heard = self._heard
         whole = self._share(seen, at.boot_s, self._day.deliveries())
         dwell = self._day.dwell
         by_size: dict[Size, Share] = {
@@ -173,24 +173,25 @@ class LockerModel:
         for board in self.boards.values():
             silence = board.silence(at_s)
             for number, one in board.compartments.items():
-                yield Seen(number, self._sizes[number], one, one.status(at_s, silence))
+                status = one.status(at_s, silence)
+                yield Seen(number, self._sizes[number], one, status, _kind(status))
 
     def _of_size(self, size: Size, seen: Sequence[Seen], at_s: float) -> Share:
         return self._share([one for one in seen if one.size == size], at_s, self._day.deliveries(size))
 
     def _share(self, seen: Sequence[Seen], at_s: float, deliveries: int | None) -> Share:
-        kinds = Counter(_kind(one.status) for one in seen)
+        kinds, doors = [one.kind for one in seen], [one.status.door for one in seen]
         sensed = all(one.compartment.has_item for one in seen)
         limit_s = at_s - 3600.0 * self.locker.overdue_h
-        overdue = sum(_is_overdue(one, limit_s) for one in seen)
+        stays = [one.compartment.stay for one in seen if one.kind == "occupied"]
         return Share(
             total=len(seen),
-            occupied=kinds["occupied"] if sensed else None,
-            free=kinds["free"] if sensed else None,
-            faulty=kinds["faulty"],
-            unknown=kinds["unknown"],
-            door_open=sum(one.status.door in {"open", "ajar"} for one in seen),
-            overdue=overdue if sensed else None,
+            occupied=kinds.count("occupied") if sensed else None,
+            free=kinds.count("free") if sensed else None,
+            faulty=kinds.count("faulty"),
+            unknown=kinds.count("unknown"),
+            door_open=doors.count("open") + doors.count("ajar"),
+            overdue=sum([stay is not None and stay.start_s <= limit_s for stay in stays]) if sensed else None,
             turnover_day=deliveries / len(seen) if sensed and deliveries is not None else None,
         )
 
@@ -239,17 +240,11 @@ class LockerModel:
 
 
 def _kind(status: Status) -> str:
-    """Which of occupied, free, faulty and unknown a compartment is; neither of the first two where no sensor looks."""
     if status.usage is not None:
         return status.usage
     if status.fault in _UNKNOWN_FAULTS or status.door == "unknown":
         return "unknown"
     return "" if status.fault == "none" else "faulty"
-
-
-def _is_overdue(one: Seen, limit_s: float) -> bool:
-    stay = one.compartment.stay
-    return one.status.usage == "occupied" and stay is not None and stay.start_s <= limit_s
 
 
 def _occupancy(whole: Share) -> float | None:

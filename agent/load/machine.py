@@ -50,12 +50,11 @@ BREAK_S = 60.0
 """What held before so long a break in the evaluations has not held through it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(NamedTuple):
     """What a state is judged by. `missing` says why figures are not to be trusted, None where they are; until
     `forecast_settled` a `tts_min` of None says nothing."""
 
-    index: float | None
+    load_index: float | None
     fill: float | None
     tts_min: float | None
     missing: Missing | None
@@ -96,7 +95,7 @@ class Rise(NamedTuple):
 def value_of(cause: Cause, signs: Signs) -> float | None:
     """The figure that a cause is about."""
     if cause == "load_index":
-        return signs.index
+        return signs.load_index
     return signs.fill if cause == "fill_ratio" else signs.tts_min
 
 
@@ -114,7 +113,7 @@ def rises(limits: Thresholds) -> tuple[Rise, ...]:
 
 def falls(rank: int, signs: Signs, limits: Thresholds) -> bool:
     """Whether the figures are below where that level ends."""
-    index = signs.index
+    index = signs.load_index
     if index is None:
         return False
     if rank == OVERFLOW:
@@ -137,7 +136,19 @@ def fall_of(rank: int, limits: Thresholds) -> tuple[float, float]:
 class Machine:
     """`state` since boot-clock second `since_s`, caused by `cause`. `rank` is the last level that could be told."""
 
-    __slots__ = ("_at_s", "_falling", "_held", "_limits", "_patience_s", "_rising", "cause", "rank", "since_s", "state")
+    __slots__ = (
+        "_at_s",
+        "_falling",
+        "_held",
+        "_limits",
+        "_patience_s",
+        "_rising",
+        "_ways",
+        "cause",
+        "rank",
+        "since_s",
+        "state",
+    )
 
     def __init__(self, patience_s: float) -> None:
         """Figures may be missing for `patience_s` before the state is called unknown."""
@@ -146,6 +157,7 @@ class Machine:
         self._rising: dict[Rise, float] = {}
         self._falling: dict[int, float] = {}
         self._limits: Thresholds | None = None
+        self._ways: tuple[Rise, ...] = ()
         self._at_s: float | None = None
         self.state: State = "UNKNOWN"
         self.cause: Cause = "no_figures"
@@ -156,6 +168,7 @@ class Machine:
         """Judge at boot-clock second `at_s`; None where the state stays."""
         if self._at_s is None or at_s - self._at_s > BREAK_S or limits is not self._limits:
             self._held, self._rising, self._falling = {}, {}, {}
+            self._ways = rises(limits)
         self._at_s, self._limits = at_s, limits
         if self.since_s is None:
             self.since_s = at_s
@@ -205,16 +218,17 @@ class Machine:
     def _back(self, signs: Signs, limits: Thresholds, mode: Mode) -> Transition:
         """To the level of before, unless the figures say that it has ended, or that it is higher. A mean over less time
         than a level must hold says nothing of that level."""
-        met = next((rise for rise in rises(limits) if rise.met(signs) and rise.hold_s <= signs.settled_s), None)
+        met = next((rise for rise in self._ways if rise.met(signs) and rise.hold_s <= signs.settled_s), None)
         said = 0 if met is None else met.rank
         kept = self.rank if self.rank and not falls(self.rank, signs, limits) else 0
         causes: dict[State, Cause] = {"STOPPED": "running", "SUSPENDED": "resumed"}
         self.rank = max(said, kept)
-        return Transition(self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.index, None, 0.0, mode)
+        return Transition(
+            self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.load_index, None, 0.0, mode
+        )
 
     def _level(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
-        ways = rises(limits)
-        met = [rise for rise in ways if rise.met(signs)]
+        met = [rise for rise in self._ways if rise.met(signs)]
         if not (met or self.rank or self._rising):
             return None
         self._rising = {rise: self._rising.get(rise, at_s) for rise in met}

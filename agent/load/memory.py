@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from agent.load.instant import Instant
@@ -30,12 +31,13 @@ def kept(at: Instant, lines: Mapping[str, Remembers], site: Remembers) -> dict[s
 
 
 def _kept(model: Remembers) -> dict[str, object]:
-    return {"of": _mark(model), **model.kept()}
+    return {"of": _mark(model.counted), **model.kept()}
 
 
-def _mark(model: Remembers) -> int:
+@lru_cache(maxsize=256)
+def _mark(counted: tuple[str, ...]) -> int:
     """Tells the counters of a model from others."""
-    return zlib.crc32("\n".join(model.counted).encode())
+    return zlib.crc32("\n".join(counted).encode())
 
 
 def restore(
@@ -70,7 +72,7 @@ def _give(name: str, model: Remembers, past: object, shift_s: float, lost: Calla
     try:
         if not isinstance(past, dict) or not _bounded(past):
             raise ValueError("no memory of a line or site")
-        if past.get("of") != _mark(model):
+        if past.get("of") != _mark(model.counted):
             raise ValueError("it counted by other counters then")
         model.restore(past, shift_s)
     except (ValueError, TypeError) as error:

@@ -229,8 +229,7 @@ class Meter:
         if self.at is None:
             return []
         here = Reckoning(self.lo, self.hi, self.total)
-        kept = MeterState(self._modulus, self.base, here, self.earlier, self.raw, self._unseen, self.at)
-        return kept.to_list()
+        return MeterState(self._modulus, self.base, here, self.earlier, self.raw, self._unseen, self.at).to_list()
 
     def restore(self, state: object) -> None:
         """Go on from `state()` of an earlier run.

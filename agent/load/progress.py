@@ -27,9 +27,8 @@ class Passed(NamedTuple):
     counted: int
 
     @classmethod
-    def by(cls, entering: Sequence[Meter], leaving: Sequence[Meter]) -> Passed:
+    def by(cls, came: Reckoning, went: Reckoning) -> Passed:
         """In less out, as the best value and as the least that can be true, and all parcels counted at either end."""
-        came, went = counted_by(entering), counted_by(leaving)
         least = None if went.hi is None else came.lo - went.hi
         return cls(came.total - went.total, least, came.total + went.total)
 
@@ -39,10 +38,10 @@ def counted_by(meters: Sequence[Meter]) -> Reckoning:
     lo = total = 0
     hi: int | None = 0
     for meter in meters:
-        earlier = meter.earlier
-        lo += earlier.lo + meter.lo
-        total += earlier.total + meter.total
-        hi = None if hi is None or earlier.hi is None or meter.hi is None else hi + earlier.hi + meter.hi
+        earlier_lo, earlier_hi, earlier = meter.earlier
+        lo += earlier_lo + meter.lo
+        total += earlier + meter.total
+        hi = None if hi is None or earlier_hi is None or meter.hi is None else hi + earlier_hi + meter.hi
     return Reckoning(lo, hi, total)
 
 
@@ -92,8 +91,8 @@ class WorkInProgress:
     """
 
     def __init__(self, entering: Sequence[Meter], leaving: Sequence[Meter]) -> None:
-        self._entering, self._leaving = tuple(entering), tuple(leaving)
-        self._meters = self._entering + self._leaving
+        self._meters = (*entering, *leaving)
+        self._is_counted = bool(entering and leaving)
         self._longest_s = max((meter.rule.period_s for meter in self._meters), default=0.0)
         self.drift = 0
         self._breaks = -1
@@ -105,27 +104,25 @@ class WorkInProgress:
         self._rests_s: float | None = None
         self.empty_s: float | None = None
 
-    def advance(self, at: Instant) -> Reckoning | None:
-        """What is on the line; None unless both ends are counted and every counter is fresh."""
-        if not (self._entering and self._leaving and all(meter.fresh(at) for meter in self._meters)):
+    def advance(self, at: Instant, came: Reckoning, went: Reckoning) -> Reckoning | None:
+        """What is on the line, when its meters have counted that much at either end; None unless both ends are counted
+        and every counter is fresh."""
+        read_s = [meter.at.boot_s for meter in self._meters if meter.at and meter.fresh(at)]
+        if not self._is_counted or len(read_s) < len(self._meters):
             return None
-        passed = Passed.by(self._entering, self._leaving)
-        breaks = sum(meter.breaks for meter in self._meters)
+        passed = Passed.by(came, went)
+        breaks = sum([meter.breaks for meter in self._meters])
         if breaks != self._breaks:
             self._breaks = breaks
             self._begin(passed.counted)
-        if self._readcounted_by():
+        # Counters that were not read within one period of each other make a false difference.
+        if max(read_s) - min(read_s) <= self._longest_s:
             self._take(passed, at.boot_s)
         best, least = self._best.value, self._least.value
         if best is None:
             return None
         lo = 0 if least is None or passed.least is None else max(0, passed.least - least)
         return Reckoning(lo, None, max(lo, passed.best - best))
-
-    def _readcounted_by(self) -> bool:
-        """Counters that were not read within one period of each other make a false difference."""
-        times = [meter.at.boot_s for meter in self._meters if meter.at]
-        return max(times) - min(times) <= self._longest_s
 
     def _take(self, passed: Passed, at_s: float) -> None:
         emptiest = self._best.value
@@ -157,6 +154,6 @@ class WorkInProgress:
         best.restore(kept[0], shift_s)
         least.restore(kept[1], shift_s)
         self._best, self._least = best, least
-        self._breaks = sum(meter.breaks for meter in self._meters)
+        self._breaks = sum([meter.breaks for meter in self._meters])
         self._begun_with = -1
         self.empty_s = None if kept[2] is None else kept[2] + shift_s

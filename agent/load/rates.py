@@ -17,49 +17,41 @@ ENOUGH_S = 10.0
 class WindowRate:
     """The mean rate of one total over the last `window_s` seconds, from samples at any distance.
 
-    The rate is the counts between two true samples over the time between them: the newest, and the youngest that
-    is at least `window_s` old. So irregular samples and missed reads do not bend it. After a silence longer than
-    the window, and after `restart`, it begins anew.
+    `per_hour` is the counts between two true samples over the time between them, `span_s`: the newest, and the
+    youngest that is at least `window_s` old. So irregular samples and missed reads do not bend it. It is None until
+    the samples span ENOUGH_S. After a silence longer than the window, and after `restart`, it begins anew.
     """
 
-    __slots__ = ("_at_s", "_spacing_s", "_times", "_total", "_totals", "window_s")
+    __slots__ = ("_at_s", "_spacing_s", "_times", "_totals", "per_hour", "span_s", "window_s")
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
         self._spacing_s = window_s / MARKS
         self._times = array("d")
         self._totals = array("q")
-        self._at_s = 0.0
-        self._total = 0
+        self._at_s = self.span_s = 0.0
+        self.per_hour: float | None = None
 
     def restart(self) -> None:
         """Forget the past: the counts to come do not continue it."""
         del self._times[:], self._totals[:]
+        self.span_s, self.per_hour = 0.0, None
 
     def advance(self, at_s: float, total: int) -> None:
         """Take in that `total` was counted up to boot-clock second `at_s`; nothing older is taken."""
-        times = self._times
-        if times and at_s <= self._at_s:
-            return
-        if times and at_s - self._at_s > self.window_s:
-            self.restart()
-        self._at_s, self._total = at_s, total
+        times, window_s = self._times, self.window_s
+        if times:
+            if at_s <= self._at_s:
+                return
+            if at_s - self._at_s > window_s:
+                self.restart()
         if not times or at_s - times[-1] >= self._spacing_s:
             times.append(at_s)
             self._totals.append(total)
-        while len(times) > 1 and at_s - times[1] >= self.window_s:
+        while len(times) > 1 and at_s - times[1] >= window_s:
             del times[0], self._totals[0]
-
-    @property
-    def span_s(self) -> float:
-        """How much time the rate is drawn over: up to the window and one mark, 0 before the second sample."""
-        return self._at_s - self._times[0] if self._times else 0.0
-
-    @property
-    def per_hour(self) -> float | None:
-        """Counts per hour; None until the samples span ENOUGH_S."""
-        span_s = self.span_s
-        return 3600.0 * (self._total - self._totals[0]) / span_s if span_s >= ENOUGH_S else None
+        self._at_s, self.span_s = at_s, (span_s := at_s - times[0])
+        self.per_hour = 3600.0 * (total - self._totals[0]) / span_s if span_s >= ENOUGH_S else None
 
 
 class SmoothedRate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.load.instant import Instant
@@ -45,8 +44,7 @@ def possible(ran_on: int, raw: int, modulus: int, cap: int | None) -> tuple[int,
     return ran_on, ran_on + (cap - ran_on) // modulus * modulus
 
 
-@dataclass(frozen=True, slots=True)
-class MeterState:
+class MeterState(NamedTuple):
     """Everything a meter must remember over a restart: its last accepted sample and what was counted up to it.
 
     `unseen` is how much of `here.hi` already pays for a reset that may have gone unseen.
@@ -62,8 +60,8 @@ class MeterState:
 
     def to_list(self) -> list[object]:
         """The state as JSON holds it."""
-        counted = (*self.here, *self.earlier, self.raw, self.unseen)
-        return [_FORM, self.modulus, self.base, *counted, *self.at.to_list()]
+        modulus, base, here, earlier, raw, unseen, at = self
+        return [_FORM, modulus, base, *here, *earlier, raw, unseen, at.boot_id, at.boot_s, at.wall_s, at.quality]
 
     @classmethod
     def from_list(cls, state: object) -> MeterState:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.load.instant import Instant
@@ -23,8 +22,7 @@ class Peak(NamedTuple):
     at_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class SoFar:
+class SoFar(NamedTuple):
     """What arrived in the periods that run, and the peak; None where nobody knows, or none runs. Of the waves it is
     the one whose cut-off comes first.
 

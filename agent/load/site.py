@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.load.backlog import Backlog, Stock
 from agent.load.conditions import ORDINARY, Conditions
@@ -23,8 +23,7 @@ from config.load_settings import LoadSettings
 _ORDER: tuple[Quality, ...] = ("good", "estimated", "partial", "stale", "bad")
 
 
-@dataclass(frozen=True, slots=True)
-class SiteLoad:
+class SiteLoad(NamedTuple):
     """A site at one moment, figure by figure as `agent.load.metric_rows` defines them; None is not known, or not
     counted here."""
 
@@ -72,10 +71,20 @@ class SiteModel:
         every = [*self._counters, *(one for model in self._lines for one in model.counters)]
         self.steering = Steering(settings.thresholds, patience(patience_s, every))
         self._records = Records(settings, ("unload", "load") if floor.unload else ("in", "out"), self.arrives)
+        self.counted = self._named()
         self._conditions = ORDINARY
         self._stock: Stock | None = None
         self._standing = NOWHERE
         self._sampled_s = -SAMPLE_S
+
+    def _named(self) -> tuple[str, ...]:
+        """The docks' counters; those of all lines where the docks do not count both ways."""
+        floor = self._floor
+        docks = (("unload", floor.unload), ("load", floor.load))
+        own = tuple(f"{role} {ref}" for role, refs in docks for ref in refs)
+        if floor.unload and floor.load:
+            return own
+        return own + tuple(one for model in self._lines for one in model.counted)
 
     @property
     def arrives(self) -> str:
@@ -138,13 +147,13 @@ class SiteModel:
             breaks=self._unload.breaks + self._load.breaks,
             ratio_in=ratio_in,
             fill=fill,
-            index=self._index(ratio_in, fill),
+            load_index=self._index(ratio_in, fill),
             settled_s=min(settled, default=0.0),
         )
 
     def _index(self, ratio_in: float | None, fill: float | None) -> float | None:
         """The greatest of the site's own and its lines'; None where one that ought to be known is not."""
-        lines = [model.standing.index for model in self._lines if model.line.induct]
+        lines = [model.standing.load_index for model in self._lines if model.line.induct]
         own = [None if ratio_in is None else 100.0 * ratio_in] if self._unload else []
         own += [None if fill is None else 100.0 * fill] if self._floor.buffer_parcels and self._unload else []
         known = [one for one in (*own, *lines) if one is not None]
@@ -187,22 +196,12 @@ class SiteModel:
             load_ratio_in=now.ratio_in,
             load_ratio_out=ratio(out_pph_900, capacity),
             fill_ratio=now.fill,
-            load_index=now.index,
+            load_index=now.load_index,
             balance_index=evenness([one for one in ratios if one is not None]) if None not in ratios else None,
             room=room(now, capacity, self.steering.limits(self._conditions.mode)),
             steered=self.steering.draw(at.boot_s),
             so_far=self._records.draw(at, now.level, capacity),
         )
-
-    @property
-    def counted(self) -> tuple[str, ...]:
-        """The docks' counters; those of all lines where the docks do not count both ways."""
-        floor = self._floor
-        docks = (("unload", floor.unload), ("load", floor.load))
-        own = tuple(f"{role} {ref}" for role, refs in docks for ref in refs)
-        if floor.unload and floor.load:
-            return own
-        return own + tuple(one for model in self._lines for one in model.counted)
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""

@@ -46,9 +46,9 @@ class Steering:
         limits = self.limits(conditions.mode)
         settled = now.settled_s >= 0.9 * WINDOW_S
         self._foresee(at_s, now, limits, settled=settled)
-        missing = MISSING.get(quality) or ("no_figures" if now.index is None else None)
+        missing = MISSING.get(quality) or ("no_figures" if now.load_index is None else None)
         signs = Signs(
-            index=now.index,
+            load_index=now.load_index,
             fill=now.fill,
             tts_min=None if self.tts is None else self.tts.min,
             missing=missing,

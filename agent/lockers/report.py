@@ -37,13 +37,14 @@ class LockerReport:
 
     def _news(self, now: Instant, name: str, load: LockerLoad, *, turn: bool) -> Iterator[Message]:
         """The figures when they changed or it is their turn, the state when that changed."""
+        compartments = locker_fields.shares(load)
         if turn or load != self._told.get(name):
             self._told[name] = load
-            yield locker_fields.telemetry(self._head(now), name, load)
-        state = load.quality, locker_fields.shares(load)
+            yield locker_fields.telemetry(self._head(now), name, load, compartments)
+        state = load.quality, compartments
         if state != self._states.get(name):
             self._states[name] = state
-            yield locker_fields.state(self._head(now), name, load)
+            yield locker_fields.state(self._head(now), name, load, compartments)
 
     def doors(self, now: Instant) -> Iterator[Message]:
         """What happened to compartments of which the operator lets the bureau know; none of all others."""

@@ -45,6 +45,10 @@ class SiteLockers:
         """Take in what a wire told of a board; True when a second look soon would tell more."""
         home, device = self._home[outcome.device], outcome.device
         match outcome:
+            case Answered(ask=ask, batch=batch):
+                self.presence[device].answered_s = batch.at_s
+                self._heard(home, device, self._points[device][ask], batch.values, batch.at_s)
+                return home.boards[device].turned
             case Missed(reason=reason):
                 home.boards[device].missed(reason)
                 return False
@@ -54,10 +58,6 @@ class SiteLockers:
             case Told(points=points, values=values, at_s=at_s):
                 self._heard(home, device, points, values, at_s)
                 return True
-            case Answered(ask=ask, batch=batch):
-                self.presence[device].answered_s = batch.at_s
-                self._heard(home, device, self._points[device][ask], batch.values, batch.at_s)
-                return home.boards[device].turned
 
     def _heard(self, home: LockerModel, board: str, points: Points, values: Values, at_s: float) -> None:
         for event in home.hear(board, points, values, at_s):
@@ -67,13 +67,12 @@ class SiteLockers:
 
     def advance(self, at: Instant) -> None:
         """Each second: what is too old is let go, boards come and go."""
-        for device, home in self._home.items():
-            self._watch(device, home.boards[device], at.boot_s)
         for model in self.models.values():
             model.advance(at)
+            for device, board in model.boards.items():
+                self._watch(device, board, at.boot_s)
 
     def _watch(self, device: str, board: BoardModel, at_s: float) -> None:
-        board.advance(at_s)
         silence, seen = board.silence(at_s), self.presence[device]
         online = None if silence == "none" else silence is None
         reason = "answers" if silence is None else board.reason or "silent"

@@ -17,18 +17,18 @@ UNITS = {
 }
 
 
-def telemetry(head: Head, locker: str, load: LockerLoad) -> Message:
-    """What a locker is and did. `events` are the authoritative counts; what is not known is left out."""
-    fields = {**head.fields(load.quality), **shares(load), **LOCKER.fields(load)}
+def telemetry(head: Head, locker: str, load: LockerLoad, compartments: Json) -> Message:
+    """What a locker is and did. `events` are the authoritative counts; `compartments` are the `shares` of the load."""
+    fields = {**head.fields(load.quality), **compartments, **LOCKER.fields(load)}
     return Message(
         f"locker/{locker}/telemetry", compact({**fields, "stay_q": load.stay_quality, "events": load.streams})
     )
 
 
-def state(head: Head, locker: str, load: LockerLoad) -> Message:
+def state(head: Head, locker: str, load: LockerLoad, compartments: Json) -> Message:
     """What its compartments are now; retained, on change."""
     boards = {"boards": load.boards, "boards_heard": load.boards_heard}
-    fields = {**head.fields(load.quality), **shares(load), **boards}
+    fields = {**head.fields(load.quality), **compartments, **boards}
     return Message(f"locker/{locker}/state", compact(fields), retain=True)
 
 

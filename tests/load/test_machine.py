@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -15,7 +14,7 @@ from agent.load.machine import LEVELS, Machine, Signs, State, Transition
 from config.load_settings import DEFAULTS, MODES, NORMAL, Mode, Thresholds
 
 STEP_S = 5.0
-CALM = Signs(index=40.0, fill=0.1, tts_min=None, missing=None, settled_s=900.0)
+CALM = Signs(load_index=40.0, fill=0.1, tts_min=None, missing=None, settled_s=900.0)
 
 
 class Play:
@@ -41,12 +40,12 @@ class Play:
 
 
 def at_index(index: float) -> Signs:
-    return replace(CALM, index=index)
+    return CALM._replace(load_index=index)
 
 
 def test_nothing_is_said_of_a_line_until_its_figures_were_there_and_settled() -> None:
     play = Play()
-    assert play.show(replace(CALM, settled_s=100.0), 600) == "UNKNOWN"
+    assert play.show(CALM._replace(settled_s=100.0), 600) == "UNKNOWN"
     assert play.show(CALM, 120) == "NORMAL"
     assert [(one.before, one.after, one.cause) for one in play.told] == [("UNKNOWN", "NORMAL", "known")]
 
@@ -74,7 +73,7 @@ def test_levels_rise_a_step_an_evaluation_and_each_says_why() -> None:
 
 def test_a_full_floor_is_an_overflow_at_once_from_anywhere() -> None:
     play = Play().calm()
-    play.show(replace(CALM, index=100.0, fill=1.0), 130)
+    play.show(CALM._replace(load_index=100.0, fill=1.0), 130)
     assert [(one.before, one.after, one.cause, one.value) for one in play.told] == [
         ("NORMAL", "OVERFLOW", "fill_ratio", 1.0)
     ]
@@ -82,10 +81,10 @@ def test_a_full_floor_is_an_overflow_at_once_from_anywhere() -> None:
 
 def test_a_floor_that_will_be_full_in_two_hours_is_saturated_long_before_the_index_says_so() -> None:
     play = Play().calm()
-    assert play.show(replace(CALM, tts_min=110.0), 620) == "SATURATED"
+    assert play.show(CALM._replace(tts_min=110.0), 620) == "SATURATED"
     assert {one.cause for one in play.told} == {"tts_min"}
-    assert play.show(replace(CALM, tts_min=150.0), 3600) == "SATURATED", "between two and three hours it stays"
-    assert play.show(replace(CALM, forecast_settled=False), 3600) == "SATURATED", "no forecast yet is no calm"
+    assert play.show(CALM._replace(tts_min=150.0), 3600) == "SATURATED", "between two and three hours it stays"
+    assert play.show(CALM._replace(forecast_settled=False), 3600) == "SATURATED", "no forecast yet is no calm"
     assert play.show(CALM, 1900) == "NORMAL"
 
 
@@ -101,10 +100,10 @@ def test_levels_end_below_where_they_began() -> None:
 
 def test_an_overflow_ends_only_when_the_floor_has_room_and_the_index_fell() -> None:
     play = Play().calm()
-    play.show(replace(CALM, index=100.0, fill=1.0), 200)
-    assert play.show(replace(CALM, index=94.0, fill=0.95), 3600) == "OVERFLOW"
-    assert play.show(replace(CALM, index=96.0, fill=0.5), 3600) == "OVERFLOW"
-    assert play.show(replace(CALM, index=94.0, fill=0.89), 920) == "SATURATED"
+    play.show(CALM._replace(load_index=100.0, fill=1.0), 200)
+    assert play.show(CALM._replace(load_index=94.0, fill=0.95), 3600) == "OVERFLOW"
+    assert play.show(CALM._replace(load_index=96.0, fill=0.5), 3600) == "OVERFLOW"
+    assert play.show(CALM._replace(load_index=94.0, fill=0.89), 920) == "SATURATED"
 
 
 @pytest.mark.parametrize(("missing", "after_s"), [("stale", 30), ("no_figures", 30), ("bad", 0)])
@@ -137,20 +136,20 @@ def test_what_held_before_a_silence_does_not_count_after_it() -> None:
 
 def test_a_stopped_line_is_called_so_after_two_minutes_and_running_after_one() -> None:
     play = Play().calm()
-    stopped = replace(CALM, run=False)
+    stopped = CALM._replace(run=False)
     assert play.show(stopped, 120) == "NORMAL"
     assert play.show(stopped, 10) == "STOPPED"
-    assert play.show(replace(CALM, run=True), 55) == "STOPPED"
-    assert play.show(replace(CALM, run=True), 15) == "NORMAL"
+    assert play.show(CALM._replace(run=True), 55) == "STOPPED"
+    assert play.show(CALM._replace(run=True), 15) == "NORMAL"
     assert [one.cause for one in play.told] == ["stopped", "running"]
 
 
 def test_a_suspended_site_is_suspended_whatever_else_is_known_and_resumes() -> None:
     play = Play().calm()
-    assert play.show(replace(CALM, index=150.0, suspended="epidemic"), 3600) == "SUSPENDED"
+    assert play.show(CALM._replace(load_index=150.0, suspended="epidemic"), 3600) == "SUSPENDED"
     assert play.show(CALM, 10) == "NORMAL"
     assert [one.cause for one in play.told] == ["suspended", "resumed"]
-    play.show(replace(CALM, suspended="epidemic"), 60)
+    play.show(CALM._replace(suspended="epidemic"), 60)
     assert play.show(Signs(None, None, None, "stale", 0.0), 10) == "UNKNOWN", "not calm because it was suspended"
 
 
@@ -180,7 +179,7 @@ def test_a_restart_is_no_transition() -> None:
     again.machine.restore(kept, 50.0 - play.now_s)
     assert again.machine.state == "SATURATED"
     assert again.show(Signs(None, None, None, "no_figures", 0.0), 25) == "SATURATED"
-    assert again.show(replace(at_index(99.0), settled_s=10.0, forecast_settled=False), 600) == "SATURATED"
+    assert again.show(at_index(99.0)._replace(settled_s=10.0, forecast_settled=False), 600) == "SATURATED"
     assert again.told == []
     assert again.machine.since_s is not None and again.machine.since_s < 0
 
@@ -238,7 +237,7 @@ def test_noise_within_the_hysteresis_makes_no_transition_of_its_own(
         st.tuples(
             st.builds(
                 Signs,
-                index=st.none() | st.floats(0, 200),
+                load_index=st.none() | st.floats(0, 200),
                 fill=st.none() | st.floats(0, 2),
                 tts_min=st.none() | st.floats(0, 1440),
                 missing=st.none() | st.sampled_from(["stale", "bad", "no_figures"]),

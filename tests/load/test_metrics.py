@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -37,8 +36,8 @@ ALL = [pytest.param(name, one, id=f"{name}-{one.field}") for name, (group, _) in
 
 def figures(model: type) -> set[str]:
     """Every figure that a model draws, dotted where it is drawn in a part."""
-    names = {one.name for one in dataclasses.fields(model)}
-    inner = {f"{part}.{one.name}" for part in names & NESTED.keys() for one in dataclasses.fields(NESTED[part])}
+    names = set(model.__annotations__)
+    inner = {f"{part}.{name}" for part in names & NESTED.keys() for name in NESTED[part].__annotations__}
     return (names - NESTED.keys()) | inner
 
 

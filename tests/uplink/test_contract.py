@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from dataclasses import replace
@@ -44,7 +43,7 @@ IDENTITY = Identity("44", "4401", "gz-baiyun", "id", 3, "3-abcdef", "0.1.0", "c0
 FLOW = Flow(total=100, lo=99, hi=None, pph_60=1200.04, pph_900=None, fresh=True)
 LOAD = LineLoad(
     induct=FLOW,
-    discharge=replace(FLOW, total=90, hi=91),
+    discharge=FLOW._replace(total=90, hi=91),
     recirculation=None,
     reject=None,
     wip=10,
@@ -121,7 +120,7 @@ def test_messages_speak_utc_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_line_telemetry_says_what_is_known_and_leaves_out_what_is_not() -> None:
     meters = {REF: SimpleNamespace(base=2, lo=99, hi=None, total=100), CounterRef("x", "y"): SimpleNamespace(base=0)}
-    message = reports.telemetry(HEAD, "north", LOAD, meters, replace(LOAD, induct=replace(FLOW, total=97)), 10.04)  # type: ignore[arg-type]
+    message = reports.telemetry(HEAD, "north", LOAD, meters, LOAD._replace(induct=FLOW._replace(total=97)), 10.04)  # type: ignore[arg-type]
     assert message.tail == "line/north/telemetry"
     assert not message.retain
     told = fields(message)
@@ -144,7 +143,7 @@ def test_the_bureaus_merge_reads_what_the_agent_writes() -> None:
 def site_load(**known: object) -> SiteLoad:
     """A site of which nothing is known but that."""
     parts = {"room": Room(), "steered": Steered(), "so_far": SoFar()}
-    names = {one.name for one in dataclasses.fields(SiteLoad)}
+    names = SiteLoad._fields
     return SiteLoad(**(dict.fromkeys(names) | parts | known))  # type: ignore[arg-type]
 
 
@@ -166,9 +165,9 @@ def test_the_site_says_what_is_known_of_it_and_leaves_out_what_is_not() -> None:
 
 
 def test_the_docks_are_told_with_their_counters_totals() -> None:
-    load = site_load(quality="good", unload=FLOW, load=replace(FLOW, total=40), backlog=60)
+    load = site_load(quality="good", unload=FLOW, load=FLOW._replace(total=40), backlog=60)
     meters = {REF: SimpleNamespace(base=2, lo=100, hi=100, total=100)}
-    message = site_reports.site_telemetry(HEAD, load, meters, replace(load, unload=replace(FLOW, total=90)), 10.0)  # type: ignore[arg-type]
+    message = site_reports.site_telemetry(HEAD, load, meters, load._replace(unload=FLOW._replace(total=90)), 10.0)  # type: ignore[arg-type]
     assert (message.tail, message.retain) == ("telemetry", False)
     told = fields(message)
     assert (told["unload_total"], told["unload_d"], told["load_total"], told["load_d"]) == (100, 10, 40, 0)

@@ -1,4 +1,4 @@
-"""The memory of the process: what its start took is given back, and what CPython hoards is freed once a minute."""
+"""The memory of the process: none is kept that is not used, neither by glibc's allocator nor by CPython's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ SWEEP_S = 60.0
 """CPython keeps up to 2,000 freed tuples of each of twenty lengths, and circles of what was freed, until a full
 collection (gc_collect_main and clear_freelists in Modules/gcmodule.c). Left to itself it does one when the new objects
 are a quarter of the old: this agent grew for half an hour, by two megabytes, until the hoards were full."""
+
+# <malloc.h>, mallopt(3)
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_LARGE_BYTES = 128 << 10
+
+
+def keep_little() -> None:
+    """Tell glibc to give back at once what is large, and to keep one heap for all threads; before any thread starts.
+
+    Of itself it raises the mark for "large" to the largest block that was ever freed: one look through a segment of the
+    spool, and two megabytes are never given back. Other C libraries have no such call and need none.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
 def settle() -> None:

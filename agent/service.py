@@ -60,6 +60,7 @@ def serve(settings: Settings, notify: Notify, control: Path | None = None) -> No
 
     A bug in any thread ends the process with its traceback; the spool is whole, systemd starts anew.
     """
+    footprint.keep_little()
     block_stop_signals()
     spool = Spool.open(settings.spool.directory, settings.spool.max_bytes)
     try:

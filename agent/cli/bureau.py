@@ -96,7 +96,7 @@ def _wrong(sentence: str, status: int) -> int:
 
 
 def _run(args: argparse.Namespace, open_store: Opener) -> int:
-    from agent import log
+    from agent import footprint, log
 
     wrong = broker_options.contradiction(args)
     if wrong is None and args.workers > 1 and args.share is None:
@@ -104,6 +104,7 @@ def _run(args: argparse.Namespace, open_store: Opener) -> int:
     if wrong is not None:
         return _wrong(wrong, 2)
     log.start()
+    footprint.keep_little()
     open_store().close()  # the tables are there, or the reason is told, before anything is received
     workers = [_worker(args, open_store, number) for number in range(1, args.workers + 1)]
     ended = threading.Event()
@@ -138,10 +139,13 @@ def _worker(args: argparse.Namespace, open_store: Opener, number: int) -> Worker
 def _follow(args: argparse.Namespace, workers: list[Worker], ended: threading.Event) -> None:
     """Say how it goes until the time is over, or a worker is dead."""
     from agent.clock import boot_seconds
+    from agent.footprint import Sweep
 
+    sweep = Sweep()
     until_s = boot_seconds() + (args.for_s or float("inf"))
     while (left_s := until_s - boot_seconds()) > 0 and not any(worker.is_dead for worker in workers):
         ended.wait(min(_SAY_S, left_s))
+        sweep.advance(boot_seconds())
         if until_s - boot_seconds() > 0:
             _say_progress(args, workers)
 

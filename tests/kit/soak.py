@@ -403,6 +403,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=5, help="how often the agent is killed (5); with 0 it is one life")
     parser.add_argument("--keep", type=Path, help="leave logs, spool and settings in this new directory")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -413,7 +414,7 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"{time.monotonic() - started_s:7.1f} s  {text}", file=sys.stderr, flush=True)
 
-    verdict = soak(60 * args.minutes, args.seed, say=say, keep=args.keep)
+    verdict = soak(60 * args.minutes, args.seed, kills=args.kills, say=say, keep=args.keep)
     found = {**asdict(verdict), "good": verdict.good}
     print(json.dumps(found, indent=1) if args.json else "\n".join(f"{key}: {value}" for key, value in found.items()))
     return 0 if verdict.good else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
@@ -12,6 +13,26 @@ import pytest
 
 from agent import clock
 from agent.footprint import SWEEP_S, Sweep, settle
+
+LARGE = """
+import sys
+from pathlib import Path
+from agent.footprint import keep_little
+
+def own_kb() -> int:
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    return int(rollup.partition("Anonymous:")[2].split()[0])
+
+if "keep_little" in sys.argv:
+    keep_little()
+before = own_kb()
+after_it = []
+for _ in range(3):
+    block = b"x" * (2 << 20)
+    after_it.append(b"x" * 65536)
+    del block
+print(own_kb() - before)
+"""
 
 
 class Circle:
@@ -62,3 +83,14 @@ def test_to_look_at_the_clock_makes_no_class() -> None:
     for _ in range(10):
         clock.now()
     assert len(function.__subclasses__()) == before
+
+
+def kept_kb(*words: str) -> int:
+    """What a process still holds that took and freed two megabytes three times."""
+    return int(subprocess.check_output([sys.executable, "-c", LARGE, *words], text=True))
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc")
+def test_a_large_block_is_given_back_as_often_as_it_is_taken() -> None:
+    assert kept_kb() > 1024
+    assert kept_kb("keep_little") < 512

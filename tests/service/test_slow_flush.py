@@ -1,0 +1,78 @@
+"""A card that takes ten seconds for a flush: devices are read all the while, and the commit holds what it promises."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fault_matrix import Figure
+from slaves import TcpUnits, answers, outcomes_until, unit_device
+
+from agent.bus.tcp_poller import TcpOwner
+from agent.clock import boot_seconds
+from agent.uplink.spool import Spool
+from agent.uplink.spool.disk import CardDisk, File
+from config.bus_settings import TcpBus
+from drivers.modbus import asks
+
+PERIOD_S = 0.05
+
+
+class SlowCard(CardDisk):
+    """A real directory whose next flush of data takes `flush_s`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.flush_s = 0.0
+        self.flushing = threading.Event()
+
+    def create(self, name: str) -> File:
+        return SlowFile(super().create(name), self)
+
+    def open(self, name: str, *, writable: bool = False) -> File:
+        return SlowFile(super().open(name, writable=writable), self)
+
+
+class SlowFile:
+    def __init__(self, file: File, card: SlowCard) -> None:
+        self._file, self._card = file, card
+        self.read, self.write, self.close = file.read, file.write, file.close
+
+    def sync(self) -> None:
+        if self._card.flush_s:
+            self._card.flushing.set()
+            threading.Event().wait(self._card.flush_s)
+        self._file.sync()
+
+
+@pytest.mark.fault("S8")
+def test_while_a_flush_takes_its_time_every_device_is_read_at_its_period(
+    tmp_path: Path, thorough: bool, figure: Figure
+) -> None:
+    card = SlowCard(tmp_path / "spool")
+    spool = Spool.open(tmp_path / "spool", 1 << 20, disk=card)
+    spool.commit([b"before"], b"1")
+    card.flush_s = 10.0 if thorough else 1.0
+    device = unit_device("plc", "gw", 1, PERIOD_S)
+    with TcpUnits({1}) as gateway:
+        owner = TcpOwner([TcpBus("gw", "127.0.0.1", gateway.port, 0.3)], [(device, asks(device, "tcp"))])
+        owner.start()
+        outcomes_until(owner, lambda seen: len(answers(seen)) >= 5)
+        began_s = boot_seconds()
+        position = spool.commit([b"during"], b"2")  # the beat's thread stands here
+        ended_s = boot_seconds()
+        owner.stop()
+        outcomes = answers(owner.take())
+    moments = [moment for moment in gateway.received[1] if began_s <= moment <= ended_s]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    figure(flush_s=ended_s - began_s, reads=len(moments), of_due=len(moments) / ((ended_s - began_s) / PERIOD_S))
+    figure(longest_gap_ms=1000 * max(gaps))
+    assert card.flushing.is_set()
+    assert ended_s - began_s >= card.flush_s
+    assert len(moments) > 0.5 * card.flush_s / PERIOD_S
+    assert len(outcomes) >= len(moments) - 1, "what was read meanwhile waits for the beat"
+    assert owner.dropped == 0
+    assert dict(spool.read(0, 9, 99))[position] == b"during"
+    spool.close()

@@ -9,7 +9,7 @@ from agent.helm import Helm
 from agent.load.instant import Instant
 from agent.load.line import LineModel
 from agent.load.line_load import LineLoad, Quality
-from agent.load.metric_rows import SITE_STATE
+from agent.load.metric_rows import EQUIPMENT, SITE_STATE
 from agent.load.site import SiteLoad
 from agent.site import Site
 from agent.uplink import input_reports, reports, site_reports
@@ -85,7 +85,8 @@ class FloorReport:
         return {model.line.id: model.advance(now) for model in self._site.lines}
 
     def _site_state(self, now: Instant, load: SiteLoad) -> Message:
-        return site_reports.site_state(self._head(now), load, self._helm.summary())
+        equipment = EQUIPMENT.fields(self._site.register.draw(now))
+        return site_reports.site_state(self._head(now), load, {**self._helm.summary(), **equipment})
 
     def _state(self, now: Instant, name: str, load: LineLoad, whole: bool) -> Iterator[Message]:
         """How a line stands, when the trust in it changed."""

@@ -1,4 +1,4 @@
-"""What the agent tells of itself: its health, the devices it reaches, and one sentence for `systemctl status`."""
+"""What the agent tells of itself: its health, and one sentence for `systemctl status`."""
 
 from __future__ import annotations
 
@@ -32,14 +32,6 @@ class OwnReport:
         self._expiry = expiry
         self._head = head
         self._started_s = started_s
-        self._told: dict[str, tuple[object, ...]] = {}
-
-    def devices(self, now: Instant) -> list[Message]:
-        """The devices whose state has changed since it was told."""
-        known = {device: seen for device, seen in self._site.presence().items() if seen.online is not None}
-        news = [device for device, seen in known.items() if self._told.get(device) != seen.told]
-        self._told |= {device: known[device].told for device in news}
-        return [reports.device_state(self._head(now), device, known[device]) for device in news]
 
     def health(self, now: Instant, uplink: UplinkStatus) -> Iterator[Message]:
         """The agent's health, and how the inputs that measure something stand."""

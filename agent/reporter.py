@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from agent import clock, log
 from agent.baselines import Baselines, Epoch
 from agent.commits import Commits
+from agent.equipment_report import EquipmentReport
 from agent.floor_report import FloorReport
 from agent.helm import Helm
 from agent.load import memory
@@ -74,6 +75,7 @@ class Reporter:
         self._head = head = numbering.head
         self._floor = FloorReport(settings, site, helm, head, self._started_s)
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
+        self._equipment = EquipmentReport(site, head)
         self._own = OwnReport(site, helm, spool, Expiry(settings.bureau.tls), head, self._started_s)
         self._thinning = Thinning(spool)
         self._ntp_s = 0
@@ -129,7 +131,7 @@ class Reporter:
         assert self._uplink is not None
         doors = self._lockers.doors(now) if self._lockers else ()
         answers = [reports.acknowledgement(self._head(now), answer) for answer in self._uplink.take_answers()]
-        return [*self._floor.happened(now), *doors, *self._own.devices(now), *answers]
+        return [*self._floor.happened(now), *doors, *self._equipment.news(now), *answers]
 
     @staticmethod
     def _is_due(now: Instant, last_s: float, interval_s: float) -> bool:
@@ -156,12 +158,17 @@ class Reporter:
             self._numbering.last,
             {str(ref): meter.state() for ref, meter in self._site.meters.items()},
             intake.cuts(),
-            memory.kept(now, {model.line.id: model for model in self._site.lines}, self._site.load),
+            self._remembered(now),
             intake.identities(),
             self._site.lockers.state(now) if self._site.lockers else {},
             self._vouched_s(now),
             self._helm.kept(now),
         )
+
+    def _remembered(self, now: Instant) -> dict[str, object]:
+        """What the models of lines and site, and the register of devices, go on from after a restart."""
+        models = memory.kept(now, {model.line.id: model for model in self._site.lines}, self._site.load)
+        return models | {"devices": self._site.register.kept(now.boot_s)}
 
     def _vouched_s(self, now: Instant) -> int:
         """The latest wall time that a time server vouched for."""

@@ -21,6 +21,7 @@ from agent.control.server import ControlServer
 from agent.helm import Helm, at_the_helm
 from agent.intake import Intake, counter_meters
 from agent.load import memory
+from agent.load.attendance import Register
 from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.site import SiteModel
@@ -88,7 +89,8 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     lines = [LineModel(line, meters, settings.load, patience_s) for line in settings.lines]
     whole = SiteModel(settings.load, lines, meters, patience_s)
     memory.restore(past.load, clock.now(), {one.line.id: one for one in lines}, whole, _forgotten)
-    site = Site(meters, lines, whole, intake, owners, scans, lockers)
+    register = _register([*intake.presence, *(lockers.presence if lockers else ())], past.load.get("devices"))
+    site = Site(meters, lines, whole, intake, owners, register, scans, lockers)
     stocktakes = StockTakes()
     reporter = Reporter(settings, epoch, site, spool, notify, helm, stocktakes)
     helm.begin(clock.now(), past.helm)
@@ -200,6 +202,16 @@ def _restore(meters: Mapping[CounterRef, Meter], kept: Mapping[str, list[object]
             meter.restore(kept.get(str(ref), []))
         except ValueError as error:
             log.warn("baseline_lost", counter=ref, reason=error)
+
+
+def _register(devices: Iterable[str], kept: object) -> Register:
+    """Who is expected to answer, and how they did until the last run ended."""
+    register = Register(devices)
+    try:
+        register.restore(kept)
+    except ValueError as error:
+        _forgotten("devices", str(error))
+    return register
 
 
 def _forgotten(name: str, reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.bus import Owner
 from agent.intake import Intake, Presence
+from agent.load.attendance import Register
 from agent.load.instant import Instant
 from agent.load.line import LineModel
 from agent.load.meter import Meter
@@ -32,14 +33,15 @@ class Scans(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Every counter's meter, every line's model and the site's, the devices' presence, the wires, and the scanners and
-    lockers of a site that has some."""
+    """Every counter's meter, every line's model and the site's, the devices' presence and attendance, the wires, and
+    the scanners and lockers of a site that has some."""
 
     meters: Mapping[CounterRef, Meter]
     lines: Sequence[LineModel]
     load: SiteModel
     intake: Intake
     owners: Sequence[Owner]
+    register: Register
     scans: Scans | None = None
     lockers: SiteLockers | None = None
 

@@ -25,6 +25,7 @@ from config.settings import Settings
 LOAD = 0.6
 HEALTH_BYTES, HEALTH_A_BUS_BYTES = 900, 120
 SCAN_BYTES, RECORD_BYTES, RECORDS_A_DAY = 350, 400, 28
+ATTENDANCE_BYTES, ATTENDANCES_A_DAY = 330, 25
 LOCKER_S = 30.0
 PACKET_BYTES = 92
 """What a message costs besides topic and payload: MQTT's own bytes, its acknowledgement, and two TCP/IP headers."""
@@ -126,6 +127,7 @@ def expected(settings: Settings, mode: Mode = "normal") -> Traffic:
         (_DAY_S / minute_s, list(sample.minute())),
         (_DAY_S / max(report_s, LOCKER_S), list(sample.half_minute())),
         (records, [RECORD_BYTES]),
+        ((len(settings.devices) + len(settings.boards) + 1) * ATTENDANCES_A_DAY, [ATTENDANCE_BYTES]),
     ]
     messages = sum(times * len(sizes) for times, sizes in parts)
     said = sum(times * sum(sizes) for times, sizes in parts)

@@ -139,6 +139,19 @@ INPUTS = Group(
 )
 """What a line's inputs say, in its telemetry."""
 
+EQUIPMENT = Group(
+    (
+        Metric("devices", "devices", "devices", None, None, "always", "settings"),
+        Metric("online", "devices_online", "devices", None, None, "always", "devices"),
+        Metric("avail_pct", "avail_pct", "%", 2, 86_400, "dated", "devices"),
+        Metric("known_pct", "known_pct", "%", 2, 86_400, "dated", "clock"),
+        Metric("answered_s", "answered_s", "s", 0, 86_400, "dated", "devices"),
+        Metric("away_s", "away_s", "s", 0, 86_400, "dated", "devices"),
+        Metric("away_n", "away_n", "times", None, 86_400, "dated", "devices"),
+    )
+)
+"""How far the devices are there: of all of them in `state`, over the day so far; of each and all in their records."""
+
 _C = "compartments"
 
 SHARE = Group(
@@ -172,6 +185,7 @@ GROUPS: Mapping[str, tuple[Group, str]] = {
     "scan": (SCAN, ""),
     "inputs": (INPUTS, ""),
     "site": (SITE, ""),
+    "equipment": (EQUIPMENT, ""),
     "records": (RECORDS, ""),
     "locker": (LOCKER, ""),
     "share": (SHARE, "[size_]"),

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Literal
 
 Source = Literal[
-    "counters", "scans", "settings", "clock", "stock-take", "energy meter", "run input", "inputs", "lockers"
+    "counters", "scans", "settings", "clock", "stock-take", "energy meter", "run input", "inputs", "lockers", "devices"
 ]
 Trust = Literal["always", "all fresh", "estimate", "at least", "settled", "interval", "dated"]
 """When a figure is given.

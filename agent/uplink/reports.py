@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Protocol
 
+from agent.load.attendance import Attendance
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
-from agent.load.metric_rows import FLOW, LINE, LINE_STATE
+from agent.load.metric_rows import EQUIPMENT, FLOW, LINE, LINE_STATE
 from agent.uplink import thin
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition, Room
@@ -24,6 +25,10 @@ ROLES = (
     ("manual", "manual"),
 )
 """What each role of a line is called in payloads."""
+
+
+WHOLE_PCT = 99.0
+"""A period of which so much is known is known."""
 
 
 class Counted(Protocol):
@@ -147,6 +152,15 @@ def device_state(head: Head, device: str, presence: Presence) -> Message:
         "unasked": list(presence.unasked) or None,
     }
     return Message(f"dev/{device}/state", compact({**fields, "online": bool(presence.online)}), retain=True)
+
+
+def attendance(head: Head, over: Attendance) -> Message:
+    """How far a device, or all of them, was available in an hour or a day that is over."""
+    known = over.attended.known_pct or 0.0
+    fields = head.fields("good" if known >= WHOLE_PCT else "partial" if known else "stale")
+    fields |= {"from": 1000 * over.period.begin_s, "to": 1000 * over.period.end_s} | EQUIPMENT.fields(over.attended)
+    place = "dev" if over.device is None else f"dev/{over.device}"
+    return Message(f"{place}/{over.kind}", compact(fields))
 
 
 def loss(head: Head, fields: Json) -> Message:

@@ -25,6 +25,7 @@ from agent.bus import Answered, Missed, Outcome
 from agent.bus.plans import DevicePlan
 from agent.intake import Intake, counter_meters
 from agent.load import memory
+from agent.load.attendance import Register
 from agent.load.instant import ClockQuality, Instant
 from agent.load.line import LineModel
 from agent.load.meter import Meter
@@ -202,7 +203,9 @@ class Life:
         lines = [LineModel(line, self.meters, settings.load, 200.0) for line in settings.lines]
         whole = SiteModel(settings.load, lines, self.meters, 200.0)
         memory.restore(self.past.load, now, {one.line.id: one for one in lines}, whole, lambda _name, _why: None)
-        site = Site(self.meters, lines, whole, self.intake, [wires], self.scans)  # type: ignore[list-item]
+        register = Register(self.intake.presence)
+        register.restore(self.past.load.get("devices"))
+        site = Site(self.meters, lines, whole, self.intake, [wires], register, self.scans)  # type: ignore[list-item]
         with patch.object(helms, "trail_in", lambda *_: None):  # it would be a real file
             helm = helms.at_the_helm(settings, now)
         self.reporter = Reporter(settings, self.epoch, site, self.spool, Notify(None), helm)

@@ -9,6 +9,7 @@ import pytest
 from agent.__main__ import main
 from agent.cli.metrics import meaning
 from agent.inputs.site import LineInputs
+from agent.load.attendance import Attended
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad, Pace, Room, Steered
 from agent.load.locker import LockerLoad, Share
@@ -27,6 +28,7 @@ MODELS: dict[str, type] = {
     "scan": ScanLoad,
     "inputs": LineInputs,
     "site": SiteLoad,
+    "equipment": Attended,
     "records": LineLoad,
     "locker": LockerLoad,
     "share": Share,

@@ -42,7 +42,9 @@ class Helm:
 
     def conditions(self, line: str = "") -> Conditions:
         """How `line` is judged; "" is the site, which stands when all its lines do."""
-        return self.steer.conditions(line, self.inputs.run(line) if line else self._any_runs())
+        if not line:
+            return self.steer.conditions(run=self._any_runs())
+        return self.steer.conditions(line, self.inputs.run(line), jammed=self.inputs.jammed(line))
 
     def _any_runs(self) -> bool | None:
         """Whether some line runs; None where no line is known to run and one is not known to stand."""

@@ -33,12 +33,16 @@ class Alarms:
     def __init__(self) -> None:
         self.active: dict[str, Alarm] = {}
         self.over: deque[Alarm] = deque(maxlen=MOST_RECORDS)
+        self._firsts: dict[str, tuple[str, int]] = {}
 
     def begin(self, of: Input, inputs: Mapping[str, Input], onset_ms: int, value: float | None, drill: bool) -> Alarm:
-        """The input became one. The earliest onset among those of its place is the first, also when told later."""
-        place = [one for one in self.active.values() if one.id in inputs and inputs[one.id].line == of.line]
-        earliest = min(place, key=lambda one: one.onset_ms, default=None)
-        first = of.id if earliest is None or onset_ms < earliest.onset_ms else earliest.first
+        """The input became one. The first of its place is the one with the earliest onset, also when told later, until
+        all of that place are over."""
+        stands = any(one in inputs and inputs[one].line == of.line for one in self.active)
+        first, since_ms = self._firsts.get(of.line, (of.id, onset_ms)) if stands else (of.id, onset_ms)
+        if onset_ms < since_ms:
+            first, since_ms = of.id, onset_ms
+        self._firsts[of.line] = first, since_ms
         self.active[of.id] = made = Alarm(of.id, onset_ms, value, first, exercise=drill)
         return made
 
@@ -80,13 +84,15 @@ class Alarms:
 
     def kept(self) -> list[list[list[object]]]:
         """What must outlive the process, JSON-able."""
-        return [[_form(one) for one in self.active.values()], [_form(one) for one in self.over]]
+        firsts: list[list[object]] = [[line, *first] for line, first in self._firsts.items()]
+        return [[_form(one) for one in self.active.values()], [_form(one) for one in self.over], firsts]
 
     def restore(self, kept: object) -> None:
         """Go on from `kept()`; ValueError, and nothing changed, for anything else."""
-        if not isinstance(kept, list) or len(kept) != 2 or not all(isinstance(part, list) for part in kept):
+        if not isinstance(kept, list) or len(kept) != 3 or not all(isinstance(part, list) for part in kept):
             raise ValueError("no alarms")
-        active, over = ([_alarm(one) for one in part] for part in kept)
+        active, over = ([_alarm(one) for one in part] for part in kept[:2])
+        self._firsts = dict(map(_first, kept[2]))
         self.active = {one.id: one for one in active}
         self.over = deque(over, MOST_RECORDS)
 
@@ -104,3 +110,10 @@ def _alarm(form: object) -> Alarm:
     if type(onset_ms) is not int or not isinstance(over_ms, int | None) or {type(exercise), type(known)} != {bool}:
         raise ValueError("no alarm")
     return Alarm(name, onset_ms, value, first, exercise, known, by, over_ms)
+
+
+def _first(form: object) -> tuple[str, tuple[str, int]]:
+    """A place, which alarm was the first in it, and its onset."""
+    if not isinstance(form, list) or list(map(type, form)) != [str, str, int]:
+        raise ValueError("no first alarm")
+    return form[0], (form[1], form[2])

@@ -98,6 +98,11 @@ class SiteInputs:
             return False
         return True if states and "unknown" not in states else None
 
+    def jammed(self, line: str) -> bool:
+        """Whether a contact of that line says that nothing gets through."""
+        own = self._by_line.get(line, ())
+        return any(one.state == "on" for one in own if one.input.kind in {"jam", "chute_full"})
+
     def of(self, line: str) -> LineInputs | None:
         """What is told of a line; None where it has no input."""
         kinds = {one.input.kind for one in self._by_line.get(line, ())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.load.conditions import Conditions
 from agent.load.flow import RoleFlow, ratio
 from agent.load.instant import Instant
 from agent.load.rates import Bins, WindowRate
@@ -21,9 +22,8 @@ class LineHistory:
         self._breaks = 0
         self.standstill = Standstill()
 
-    def advance(self, at: Instant, breaks: int, wip: int | None, run: bool | None) -> None:
-        """`wip` parcels are known to be on the line; its totals continue while `breaks` stays; `run` is what its input
-        says."""
+    def advance(self, at: Instant, breaks: int, wip: int | None, conditions: Conditions) -> None:
+        """`wip` parcels are known to be on the line; its totals continue while `breaks` stays."""
         came, went = self._induct.fresh, self._discharge.fresh
         for flow, fresh, bins in ((self._induct, came, self._in_bins), (self._discharge, went, self._out_bins)):
             if breaks != self._breaks or not fresh:
@@ -36,7 +36,7 @@ class LineHistory:
             self._sorted.advance(at.boot_s, self._discharge.total)
         if came and went:
             gone = self._discharge.total + self._reject.total
-            self.standstill.advance(at.boot_s, self._induct.total, gone, wip, run)
+            self.standstill.advance(at.boot_s, self._induct.total, gone, conditions, occupied=bool(wip))
         else:
             self.standstill.silent()
 

@@ -111,7 +111,7 @@ class LineModel:
             breaks += flow.breaks
         self._wip = wip = self._progress.advance(at, self._induct.counted, counted_by(self._leaving))
         known = wip.total if wip and self._progress.known(at) else None
-        self._history.advance(at, breaks, known, self._conditions.run)
+        self._history.advance(at, breaks, known, self._conditions)
         self.standing, self.quality = self._stand(at, wip, breaks), self._quality(at)
         self.steering.advance(at.boot_s, self.standing, self.quality, self._conditions)
         self._observed.advance(at.boot_s, self.standing.out_pph)

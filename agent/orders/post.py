@@ -64,10 +64,10 @@ class Steer:
     exercise: bool = False
     by: str = ""
 
-    def conditions(self, line: str = "", run: bool | None = None) -> Conditions:
+    def conditions(self, line: str = "", run: bool | None = None, *, jammed: bool = False) -> Conditions:
         """How `line` is judged by it; "" is the site."""
         capacity_pph = self.capacity_pph if self.line == line else None
-        return Conditions(self.mode, run, self.suspended, self.plan, capacity_pph)
+        return Conditions(self.mode, run, self.suspended, self.plan, capacity_pph, jammed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,29 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from some_inputs import PATIENCE_S, an_input
 
 from agent.inputs.signal import Signal, State
 from agent.inputs.site import News, SiteInputs
 from agent.load.instant import Instant
-from config.device_settings import CounterRef
-from config.input_settings import USUAL, Input, InputKind, Limit
-
-PATIENCE_S = 6.0
-
-
-def an_input(  # noqa: PLR0917 - an input is all this
-    kind: InputKind = "jam",
-    name: str = "",
-    line: str = "north",
-    limit: Limit | None = None,
-    on_s: float = 2.0,
-    off_s: float = 5.0,
-) -> Input:
-    name, usual = name or kind.replace("_", "-"), USUAL[kind]
-    point = CounterRef("plc", name)
-    return Input(
-        name, "输入", name, point, kind, line, usual.active, limit, on_s, off_s, usual.severity, usual.alarm_class
-    )
+from config.input_settings import Input, Limit
 
 
 def at(seconds: float) -> Instant:
@@ -89,6 +72,59 @@ def test_the_alarm_that_came_first_is_named_in_those_that_follow_in_its_place_al
     assert active["estop"].first == "estop", "nothing else was known when it was told"
     assert active["motor-fault"].first == "motor-fault", "told later, but it was seen before"
     assert active["door"].first == "door"
+
+
+MANY = (
+    an_input("estop", on_s=0.0, off_s=2.0),
+    an_input("jam", on_s=3.0, off_s=5.0),
+    an_input("motor_fault", on_s=9.0, off_s=0.0),
+    an_input("smoke", line="", on_s=1.0, off_s=4.0),
+    an_input("wind", line="", on_s=6.0, off_s=0.0),
+    an_input("door", line="south", on_s=0.0, off_s=0.0),
+)
+
+
+class Troubles:
+    """The obvious model: the alarms of a place since none of them stood; the earliest is the first."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[tuple[int, int, str]]] = {}
+        self.standing: dict[str, set[str]] = {}
+
+    def check(self, news: News) -> None:
+        if news.alarm is None:
+            return
+        place, standing = news.input.line, self.standing.setdefault(news.input.line, set())
+        if news.stage == "ended":
+            standing.remove(news.input.id)
+            return
+        assert news.stage == "began"
+        told = self.told[place] = self.told[place] if standing else []
+        standing.add(news.input.id)
+        told.append((news.alarm.onset_ms, len(told), news.input.id))
+        assert news.alarm.first == min(told)[2]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([one.id for one in MANY]), st.integers(1, 12), st.booleans()), min_size=1, max_size=30
+    )
+)
+def test_of_any_alarms_the_first_of_a_place_is_named_in_those_that_follow_until_all_are_over(
+    play: list[tuple[str, int, bool]],
+) -> None:
+    """One contact after the other changes and stays so for some seconds, now and then the agent starts again."""
+    panel, model, at_s = Panel(*MANY), Troubles(), 0.0
+    on = dict.fromkeys((one.id for one in MANY), False)
+    for name, seconds, restarts in play:
+        on[name] = not on[name]
+        if restarts:
+            panel.restart(at_s)
+        for _ in range(seconds):
+            at_s += 1.0
+            for news in panel.hear(at_s, **on):
+                model.check(news)
 
 
 def test_a_silent_input_is_unknown_and_its_alarm_stands_in_doubt() -> None:
@@ -176,7 +212,11 @@ def test_what_begins_in_a_drill_is_marked_as_that_and_an_input_that_went_is_clea
 )
 def test_whatever_the_spool_holds_inputs_go_on_or_begin_anew(kept: object) -> None:
     panel = Panel(an_input())
-    for form in ({"signals": kept}, {"alarms": kept, "signals": {}}, {"signals": {"jam": kept}, "alarms": [[], []]}):
+    for form in (
+        {"signals": kept},
+        {"alarms": kept, "signals": {}},
+        {"signals": {"jam": kept}, "alarms": [[], [], []]},
+    ):
         panel.begin(0)
         try:
             panel.site.restore(form, 0.0)

@@ -69,6 +69,19 @@ def test_freed_tuples_that_the_interpreter_keeps_go_back_once_a_minute() -> None
     assert sys.getallocatedblocks() < before + 200
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the cache is the interpreter's own")
+def test_names_of_attributes_that_nobody_has_any_more_go_once_a_minute() -> None:
+    sweep, somebody = Sweep(), Circle()
+    sweep.advance(1000.0)
+    before = sys.getallocatedblocks()
+    names = [f"name {number}" for number in range(3000)]
+    assert not any(hasattr(somebody, name) for name in names)
+    del names
+    assert sys.getallocatedblocks() > before + 300
+    sweep.advance(1000.0 + SWEEP_S)
+    assert sys.getallocatedblocks() < before + 100
+
+
 def test_what_the_start_made_is_never_gone_round_again() -> None:
     made = [[number] for number in range(1000)]
     settle()

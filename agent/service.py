@@ -75,7 +75,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     past = _remembered(spool.state)
     clock.raise_floor(past.ntp_s)
     _restore(meters, past.counters)
-    epoch = Epoch.after(past.epoch.number if past.epoch else 0)
+    epoch = Epoch.after(_number_before(past, spool))
     plans = [device_plan(settings, device, past.cuts.get(device.id, ())) for device in settings.devices]
     scans = make_scans(settings, meters)
     lockers = make_lockers(settings, past.lockers)
@@ -186,6 +186,14 @@ def machine_mark(machine_id: Path = Path("/etc/machine-id")) -> str:
     except OSError:
         return "000000"
     return hashlib.sha256(b"hubpulse" + secret).hexdigest()[:6]
+
+
+def _number_before(past: Baselines, spool: Spool) -> int:
+    """The number of the epoch before this one. What a card holds that cannot be read now may come back behind us: the
+    seconds since 1970 are more than any count of starts, so that numbers still grow with the place in the spool."""
+    if past.epoch:
+        return past.epoch.number
+    return int(clock.now().wall_s) if spool.condition.place == "ram" else 0
 
 
 def _remembered(state: bytes) -> Baselines:

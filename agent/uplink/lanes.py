@@ -11,7 +11,7 @@ from typing import Protocol
 from agent.uplink.contract import Message
 from agent.uplink.positions import Positions
 from agent.uplink.resend import Resends
-from agent.uplink.search import UnreadableError, received_upto
+from agent.uplink.search import UnreadableError, oldest_at_or_after, received_upto
 
 _CHUNK_MESSAGES = 64
 _CHUNK_BYTES = 64 << 10
@@ -60,7 +60,9 @@ class Lanes:
 
     def __init__(self, spool: Store, *, epoch: str = "", by_receipt: bool = False) -> None:
         self._spool = spool
+        self._epoch = epoch
         self._by_receipt = by_receipt
+        self._complained: set[str] = set()
         self.resends = Resends(spool, epoch)
         self._done = Positions()
         self._kept: Record | None = None
@@ -73,10 +75,12 @@ class Lanes:
         self._backlog = _Cursor(self._spool.acked, deque())
         self._backlog_end = live_from
         self._kept = None
+        self.resends.reconnected()
 
     def reconnected(self, live_from: int) -> None:
         """A new connection: what is committed from that position on is live, what is not acknowledged is backlog."""
         self._begin(live_from)
+        self._complained.clear()
 
     def rewind(self, live_from: int) -> None:
         """Offer again whatever was passed over: as backlog, but for what is at `live_from` or above."""
@@ -137,9 +141,7 @@ class Lanes:
         return refused
 
     def fetch(self, position: int) -> Record | None:
-        """The message at `position`; None when it is done with or gone."""
-        if position < self._spool.acked or self._done.next_absent(position) != position:
-            return None
+        """The message at `position`, also one that the bureau asked for again; None when it is gone."""
         found = self._spool.read(position, 1, _CHUNK_BYTES)
         if not found or found[0][0] != position or (message := self._decode(*found[0])) is None:
             return None
@@ -147,11 +149,13 @@ class Lanes:
 
     def settle(self, position: int) -> None:
         """The message there needs no more sending; the spool learns the contiguous watermark."""
+        self.resends.sent(position)
         self._settle(position, position + 1)
 
     def set_aside(self, position: int) -> None:
         """The message there is given up, and the spool's books say so for good."""
         self._spool.write_off(position)
+        self.resends.set_aside(position)
         self.settle(position)
 
     def received(self, watermarks: Mapping[str, int]) -> None:
@@ -161,6 +165,15 @@ class Lanes:
         with suppress(UnreadableError):  # the next receipt says it again
             self._spool.acknowledge(received_upto(self._spool, self._spool.acked, watermarks))
             self._done.forget_below(self._spool.acked)
+            self._complain(watermarks)
+
+    def _complain(self, watermarks: Mapping[str, int]) -> None:
+        """Of the epoch of our oldest message we were told nothing: the receipt that told it we have missed."""
+        oldest = oldest_at_or_after(self._spool, self._spool.acked)
+        if oldest is None or oldest.epoch in {self._epoch, *watermarks, *self._complained}:
+            return
+        self._complained.add(oldest.epoch)
+        self.resends.answers.append({"cmd": "receipt", "untold_from": oldest.epoch})
 
     def _settle(self, start: int, end: int) -> None:
         self._done.add(start, end)

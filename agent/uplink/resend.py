@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from agent.uplink.contract import Json, Message
 from agent.uplink.search import Named, Reads, epoch_number, first_at_or_after, named, read
+from agent.uplink.wanted import Wanted
 
 QUEUED = 32
 MOST = 10_000
@@ -17,42 +17,11 @@ _EPOCH = re.compile(r"[0-9]{1,15}-[0-9a-f]{6}")
 
 NOT_KEPT = "no longer kept"
 LOST = "lost on the card"
+NOT_TAKEN = "brokers hang up on it"
 TOO_LARGE = "larger than the broker takes"
-
-
-@dataclass(slots=True)
-class Wanted:
-    """Numbers `first` to `last` of one epoch; `due` is the next that is looked for, `position` where."""
-
-    epoch: str
-    first: int
-    last: int
-    due: int
-    position: int | None = None
-    sent: int = 0
-    gone: list[tuple[int, int, str]] = field(default_factory=list)
-
-    @property
-    def range(self) -> tuple[str, int, int]:
-        """What was asked for."""
-        return self.epoch, self.first, self.last
-
-    def answer(self) -> Json:
-        """What the bureau is told when it is over."""
-        return {
-            "cmd": "resend",
-            "of": self.epoch,
-            "from": self.first,
-            "to": self.last,
-            "sent": self.sent,
-            "gone": [list(one) for one in self.gone],
-        }
-
-    def miss(self, upto: int, reason: str) -> None:
-        """From `due` to `upto` nothing is there."""
-        if upto >= self.due:
-            self.gone.append((self.due, upto, reason))
-            self.due = upto + 1
+NOT_HERE = "not on this card"
+NOT_BEGUN = "an epoch that has not begun"
+OTHER_RUN = "another run than the one that is asked"
 
 
 class Resends:
@@ -62,12 +31,14 @@ class Resends:
         self._spool = spool
         self._epoch = epoch
         self._wanted: deque[Wanted] = deque()
+        self._under_way: dict[int, tuple[Wanted, int]] = {}
+        self._set_aside: set[int] = set()
         self._ahead: deque[tuple[int, Named, bytes]] = deque()
         self.answers: deque[Json] = deque()
 
     def __bool__(self) -> bool:
         """True while something is to be sent."""
-        return bool(self._wanted)
+        return any(not wanted.is_read for wanted in self._wanted)
 
     def ask(self, fields: Json) -> None:
         """Take the fields of a `resend` command; what cannot be is answered at once."""
@@ -89,30 +60,71 @@ class Resends:
             raise ValueError(f"more than {MOST} messages in one request")
         if len(self._wanted) >= QUEUED:
             raise ValueError("too many requests wait; ask again later")
-        if epoch_number(epoch) > epoch_number(self._epoch):
-            raise ValueError("an epoch that has not begun")
-        return Wanted(epoch, first, last, first)
+        run = fields.get("run")
+        return Wanted(epoch, first, last, run if isinstance(run, str) else None)
 
     def next(self) -> tuple[int, Message] | None:
         """The next message to send again and its position; None when there is none. Raises UnreadableError."""
-        while self._wanted:
-            wanted = self._wanted[0]
+        while (wanted := next((one for one in self._wanted if not one.is_read), None)) is not None:
             found = self._find(wanted)
-            if found is not None:
-                wanted.sent += 1
-                return found
-            self._over(wanted)
+            if found is None:
+                self._read_to_its_end(wanted)
+                continue
+            position, seq, record = found
+            if position in self._set_aside:
+                wanted.gone.append((seq, seq, NOT_TAKEN))
+            elif seq not in wanted.sent:
+                wanted.under_way.add(seq)
+                self._under_way[position] = wanted, seq
+                return position, Message.decode(record)
         return None
 
-    def too_large(self, message: Message) -> None:
-        """The broker does not take that one."""
-        one = named(message.encode())
-        alone = Wanted(one.epoch, one.seq, one.seq, one.seq)
-        alone.miss(one.seq, TOO_LARGE)
-        self.answers.append(alone.answer())
+    # --- what became of it ---
 
-    def _find(self, wanted: Wanted) -> tuple[int, Message] | None:
-        """The next message of it that is there; what misses before it is noted."""
+    def sent(self, position: int) -> None:
+        """A broker has acknowledged the message there."""
+        if (found := self._under_way.pop(position, None)) is not None:
+            wanted, seq = found
+            wanted.sent.add(seq)
+            self._ended(wanted, seq)
+
+    def refused(self, position: int) -> None:
+        """The broker did not take the message there, and may another time: it is neither sent nor gone."""
+        if (found := self._under_way.pop(position, None)) is not None:
+            self._ended(*found)
+
+    def too_large(self, position: int) -> None:
+        """The broker takes nothing so large as the message there."""
+        self._lose(position, TOO_LARGE)
+
+    def set_aside(self, position: int) -> None:
+        """Brokers hang up on the message there: it is not sent again while this process runs."""
+        self._set_aside.add(position)
+        self._lose(position, NOT_TAKEN)
+
+    def _lose(self, position: int, reason: str) -> None:
+        if (found := self._under_way.pop(position, None)) is not None:
+            wanted, seq = found
+            wanted.gone.append((seq, seq, reason))
+            self._ended(wanted, seq)
+
+    def reconnected(self) -> None:
+        """What was under way is sent again over the new connection."""
+        for wanted in self._wanted:
+            wanted.again()
+        self._under_way.clear()
+        self._ahead.clear()
+
+    def _ended(self, wanted: Wanted, seq: int) -> None:
+        wanted.under_way.discard(seq)
+        if wanted.is_over:
+            self._wanted.remove(wanted)
+            self.answers.extend(wanted.answers())
+
+    # --- the search ---
+
+    def _find(self, wanted: Wanted) -> tuple[int, int, bytes] | None:
+        """Position, number and record of the next message of it that is there; what misses before it is noted."""
         if wanted.position is None and not self._begin(wanted):
             return None
         if not self._ahead:
@@ -123,11 +135,11 @@ class Resends:
         if one.epoch != wanted.epoch or one.seq > wanted.last:
             return None
         wanted.miss(one.seq - 1, LOST)
-        wanted.due, wanted.position = one.seq + 1, position + 1
-        return position, Message.decode(record)
+        wanted.find(one.seq, position)
+        return position, one.seq, record
 
     def _begin(self, wanted: Wanted) -> bool:
-        found = first_at_or_after(self._spool, epoch_number(wanted.epoch), wanted.first)
+        found = first_at_or_after(self._spool, epoch_number(wanted.epoch), wanted.due)
         if found is None or found[1].epoch != wanted.epoch:
             return False
         wanted.position = found[0]
@@ -140,13 +152,35 @@ class Resends:
             with suppress(ValueError):
                 self._ahead.append((position, named(record), record))
 
-    def _over(self, wanted: Wanted) -> None:
+    def _read_to_its_end(self, wanted: Wanted) -> None:
         """What was not found by now is gone; but of the running epoch only what has a later message behind it."""
-        if wanted.epoch != self._epoch or self._has_later(wanted):
-            wanted.miss(wanted.last, NOT_KEPT if wanted.position is None else LOST)
-        self.answers.append(wanted.answer())
-        self._wanted.popleft()
         self._ahead.clear()
+        if (refusal := self._refusal(wanted)) is not None:
+            self._wanted.remove(wanted)
+            self.answers.append({"cmd": "resend", "of": wanted.epoch, "refused": refusal})
+            return
+        if wanted.epoch != self._epoch or self._has_later(wanted):
+            wanted.miss(wanted.last, self._reason(wanted))
+        wanted.is_read = True
+        self._ended(wanted, 0)
+
+    def _refusal(self, wanted: Wanted) -> str | None:
+        """Why an epoch of which nothing is here cannot be given up: it may be a later run's, with this site's name."""
+        if wanted.epoch == self._epoch or wanted.position is not None or wanted.due > wanted.first:
+            return None
+        if wanted.run is not None:
+            return OTHER_RUN if wanted.run != self._epoch else None
+        return NOT_BEGUN if epoch_number(wanted.epoch) > epoch_number(self._epoch) else None
+
+    def _reason(self, wanted: Wanted) -> str:
+        """Why it is not there. Another run of the same number, or one of a greater, was on another card."""
+        if wanted.position is not None:
+            return LOST
+        number = epoch_number(wanted.epoch)
+        found = first_at_or_after(self._spool, number, 1)
+        is_other = found is not None and found[1].number == number and found[1].epoch != wanted.epoch
+        elsewhere = is_other or (number >= epoch_number(self._epoch) and wanted.epoch != self._epoch)
+        return NOT_HERE if elsewhere else NOT_KEPT
 
     def _has_later(self, wanted: Wanted) -> bool:
         return first_at_or_after(self._spool, epoch_number(wanted.epoch), wanted.last + 1) is not None

@@ -67,6 +67,12 @@ def first_at_or_after(spool: Reads, number: int, seq: int) -> tuple[int, Named] 
     return found
 
 
+def oldest_at_or_after(spool: Reads, start: int) -> Named | None:
+    """Who the first readable message from `start` on is. Raises UnreadableError."""
+    found = _readable(spool, start, spool.next_position)
+    return None if found is None else found[1]
+
+
 def received_upto(spool: Reads, start: int, watermarks: Mapping[str, int]) -> int:
     """The position up to which, from `start` on, every message lies at or below its epoch's watermark.
 

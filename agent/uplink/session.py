@@ -159,7 +159,7 @@ class Session:
         message, positions = shipment.message, shipment.positions
         if self._is_too_large(message):
             if shipment.again:
-                self._lanes.resends.too_large(message)
+                self._lanes.resends.too_large(positions[0])
             else:
                 self._set_aside(
                     positions[0] if positions else message.tail, "larger than the broker takes", message.tail
@@ -202,6 +202,8 @@ class Session:
         if sent.tail == TAIL:
             self._frames_denied(code)
             return
+        for position in sent.positions:
+            self._lanes.resends.refused(position)
         if sent.tail not in self._memory.denied:
             log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}")
         self._memory.denied[sent.tail] = code

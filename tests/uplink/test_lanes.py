@@ -191,14 +191,32 @@ def test_a_spool_that_renumbers_is_sent_from_its_beginning() -> None:
     assert backlog(lanes) == [0, 1, 2]
 
 
-def test_a_single_message_can_be_fetched_unless_it_is_done_with() -> None:
+def test_a_single_message_can_be_fetched_also_when_it_is_done_with_for_the_bureau_may_have_asked_again() -> None:
     lanes = Lanes(Shelf(3))
     record = lanes.fetch(1)
     assert record is not None
     assert record.message.payload == b'{"n":1}'
     lanes.settle(1)
-    assert lanes.fetch(1) is None
+    assert lanes.fetch(1) is not None
     assert lanes.fetch(99) is None
+
+
+def test_what_was_asked_for_again_and_put_back_is_sent_though_the_lanes_begin_anew() -> None:
+    shelf = Shelf()
+    for seq in (1, 2, 3):
+        fields = b'{"epoch":"1-abcdef","seq":%d}' % seq
+        shelf.records[seq - 1] = Message("event", fields).encode()
+    shelf.acked = shelf.next_position = 3
+    lanes = Lanes(shelf, epoch="2-abcdef")
+    lanes.resends.ask({"epoch": "1-abcdef", "from": 1, "to": 3})
+    for begin in (lanes.rewind, lanes.reconnected, lanes.rewind):
+        record = lanes.next_late(NO_TOPICS, NOTHING)
+        assert record is not None
+        lanes.put_back(record)
+        begin(3)
+    while (record := lanes.next_late(NO_TOPICS, NOTHING)) is not None:
+        lanes.settle(record.position)
+    assert [(one["sent"], one["gone"]) for one in lanes.resends.answers] == [(3, [])]
 
 
 def test_the_backlog_keeps_its_pace() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from broker import Broker
@@ -16,9 +18,20 @@ from agent.bureau import databases
 from agent.bureau.consumer import Worker, filters
 from agent.bureau.feedback import Desk
 from agent.bureau.reception import BrokerAddress
-from agent.uplink.contract import Message
+from agent.uplink.contract import Message, compact
 from agent.uplink.lanes import Lanes
-from agent.uplink.resend import LOST, MOST, NOT_KEPT, QUEUED, Resends
+from agent.uplink.resend import (
+    LOST,
+    MOST,
+    NOT_BEGUN,
+    NOT_HERE,
+    NOT_KEPT,
+    NOT_TAKEN,
+    OTHER_RUN,
+    QUEUED,
+    TOO_LARGE,
+    Resends,
+)
 from agent.uplink.search import UnreadableError, epoch_number, first_at_or_after, received_upto
 
 SITE = f"44/4401/{IDENTITY.site}"
@@ -65,6 +78,15 @@ shelves = st.builds(
 )
 
 
+def all_sent(resends: Resends) -> list[Message]:
+    """Everything that is to be sent again, each acknowledged at once."""
+    found = []
+    while (one := resends.next()) is not None:
+        found.append(one[1])
+        resends.sent(one[0])
+    return found
+
+
 def identity(record: bytes) -> tuple[str, int]:
     fields = json.loads(Message.decode(record).payload)
     return fields["epoch"], fields["seq"]
@@ -100,9 +122,7 @@ def test_of_what_is_asked_for_each_message_comes_again_or_is_gone_and_none_is_bo
     resends = Resends(held, running)
     epoch = f"{number}-abcdef"
     resends.ask({"epoch": epoch, "from": first, "to": first + more})
-    sent = []
-    while (found := resends.next()) is not None:
-        sent.append(identity(found[1].encode()))
+    sent = [identity(message.encode()) for message in all_sent(resends)]
     (answer,) = resends.answers
     gone = [seq for start, end, _ in answer["gone"] for seq in range(start, end + 1)]  # type: ignore[attr-defined]
     kept = [identity(record) for record in held.records.values()]
@@ -128,7 +148,7 @@ def test_while_the_disk_refuses_nothing_is_said_to_be_gone() -> None:
         resends.next()
     assert not resends.answers
     held.refuses = False
-    assert [resends.next() is not None for _ in range(3)] == [True, True, False]
+    assert len(all_sent(resends)) == 2
     assert resends.answers[0]["gone"] == []
 
 
@@ -151,15 +171,98 @@ def test_a_receipt_while_the_disk_refuses_frees_nothing() -> None:
         ({"epoch": "1-abcdef", "from": 2, "to": 1}, "no range"),
         ({"epoch": "1-abcdef", "from": True, "to": 1}, "no range"),
         ({"epoch": "1-abcdef", "from": 1, "to": MOST + 1}, "more than"),
-        ({"epoch": "9-abcdef", "from": 1, "to": 1}, "not begun"),
+        ({"epoch": "9-abcdef", "from": 1, "to": 1}, NOT_BEGUN),
+        ({"epoch": "9-abcdef", "from": 1, "to": 1, "run": "9-abcdef"}, OTHER_RUN),
+        ({"epoch": "1-123456", "from": 1, "to": 1, "run": "9-abcdef"}, OTHER_RUN),
     ],
 )
 @pytest.mark.fault("N16")
 def test_a_request_that_cannot_be_is_refused_with_a_reason(fields: dict[str, object], said: str) -> None:
     resends = Resends(shelf([3], set()), "1-abcdef")
     resends.ask(fields)
+    assert resends.next() is None
     assert said in str(resends.answers[0]["refused"])
     assert not resends
+
+
+@pytest.mark.parametrize("epoch", ["9-abcdef", "2-abcdef", "1-abcdef"])
+def test_what_was_on_a_card_that_is_lost_is_gone_once_the_bureau_knows_which_run_it_asks(epoch: str) -> None:
+    """A new card counts its runs from 1 again: numbers do not tell, the nonce does."""
+    held = Shelf([("1-bbbbbb", 1), ("1-bbbbbb", 2), ("2-bbbbbb", 1), ("2-bbbbbb", 2)])
+    resends = Resends(held, "2-bbbbbb")
+    resends.ask({"epoch": epoch, "from": 4, "to": 7, "run": "2-bbbbbb"})
+    assert all_sent(resends) == []
+    assert [one["gone"] for one in resends.answers] == [[[4, 7, NOT_HERE]]]
+
+
+@given(shelves, st.lists(st.sampled_from(["send", "acknowledge", "break", "refuse"]), max_size=40), st.randoms())
+def test_sent_is_what_a_broker_acknowledged_however_often_the_connection_breaks(
+    held: Shelf, steps: list[str], chance: Random
+) -> None:
+    resends, under_way = Resends(held, "5-abcdef"), dict[int, Message]()
+    acknowledged, refused = set[int](), set[int]()
+    resends.ask({"epoch": "2-abcdef", "from": 1, "to": 9})
+    for step in steps:
+        if step == "send" and (found := resends.next()) is not None:
+            under_way[found[0]] = found[1]
+        elif step == "break":
+            under_way.clear()
+            resends.reconnected()
+        elif under_way and step in {"acknowledge", "refuse"}:
+            position = chance.choice(list(under_way))
+            seq = identity(under_way.pop(position).encode())[1]
+            (acknowledged if step == "acknowledge" else refused).add(seq)
+            (resends.sent if step == "acknowledge" else resends.refused)(position)
+    for position, one in under_way.items():
+        acknowledged.add(identity(one.encode())[1])
+        resends.sent(position)
+    acknowledged.update(identity(one.encode())[1] for one in all_sent(resends))
+    (answer,) = resends.answers
+    there = {seq for epoch, seq in map(identity, held.records.values()) if epoch == "2-abcdef"}
+    gone = {seq for start, end, _ in answer["gone"] for seq in range(start, end + 1)}  # type: ignore[attr-defined]
+    assert answer["sent"] == len(acknowledged)
+    assert gone == set(range(1, 10)) - there
+    assert there - acknowledged <= refused
+
+
+def test_what_no_broker_takes_is_gone_and_is_not_tried_again() -> None:
+    resends = Resends(shelf([5, 1], set()), "2-abcdef")
+    for _ in range(2):
+        resends.ask({"epoch": "1-abcdef", "from": 1, "to": 3})
+        while (found := resends.next()) is not None:
+            judged = {0: resends.sent, 1: resends.too_large, 2: resends.set_aside}
+            judged[found[0]](found[0])
+    gone = [[2, 2, TOO_LARGE], [3, 3, NOT_TAKEN]]
+    assert [(one["sent"], one["gone"]) for one in resends.answers] == [(1, gone), (1, gone)]
+
+
+def test_a_long_answer_is_told_in_several_that_every_broker_takes() -> None:
+    every_other = set(range(0, 3000, 2))
+    resends = Resends(shelf([3000, 1], every_other), "2-abcdef")
+    resends.ask({"epoch": "1-abcdef", "from": 1, "to": 3000})
+    assert len(all_sent(resends)) == 1500
+    assert max(len(compact(one)) for one in resends.answers) < 4096
+    gone = [seq for one in resends.answers for start, end, _ in one["gone"] for seq in range(start, end + 1)]  # type: ignore[attr-defined]
+    assert gone == [position + 1 for position in sorted(every_other)]
+    assert sum(one["sent"] for one in resends.answers) == 1500  # type: ignore[misc]
+    ends = [(one["from"], one["to"]) for one in resends.answers]
+    assert [ends[0][0], ends[-1][1]] == [1, 3000]
+    assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(ends))  # type: ignore[operator]
+
+
+def test_a_site_that_was_told_nothing_of_its_oldest_epoch_says_so_once_a_connection() -> None:
+    held = shelf([2, 2, 2], set())
+    lanes = Lanes(held, epoch="3-abcdef", by_receipt=True)
+    for _ in range(2):
+        lanes.received({"2-abcdef": 2, "3-abcdef": 1})
+    assert list(lanes.resends.answers) == [{"cmd": "receipt", "untold_from": "1-abcdef"}]
+    lanes.reconnected(held.next_position)
+    lanes.received({"2-abcdef": 2})
+    assert len(lanes.resends.answers) == 2
+    lanes.received({"1-abcdef": 2, "2-abcdef": 2})
+    lanes.received({"2-abcdef": 2})
+    assert held.acked == 4
+    assert len(lanes.resends.answers) == 2
 
 
 def test_requests_are_bounded() -> None:
@@ -173,8 +276,7 @@ def test_requests_are_bounded() -> None:
 def test_reasons_tell_what_was_overwritten_from_what_the_card_lost() -> None:
     resends = Resends(shelf([9], {6}, kept_from=3), "2-abcdef")
     resends.ask({"epoch": "1-abcdef", "from": 1, "to": 9})
-    while resends.next():
-        pass
+    all_sent(resends)
     assert resends.answers[0]["gone"] == [[1, 3, NOT_KEPT], [7, 7, LOST]]
 
 

@@ -14,13 +14,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import many_buses
+from emulated_line import emulated
 from line_readers import PERIOD_S, REGISTERS, Json, run
 
 HERE = Path(__file__).resolve().parent
@@ -72,17 +73,12 @@ def limit_s(baud: int, registers: int) -> float:
     return (8 + 5 + 2 * registers) * BITS / baud + 2 * gap_s(baud)
 
 
-@contextmanager
-def line(emulator: Path, baud: int, units: Sequence[int], told: dict[str, float], lump_s: float = 0.0) -> Iterator[str]:
+def line(
+    emulator: Path, baud: int, units: Sequence[int], told: dict[str, float], lump_s: float = 0.0
+) -> AbstractContextManager[str]:
     """An emulated line; gives the name of its port, and afterwards `told` what went over it."""
-    words = [str(emulator), str(baud), str(BITS), str(1e6 * gap_s(baud)), str(1e6 * lump_s), *map(str, units)]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        said, _ = process.communicate()
-        told |= json.loads(said)
+    words = [emulator, baud, BITS, 1e6 * gap_s(baud), 1e6 * lump_s, *units]
+    return emulated(words, told)
 
 
 # --- the measurements ---

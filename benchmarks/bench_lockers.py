@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emulated_line import emulated
 from machine import BROKER_PORT, broker, enter_own_network, memory_mb, process_cpu_s
 
 Json = dict[str, Any]
@@ -57,17 +58,10 @@ def main() -> int:
     return 0
 
 
-@contextmanager
-def line(emulator: Path, boards: Sequence[int], told: Json) -> Iterator[str]:
+def line(emulator: Path, boards: Sequence[int], told: Json) -> AbstractContextManager[str]:
     """An emulated line; gives the name of its port, and afterwards `told` what went over it."""
-    words = [str(emulator), "-b", str(BAUD), str(BITS), str(1e6 * GAP_S), "0", *map(str, boards)]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        said, _ = process.communicate()
-        told |= json.loads(said)
+    words = [emulator, "-b", BAUD, BITS, 1e6 * GAP_S, 0, *boards]
+    return emulated(words, told)
 
 
 # --- one slow line ---

@@ -47,12 +47,12 @@ class Point:
     address: int
     type: ValueType
     word_order: WordOrder
-    modulus: int | None
-    max_rate_per_s: float
-    scale: float
-    unit: str
-    low: float | None
-    high: float | None
+    modulus: int | None = None
+    max_rate_per_s: float = 1.0
+    scale: float = 1.0
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
     snapshot: str = ""
 
 

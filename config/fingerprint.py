@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.device_settings import Fingerprint, Point, ValueType
 from config.notation import Notation
-from config.points import Register, register
+from config.points import register
 from config.table import Table
 
 _RANGES: dict[ValueType, tuple[int, int]] = {
@@ -30,7 +30,8 @@ def fingerprint(table: Table, notation: Notation = ()) -> Fingerprint | None:
         inner.fault("type" if "type" in inner else "area", "E2236", value=found.type)
     expect = _expected(inner, found.type)
     inner.end()
-    return Fingerprint(_point(found), expect)
+    point = Point("fingerprint", "gauge", found.area, found.address, found.type, found.word_order)
+    return Fingerprint(point, expect)
 
 
 def _expected(inner: Table, value_type: ValueType) -> int | None:
@@ -39,20 +40,3 @@ def _expected(inner: Table, value_type: ValueType) -> int | None:
         inner.choice("expect", "learn", ("learn",))
         return None
     return inner.whole("expect", None, *_RANGES.get(value_type, _RANGES["u64"]))
-
-
-def _point(found: Register) -> Point:
-    return Point(
-        name="fingerprint",
-        kind="gauge",
-        area=found.area,
-        address=found.address,
-        type=found.type,
-        word_order=found.word_order,
-        modulus=None,
-        max_rate_per_s=1.0,
-        scale=1.0,
-        unit="",
-        low=None,
-        high=None,
-    )

@@ -14,18 +14,7 @@ def raw_ask(read: Read, framing: Framing) -> ReadAsk:
 
 
 def _each(read: Read, at: int) -> Point:
-    in_bits = FUNCTIONS[read.area] <= 2
-    return Point(
-        name=f"{read.address + at}",
-        kind="bit" if in_bits else "gauge",
-        area=read.area,
-        address=read.address + at,
-        type="bit" if in_bits else "u16",
-        word_order="ABCD",
-        modulus=None,
-        max_rate_per_s=1.0,
-        scale=1.0,
-        unit="",
-        low=None,
-        high=None,
-    )
+    name, address = f"{read.address + at}", read.address + at
+    if FUNCTIONS[read.area] <= 2:
+        return Point(name, "bit", read.area, address, "bit", "ABCD")
+    return Point(name, "gauge", read.area, address, "u16", "ABCD")

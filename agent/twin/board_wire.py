@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.twin.board_speech import Cabinet
 from agent.twin.boards import Boards
-from agent.twin.pty_line import PtyLine
+from agent.twin.pty_line import PtyLine, PtyWire
 from agent.twin.servers import Manners
 from drivers.lockers import Language
 
@@ -20,7 +20,7 @@ TURNAROUND_S = 0.01
 _CHUNK = 4096
 
 
-class BoardWire:
+class BoardWire(PtyWire):
     """The boards of one bus, by number, all of one language: a `Wire` of the twin.
 
     With `host_period_s` a host asks every board so often, as the computer of a cabinet does, and the agent's end hears
@@ -30,22 +30,13 @@ class BoardWire:
     def __init__(
         self, language: Language, cabinets: Mapping[int, Cabinet], link: Path, host_period_s: float | None = None
     ) -> None:
+        super().__init__(link)
         self.manners = Manners(tuple(cabinets))
         self.boards = Boards(language, cabinets)
         self.intruded = 0
-        self._link = link
         self._host_period_s = host_period_s
-        self._line: PtyLine | None = None
         self._fd = -1
         self._host: asyncio.Task[None] | None = None
-
-    @property
-    def address(self) -> str:
-        return str(self._link)
-
-    @property
-    def plugged(self) -> bool:
-        return self._line is not None and self._line.plugged
 
     @property
     def read(self) -> bool:
@@ -60,14 +51,6 @@ class BoardWire:
         self._line.plug()
         if self._host_period_s is not None:
             self._host = asyncio.create_task(self._poll(self._host_period_s))
-
-    async def plug(self) -> None:
-        if self._line is not None:
-            self._line.plug()
-
-    async def unplug(self) -> None:
-        if self._line is not None:
-            self._line.unplug()
 
     async def close(self) -> None:
         if self._line is None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
+from agent.json_talk import Json, JsonTalk
 from agent.twin.command_words import CommandError
 from agent.twin.commands import obey
 from agent.twin.site import READ_WITHIN_S, Twin
@@ -57,7 +54,7 @@ class Control:
         finally:
             writer.close()
 
-    async def answer(self, line: bytes) -> dict[str, Any]:
+    async def answer(self, line: bytes) -> Json:
         """What is said to `line`, whatever it holds: `{"ok": true, ...}`, or `{"error": why}` and nothing was done."""
         try:
             return await obey(self._twin, json.loads(line))
@@ -67,40 +64,18 @@ class Control:
             return {"error": "this is no JSON"}
 
 
-class Remote:
+class Remote(JsonTalk):
     """The other end of the socket, for programs that play with a twin. Raises OSError where none listens."""
 
     def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(READ_WITHIN_S + 5.0)
-        try:
-            self._socket.connect(str(path))
-        except OSError:
-            self._socket.close()
-            raise
-        self._replies = self._socket.makefile("rb")
+        super().__init__(path, READ_WITHIN_S + 5.0)
 
-    def ask(self, do: str, **words: object) -> dict[str, Any]:
+    def ask(self, do: str, **words: object) -> Json:
         """Say one command and wait for its reply. Raises CommandError with the twin's reason."""
-        self._socket.sendall(json.dumps({"do": do} | words).encode() + b"\n")
-        line = self._replies.readline()
-        if not line:
-            raise ConnectionError("the twin is gone")
-        reply: dict[str, Any] = json.loads(line)
+        reply = self.exchange({"do": do} | words)
         if "error" in reply:
             raise CommandError(reply["error"])
         return reply
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self._replies.close()
-            self._socket.close()
-
-    def __enter__(self) -> Remote:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

@@ -75,6 +75,30 @@ class PtyLine:
             _write(self._inner.master, _read(self._outer.master))
 
 
+class PtyWire:
+    """What all wires that lead over such a line have in common: a name that stays, and the cable."""
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+        self._line: PtyLine | None = None
+
+    @property
+    def address(self) -> str:
+        return str(self._link)
+
+    @property
+    def plugged(self) -> bool:
+        return self._line is not None and self._line.plugged
+
+    async def plug(self) -> None:
+        if self._line is not None:
+            self._line.plug()
+
+    async def unplug(self) -> None:
+        if self._line is not None:
+            self._line.unplug()
+
+
 class _Pty:
     """One raw pseudo-terminal. Its far end stays open here too: without it the master reads EIO for ever."""
 

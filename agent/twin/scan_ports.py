@@ -79,13 +79,12 @@ class _Talk(asyncio.Protocol):
             self._transport.close()
 
 
-class WaitingPort:
-    """A scanner that listens on the loopback; `port` 0 takes a free one at first and keeps it."""
+class _LoopbackPort:
+    """One connection on the loopback, whoever makes it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._talk = _Talk()
-        self._server: asyncio.Server | None = None
 
     @property
     def address(self) -> str:
@@ -95,12 +94,20 @@ class WaitingPort:
     def heard(self) -> bool:
         return self._talk.up
 
+    def write(self, octets: bytes) -> int:
+        return self._talk.write(octets)
+
+
+class WaitingPort(_LoopbackPort):
+    """A scanner that listens on the loopback; `port` 0 takes a free one at first and keeps it."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self._server: asyncio.Server | None = None
+
     @property
     def plugged(self) -> bool:
         return self._server is not None
-
-    def write(self, octets: bytes) -> int:
-        return self._talk.write(octets)
 
     async def plug(self) -> None:
         if self._server is None:
@@ -115,28 +122,16 @@ class WaitingPort:
         self._talk.close()
 
 
-class DialingPort:
+class DialingPort(_LoopbackPort):
     """A scanner that connects to whoever listens on `port` of the loopback, again and again; 0 finds a free one."""
 
     def __init__(self, port: int) -> None:
-        self._port = port or free_port()
-        self._talk = _Talk()
+        super().__init__(port or free_port())
         self._dialing: asyncio.Task[None] | None = None
-
-    @property
-    def address(self) -> str:
-        return f"{LOOPBACK}:{self._port}"
-
-    @property
-    def heard(self) -> bool:
-        return self._talk.up
 
     @property
     def plugged(self) -> bool:
         return self._dialing is not None
-
-    def write(self, octets: bytes) -> int:
-        return self._talk.write(octets)
 
     async def plug(self) -> None:
         if self._dialing is None:

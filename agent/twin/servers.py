@@ -20,7 +20,7 @@ from pymodbus.simulator import SimDevice
 from agent.twin.certificates import Certificates
 from agent.twin.host import Host
 from agent.twin.loopback import LOOPBACK, is_loopback
-from agent.twin.pty_line import PtyLine
+from agent.twin.pty_line import PtyLine, PtyWire
 from config.bus_settings import Framing, SerialBus, TcpBus
 
 pymodbus_apply_logging_config(logging.CRITICAL)  # it prints every lost connection
@@ -125,28 +125,19 @@ class TcpWire:
     close = unplug
 
 
-class SerialWire:
+class SerialWire(PtyWire):
     """Modbus RTU or ASCII units on one line, reached through a pseudo-terminal under a name that stays.
 
     Where there is a `host`, it is the line's master.
     """
 
     def __init__(self, bus: SerialBus, devices: Sequence[SimDevice], link: Path, host: Host | None = None) -> None:
+        super().__init__(link)
         self.manners = Manners([device.id for device in devices])
         self._bus = bus
         self._devices = list(devices)
-        self._link = link
         self._host = host
-        self._line: PtyLine | None = None
         self._server: _SerialServer | None = None
-
-    @property
-    def address(self) -> str:
-        return str(self._link)
-
-    @property
-    def plugged(self) -> bool:
-        return self._line is not None and self._line.plugged
 
     async def start(self) -> None:
         self._line = PtyLine(self._link)
@@ -158,14 +149,6 @@ class SerialWire:
         self._line.plug()
         if self._host is not None:
             self._host.start(self._line)
-
-    async def plug(self) -> None:
-        if self._line is not None:
-            self._line.plug()
-
-    async def unplug(self) -> None:
-        if self._line is not None:
-            self._line.unplug()
 
     async def close(self) -> None:
         if self._host is not None:

@@ -57,7 +57,10 @@ class FloorReport:
         told: list[Message] = []
         for model in self._site.lines:
             name = model.line.id
-            told += [*self._line(now, model, loads[name], scans.get(name)), *self._state(now, name, loads[name], whole)]
+            told += [
+                *self._line(now, model, loads[name], scans.get(name)),
+                *self._state(now, model, loads[name], whole),
+            ]
         self._scans_told = scans
         load = self._site.load.advance(now, loads)
         return [*told, *self._docks(now, load), *([self._site_state(now, load)] if whole else [])]
@@ -69,7 +72,7 @@ class FloorReport:
             if events := model.steering.take_events():
                 name = model.line.id
                 told += [site_reports.event(self._head(now), name, one) for one in events]
-                told.append(reports.line_state(self._head(now), name, model.advance(now)))
+                told.append(self._line_state(now, model, model.advance(now)))
         if events := self._site.load.steering.take_events():
             told += [site_reports.event(self._head(now), None, one) for one in events]
             told.append(self._site_state(now, self._site.load.advance(now, self._loads(now))))
@@ -78,7 +81,7 @@ class FloorReport:
     def standing(self, now: Instant) -> Iterator[Message]:
         """How the lines and the site stand."""
         loads = self._loads(now)
-        yield from (reports.line_state(self._head(now), name, load) for name, load in loads.items())
+        yield from (self._line_state(now, model, loads[model.line.id]) for model in self._site.lines)
         yield self._site_state(now, self._site.load.advance(now, loads))
 
     def _loads(self, now: Instant) -> dict[str, LineLoad]:
@@ -88,11 +91,15 @@ class FloorReport:
         equipment = EQUIPMENT.fields(self._site.register.draw(now))
         return site_reports.site_state(self._head(now), load, {**self._helm.summary(), **equipment})
 
-    def _state(self, now: Instant, name: str, load: LineLoad, whole: bool) -> Iterator[Message]:
+    def _state(self, now: Instant, model: LineModel, load: LineLoad, whole: bool) -> Iterator[Message]:
         """How a line stands, when the trust in it changed."""
+        name = model.line.id
         if self._qualities.get(name) != load.quality or whole:
             self._qualities[name] = load.quality
-            yield reports.line_state(self._head(now), name, load)
+            yield self._line_state(now, model, load)
+
+    def _line_state(self, now: Instant, model: LineModel, load: LineLoad) -> Message:
+        return reports.line_state(self._head(now), model.line.id, load, model.stations(now))
 
     def _line(self, now: Instant, model: LineModel, load: LineLoad, seen: ScanLoad | None) -> Iterator[Message]:
         """A line as it is, since it was told last. What scanners saw in an interval is told with it, whatever moved."""

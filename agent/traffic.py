@@ -88,8 +88,9 @@ class _Sample:
         """The sizes of what goes with the agent's health."""
         yield self._size(site_reports.site_state(self._head(), self.whole))
         yield self._topic_bytes + HEALTH_BYTES + HEALTH_A_BUS_BYTES * len(self._settings.buses)
+        stations = {model.line.id: model.stations(self.at) for model in self.models}
         for name, load in self.loads.items():
-            yield self._size(reports.line_state(self._head(), name, load))
+            yield self._size(reports.line_state(self._head(), name, load, stations[name]))
 
     def half_minute(self) -> Iterator[int]:
         """The sizes of what the lockers send."""

@@ -188,6 +188,14 @@ class LineModel:
             idle_run_s=stood.idle_run_s,
         )
 
+    def stations(self, at: Instant) -> dict[str, float]:
+        """Parcels an hour of each induct station over a quarter of an hour, by its counter, where there are several;
+        one that is not known is left out."""
+        counters = zip(self.line.induct, self._induct.counters, strict=True)
+        rates = {str(ref): one.long.per_hour for ref, one in counters if one.meter.fresh(at)}
+        several = len(self.line.induct) > 1
+        return {name: rate for name, rate in rates.items() if rate is not None} if several else {}
+
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""
         observed = {"observed": self._observed.kept()} if self.line.capacity_observed else {}

@@ -25,6 +25,9 @@ FLOW = Group(
 )
 """Of each role: `in_` induct, `out_` discharge, `recirc_`, `reject_`, `manual_`; at the docks `unload_`, `load_`."""
 
+STATION = Group((Metric("pph_900", "station_pph", _PPH, 0, 900, "all fresh", "counters"),))
+"""Of each induct station of a line that has several, by the name of its counter."""
+
 STEERING = Group(
     (
         Metric("steered.tts_min", "tts_min", "min", 0, 900, "interval", "counters"),
@@ -182,6 +185,7 @@ LOCKER = Group(
 GROUPS: Mapping[str, tuple[Group, str]] = {
     "flow": (FLOW, "…_"),
     "line": (LINE, ""),
+    "station": (STATION, ""),
     "scan": (SCAN, ""),
     "inputs": (INPUTS, ""),
     "site": (SITE, ""),

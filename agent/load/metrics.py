@@ -42,7 +42,8 @@ class Group(tuple[Metric, ...]):
 
     def __new__(cls, metrics: Iterable[Metric]) -> Group:
         made = super().__new__(cls, metrics)
-        made._drawn = attrgetter(*(one.name for one in made))
+        drawn = attrgetter(*(one.name for one in made))
+        made._drawn = drawn if len(made) > 1 else lambda load: (drawn(load),)
         made._rows = {}
         return made
 

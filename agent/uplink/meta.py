@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from agent.load.metric_rows import EQUIPMENT, FLOW, INPUTS, LINE, SITE_STATE
+from agent.load.metric_rows import EQUIPMENT, FLOW, INPUTS, LINE, SITE_STATE, STATION
 from agent.uplink import locker_fields, scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import ROLES
@@ -100,6 +100,7 @@ def units(settings: Settings) -> Json:
             said |= FLOW.units(f"{name}_") | {f"{name}_d": "parcels"}
     if settings.load.floor.counters():
         said |= FLOW.units("unload_") | FLOW.units("load_")
+    said |= STATION.units() if any(len(line.induct) > 1 for line in settings.lines) else {}
     said |= SITE_STATE.units() | LINE.units() | EQUIPMENT.units()
     said |= INPUTS.units() if settings.inputs else {}
     said |= scan_fields.UNITS if settings.scanners else {}

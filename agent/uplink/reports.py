@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Protocol
 
 from agent.load.attendance import Attendance
@@ -26,6 +27,9 @@ ROLES = (
 )
 """What each role of a line is called in payloads."""
 
+
+NO_STATIONS: Mapping[str, float] = MappingProxyType({})
+"""Of a line that has one induct station, or none."""
 
 WHOLE_PCT = 99.0
 """A period of which so much is known is known."""
@@ -133,10 +137,13 @@ def figures(load: LineLoad) -> Json:
     return {**LINE.fields(load), **{name: flow.pph_60 for name, flow in rates.items() if flow}}
 
 
-def line_state(head: Head, line: str, load: LineLoad) -> Message:
-    """How the line stands and how far its figures can be trusted; retained, on change."""
+def line_state(head: Head, line: str, load: LineLoad, stations: Mapping[str, float] = NO_STATIONS) -> Message:
+    """How the line stands, at what rate each of its induct stations goes, and how far that can be trusted; retained, on
+    change."""
     figures = {"load_index": _rounded(load.load_index, 1), "wip": load.wip}
     fields = head.fields(load.quality) | figures | LINE_STATE.fields(load)
+    if stations:
+        fields["station_pph"] = {name: round(rate) for name, rate in stations.items()}
     return Message(f"line/{line}/state", compact(fields), retain=True)
 
 

@@ -14,6 +14,8 @@ from agent.load.line import LineModel
 from agent.load.line_load import LineLoad
 from agent.load.machine import Transition
 from agent.load.meter import CounterRule, Meter
+from agent.uplink import reports
+from agent.uplink.contract import Head
 from config.device_settings import CounterRef
 from config.line_settings import Line
 
@@ -342,3 +344,23 @@ def test_slow_counters_are_waited_for_after_a_restart() -> None:
         model.sample(at(float(second)))
     assert [one for one in model.steering.take_events() if isinstance(one, Transition)] == []
     assert model.advance(at(1100.0)).steered.state == "BUSY"
+
+
+def test_each_of_several_induct_stations_has_a_rate_and_a_silent_one_none() -> None:
+    belt = Belt(line(), {IN_1: 3, IN_2: 1, OUT: 4})
+    belt.run(1000)
+    stations = belt.model.stations(at(belt.now_s))
+    assert stations == {"plc.in1": pytest.approx(10_800), "plc.in2": pytest.approx(3600)}
+    belt.silent = {IN_1}
+    load = belt.run(10)
+    stations = belt.model.stations(at(belt.now_s))
+    assert stations == {"plc.in2": pytest.approx(3600)}
+    said = json.loads(reports.line_state(Head(at(belt.now_s), "1-abcdef", 1), "north", load, stations).payload)
+    assert said["station_pph"] == {"plc.in2": 3600}
+
+
+def test_the_rate_of_a_single_induct_station_is_the_lines_own() -> None:
+    belt = Belt(line(induct=[IN_1]), {IN_1: 3, OUT: 3})
+    load = belt.run(100)
+    assert belt.model.stations(at(belt.now_s)) == {}
+    assert "station_pph" not in json.loads(reports.line_state(Head(at(1.0), "1-abcdef", 1), "north", load).payload)

@@ -25,6 +25,7 @@ NESTED: dict[str, type] = {"pace": Pace, "room": Room, "steered": Steered, "so_f
 MODELS: dict[str, type] = {
     "flow": Flow,
     "line": LineLoad,
+    "station": Flow,
     "scan": ScanLoad,
     "inputs": LineInputs,
     "site": SiteLoad,

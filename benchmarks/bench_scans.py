@@ -75,7 +75,7 @@ def build_cython(folder: Path, source: Path, name: str, *flags: str) -> ModuleTy
     made = package / f"{source.stem}.c"
     subprocess.run([sys.executable, "-m", "cython", "-3", package / source.name, "-o", made], check=True, cwd=place)
     include = sysconfig.get_paths()["include"]
-    command = ["gcc", "-shared", "-fPIC", "-DNDEBUG", "-fwrapv", "-O3", "-fno-tree-slp-vectorize", *flags]
+    command = ["gcc", "-shared", "-fPIC", "-DNDEBUG", "-fwrapv", "-O3", *flags]
     library = package / f"{source.stem}.so"
     subprocess.run([*command, f"-I{include}", f"-I{package}", made, "-o", library], check=True)
     spec = util.spec_from_file_location(name, library)

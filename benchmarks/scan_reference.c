@@ -16,7 +16,7 @@ enum { NEW, DUPLICATE, RECIRCULATED, NO_READ, OVERLONG, FRAMING, EMPTY, BYTE, FI
 enum { OTHER, NUMERIC, SF, YTO, JT, JD, STO, DEPPON, EMS, CLASSES };
 
 typedef struct { uint32_t low[8]; uint16_t high[8], tick[8]; } bucket;
-typedef struct { uint64_t prefix, mask, letters; unsigned least, span, carrier, other; } rule;
+typedef struct { uint64_t prefix, mask, letters; unsigned least, span, carrier, others, other; } rule; /* rule 0, at the end of all: digits only */
 typedef struct { uint32_t *cells, peaks[LANES + 1]; uint64_t rows[LANES][COLUMNS]; int64_t first, last; } bank;
 typedef struct { uint64_t hash; uint32_t cell, lane; } staged;
 typedef struct {
@@ -75,24 +75,25 @@ INLINE unsigned carrier_of(const scans *s, const uint8_t *code, unsigned length,
     uint64_t head = read64(code), letters = ~digits & ones(length);
     const rule *r = &s->rules[s->first[(head & 31) | (head >> 3 & 31 << 5)]];
     unsigned fits = fits_rule(r, head, letters, length);
-    if (r->other & (fits - 1))
-        while (r->other && !fits) {
+    if (r->others & (fits ^ 1))
+        while (r->others && !fits) {
             r = &s->rules[r->other];
             fits = fits_rule(r, head, letters, length);
         }
-    if ((letters == 0x1803) & (length == 13) & !fits)
+    if (letters == 0x1803 && length == 13)
         return EMS * s10_checks(code);
-    return fits * r->carrier + (letters == 0) * NUMERIC;
+    return fits * r->carrier;
 }
 
 /* --- time and banks --- */
 
-NOINLINE void sweep(scans *s, uint64_t count, uint32_t limit) {
-    uint16_t now = (uint16_t)s->tick;
+NOINLINE void sweep(scans *s, uint64_t count, uint64_t elapsed) {
+    uint16_t now = (uint16_t)s->tick, past = (uint16_t)(s->tick + elapsed - s->horizon - 1);
+    uint16_t least = elapsed > s->horizon ? 0 : (uint16_t)(s->horizon + 1 - elapsed);
     for (; count; count--, s->cursor = (s->cursor + 1) & (s->count - 1)) {
         bucket *b = s->buckets + s->cursor;
         for (int i = 0; i < 8; i++)
-            b->low[i] = (uint16_t)(now - b->tick[i]) > limit ? 0 : b->low[i];
+            b->tick[i] = (uint16_t)(now - b->tick[i]) >= least ? past : b->tick[i];
     }
 }
 
@@ -124,16 +125,13 @@ NOINLINE void advance(scans *s, uint64_t now_ms) {
     if (now_ms <= s->clock)
         return;
     s->clock = now_ms;
-    if (elapsed > s->horizon) {
-        memset(s->buckets, 0, s->count * sizeof(bucket));
-        s->tick += elapsed;
-    } else if (elapsed > LEAP) {
-        sweep(s, s->count, (uint32_t)(s->horizon - elapsed));
+    if (elapsed > LEAP) {
+        sweep(s, s->count, elapsed);
         s->tick += elapsed;
     } else {
         s->tick += elapsed;
         s->credit += elapsed * s->count;
-        sweep(s, s->credit >> SWEEP_BITS, s->horizon);
+        sweep(s, s->credit >> SWEEP_BITS, 0);
         s->credit &= ones(SWEEP_BITS);
     }
     if (now_ms / 1000 != s->second)
@@ -146,24 +144,21 @@ INLINE bucket *bucket_of(const scans *s, uint64_t hash) { return (bucket *)((cha
 
 NOINLINE void settle(scans *s) {
     uint64_t (*rows)[COLUMNS] = s->bank->rows, forgotten = 0;
-    uint32_t *cells = s->bank->cells, window = s->window, loop_least = s->loop_least, loop_span = s->loop_span;
+    uint32_t *cells = s->bank->cells, window = s->window, loop_least = s->loop_least, loop_span = s->loop_span, horizon = s->horizon;
     uint16_t now = (uint16_t)s->tick;
-    __m128i none = _mm_setzero_si128(), then = _mm_set1_epi16((short)(now + 1));
+    __m128i then = _mm_set1_epi16((short)(now + 1));
     for (const staged *one = s->stage, *end = one + s->staged; one < end; one++) {
         bucket *b = bucket_of(s, one->hash);
         uint32_t low = (uint32_t)one->hash;
         uint16_t high = (uint16_t)(one->hash >> 48);
-        low += low == 0;
         __m128i left = _mm_load_si128((__m128i *)b->low), right = _mm_load_si128((__m128i *)(b->low + 4)), key = _mm_set1_epi32((int)low);
         __m128i same = _mm_packs_epi32(_mm_cmpeq_epi32(left, key), _mm_cmpeq_epi32(right, key));
-        __m128i empty = _mm_packs_epi32(_mm_cmpeq_epi32(left, none), _mm_cmpeq_epi32(right, none));
-        __m128i youth = _mm_andnot_si128(empty, _mm_sub_epi16(_mm_load_si128((__m128i *)b->tick), then));
+        __m128i youth = _mm_sub_epi16(_mm_load_si128((__m128i *)b->tick), then);
         same = _mm_and_si128(same, _mm_cmpeq_epi16(_mm_load_si128((__m128i *)b->high), _mm_set1_epi16((short)high)));
         unsigned hits = (unsigned)_mm_movemask_epi8(same), hit = hits != 0;
         unsigned oldest = 3u << 2 * _mm_extract_epi16(_mm_minpos_epu16(youth), 1), at = ctz(hits | (oldest & (hit - 1))) >> 1;
         uint32_t age = (uint16_t)(now - b->tick[at]);
-        if (b->low[at] & (hit - 1))
-            forgotten += age <= s->horizon;
+        forgotten += (hit ^ 1) & (age <= horizon);
         b->low[at] = low;
         b->high[at] = high;
         b->tick[at] = now;
@@ -175,18 +170,15 @@ NOINLINE void settle(scans *s) {
     s->staged = 0;
 }
 
-INLINE void stage(scans *s, const uint8_t *code, unsigned length, unsigned lane, unsigned chute, unsigned carrier) {
+INLINE void stage(scans *s, staged *one, const uint8_t *code, unsigned length, unsigned lane, unsigned chute, unsigned carrier) {
     uint64_t place = (uint64_t)length << 32 | lane;
     uint64_t hash = fold(read64(code) ^ s->key[0], read64(code + length - 8) ^ s->key[1])
                   ^ fold(read64(code + (length >> 1) - 4) ^ s->key[2], place ^ s->key[3]);
-    staged *one = &s->stage[s->staged];
     one->hash = hash;
     one->cell = (lane * (s->chutes + 1) + chute) * CLASSES + carrier;
     one->lane = lane;
     __builtin_prefetch(bucket_of(s, hash), 1);
     __builtin_prefetch(s->bank->cells + one->cell, 1);
-    if (++s->staged == STAGED)
-        settle(s);
 }
 
 /* Anything that is no ordinary good read: the reason. (Codes of 8 to 24 characters are the only good ones here.) */
@@ -245,7 +237,7 @@ NOINLINE void odd(scans *s, const uint8_t *at, size_t length) {
     s->bank->rows[lane][column]++;
 }
 
-INLINE int ordinary(scans *s, const uint8_t *at, masks m, unsigned length) {
+INLINE int ordinary(scans *s, staged *one, const uint8_t *at, masks m, unsigned length) {
     unsigned body = length - 2;
     if (body - 8 > 48 || at[0] != 2 || at[length - 1] != '\r')
         return 0;
@@ -258,17 +250,19 @@ INLINE int ordinary(scans *s, const uint8_t *at, masks m, unsigned length) {
     unsigned n = chute - 1 - code, lane_n = code - 1, chute_n = sure - 1 - chute, sure_n = end - 1 - sure;
     if (within & ~(digits | commas | (m.word >> 1 & ones(n & 63) << code)))
         return 0;
-    if (end <= body || lane_n - 1 > 3 || chute_n > 4 || sure_n > 3 || n - 8 > 16)
+    if (end <= body || lane_n - 1 > 3 || chute_n > 4 || n - 8 > 16)
         return 0;
     unsigned lane = number(at, lane_n), chute_no = number(at + chute, chute_n);
-    if (lane >= s->lanes || chute_no > s->chutes || (sure_n > 2 && number(at + sure, sure_n) > 100))
+    if (lane >= s->lanes || chute_no > s->chutes || (sure_n > 2 && (sure_n > 3 || number(at + sure, sure_n) > 100)))
         return 0;
-    stage(s, at + code, n, lane, chute_no, carrier_of(s, at + code, n, digits >> code));
+    stage(s, one, at + code, n, lane, chute_no, carrier_of(s, at + code, n, digits >> code));
     return 1;
 }
 
-static const uint8_t *lines(scans *s, const uint8_t *at, const uint8_t *stop, const uint8_t *last) {
-    while (at <= last) {
+/* Lines until the stage is full. */
+static const uint8_t *stage_lines(scans *s, const uint8_t *at, const uint8_t *stop, const uint8_t *last) {
+    staged *one = s->stage + s->staged, *full = s->stage + STAGED;
+    while (at <= last && one < full) {
         masks m = classify(at);
         if (!m.end) {
             masks more = classify(at + 32);
@@ -283,16 +277,23 @@ static const uint8_t *lines(scans *s, const uint8_t *at, const uint8_t *stop, co
             }
         }
         unsigned length = ctz(m.end);
-        if (!ordinary(s, at, m, length)) {
-            if (length == 0) {
-                length = ctz(~m.end) - 1;
-                s->bank->rows[0][FRAMING] += length + 1;
-            } else {
-                odd(s, at, length);
-            }
+        if (ordinary(s, one, at, m, length)) {
+            one++;
+        } else if (length == 0) {
+            length = ctz(~m.end) - 1;
+            s->bank->rows[0][FRAMING] += length + 1;
+        } else {
+            odd(s, at, length);
         }
         at += length + 1;
     }
+    s->staged = (unsigned)(one - s->stage);
+    return at;
+}
+
+static const uint8_t *lines(scans *s, const uint8_t *at, const uint8_t *stop, const uint8_t *last) {
+    while (at = stage_lines(s, at, stop, last), s->staged == STAGED)
+        settle(s);
     return at;
 }
 
@@ -362,13 +363,14 @@ scans *scans_open(unsigned lanes, unsigned chutes, uint64_t live_codes, const ui
     memset(s->buckets, 0, s->count * sizeof(bucket));
     s->lanes = lanes, s->chutes = chutes, s->window = window_ms, s->horizon = loop_most_ms;
     s->loop_least = loop_least_ms, s->loop_span = loop_most_ms - loop_least_ms;
+    sweep(s, s->count, UINT16_MAX);
     for (int i = 0; i < 3; i++)
         s->banks[i].cells = calloc((size_t)lanes * (chutes + 1) * CLASSES, sizeof(uint32_t));
     s->bank = &s->banks[0];
     atomic_init(&s->ready, -1);
     atomic_init(&s->spare, 1);
     memcpy(s->key, key, sizeof s->key);
-    s->rules[0].prefix = 1;
+    s->rules[0].span = LINE_MOST, s->rules[0].carrier = NUMERIC;
     for (unsigned i = sizeof RULES / sizeof *RULES; i; i--) {
         const char *p = RULES[i - 1].prefix;
         rule *r = &s->rules[i];
@@ -378,7 +380,7 @@ scans *scans_open(unsigned lanes, unsigned chutes, uint64_t live_codes, const ui
         }
         unsigned n = (unsigned)strlen(p), place = (p[0] & 31) | (p[1] & 31) << 5;
         r->letters = ones(n), r->least = n + RULES[i - 1].least, r->span = RULES[i - 1].most - RULES[i - 1].least;
-        r->carrier = RULES[i - 1].carrier, r->other = s->first[place];
+        r->carrier = RULES[i - 1].carrier, r->others = 1, r->other = s->first[place];
         s->first[place] = (uint8_t)i;
     }
     return s;

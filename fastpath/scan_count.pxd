@@ -42,10 +42,7 @@ cdef struct Staged:
 
 cdef struct Counts:
     Seen seen
-    Carriers carriers
-    unsigned lanes
-    unsigned chutes
-    unsigned classes
+    Hub hub
     uint64_t heard         # the caller's clock when last told, ms
     uint64_t clock         # the same without its steps backwards
     uint64_t second
@@ -75,8 +72,8 @@ cdef inline bint close_second(Counts* counts, uint64_t opening) noexcept nogil:
     cdef uint64_t passes, together = 0
     cdef unsigned i
     cdef int spare
-    for i in range(counts.lanes + 1):
-        passes = together if i == counts.lanes else counts.bank.rows[i * COLUMNS + NEW] + counts.bank.rows[i * COLUMNS + RECIRCULATED]
+    for i in range(counts.hub.lanes + 1):
+        passes = together if i == counts.hub.lanes else counts.bank.rows[i * COLUMNS + NEW] + counts.bank.rows[i * COLUMNS + RECIRCULATED]
         together += passes
         counts.bank.peaks[i] = max(counts.bank.peaks[i], <uint32_t>(passes - counts.before[i]))
         counts.before[i] = passes
@@ -93,7 +90,7 @@ cdef inline bint close_second(Counts* counts, uint64_t opening) noexcept nogil:
     counts.active = spare
     counts.bank = counts.banks[spare]
     counts.bank.notes.first_second = opening
-    memset(counts.before, 0, (counts.lanes + 1) * sizeof(uint64_t))
+    memset(counts.before, 0, (counts.hub.lanes + 1) * sizeof(uint64_t))
     return True
 
 
@@ -103,7 +100,7 @@ cdef inline void scan_advance(Counts* counts, uint64_t now_ms) noexcept nogil:
         counts.started = True
         counts.clock = counts.heard = now_ms
         counts.second = counts.bank.notes.first_second = now_ms // 1000
-        counts.seen.tick = now_ms >> counts.tick_shift
+        seen_begin(&counts.seen, now_ms >> counts.tick_shift)
     elif now_ms < counts.heard:
         counts.bank.notes.clock_steps += 1
     elif now_ms > counts.heard:
@@ -115,13 +112,13 @@ cdef inline void scan_advance(Counts* counts, uint64_t now_ms) noexcept nogil:
 
 
 cdef inline void clean(const Counts* counts, Bank bank) noexcept nogil:
-    cdef size_t cells = (counts.chutes + 1) * counts.classes
+    cdef size_t cells = (counts.hub.chutes + 1) * counts.hub.classes
     cdef unsigned lane
-    for lane in range(counts.lanes):
+    for lane in range(counts.hub.lanes):
         if bank.rows[lane * COLUMNS + NEW]:
             memset(bank.cells + lane * cells, 0, cells * sizeof(uint32_t))
-    memset(bank.rows, 0, counts.lanes * COLUMNS * sizeof(uint64_t))
-    memset(bank.peaks, 0, (counts.lanes + 1) * sizeof(uint32_t))
+    memset(bank.rows, 0, counts.hub.lanes * COLUMNS * sizeof(uint64_t))
+    memset(bank.peaks, 0, (counts.hub.lanes + 1) * sizeof(uint32_t))
     memset(bank.notes, 0, sizeof(Notes))
 
 
@@ -129,15 +126,15 @@ cdef inline void add_up(const Counts* counts, Bank bank, uint64_t* totals, uint6
                         uint64_t* by_chute) noexcept nogil:
     cdef const uint32_t* cell = bank.cells
     cdef unsigned lane, chute, k
-    for k in range(counts.lanes * COLUMNS):
+    for k in range(counts.hub.lanes * COLUMNS):
         totals[k] += bank.rows[k]
-    for lane in range(counts.lanes):
+    for lane in range(counts.hub.lanes):
         if bank.rows[lane * COLUMNS + NEW]:
-            for chute in range(counts.chutes + 1):
-                for k in range(counts.classes):
-                    by_class[lane * counts.classes + k] += cell[chute * counts.classes + k]
-                    by_chute[chute] += cell[chute * counts.classes + k]
-        cell += (counts.chutes + 1) * counts.classes
+            for chute in range(counts.hub.chutes + 1):
+                for k in range(counts.hub.classes):
+                    by_class[lane * counts.hub.classes + k] += cell[chute * counts.hub.classes + k]
+                    by_chute[chute] += cell[chute * counts.hub.classes + k]
+        cell += (counts.hub.chutes + 1) * counts.hub.classes
 
 
 # --- lines to counts ---
@@ -163,41 +160,40 @@ cdef inline void settle(Counts* counts) noexcept nogil:
     counts.staged = 0
 
 
-cdef inline void stage(Counts* counts, const Read* read, uint64_t hashed) noexcept nogil:
+cdef inline void stage(Counts* counts, Staged* one, const Read* read, uint64_t hashed) noexcept nogil:
     """Ask memory for what this read will touch, and go on with the next line meanwhile."""
-    cdef Staged* one = &counts.stage[counts.staged]
     one.hashed = hashed
-    one.cell = (read.lane * (counts.chutes + 1) + read.chute) * counts.classes + read.carrier
+    one.cell = (read.lane * (counts.hub.chutes + 1) + read.chute) * counts.hub.classes + read.carrier
     one.lane = read.lane
     scan_prefetch(seen_bucket(&counts.seen, hashed))
     scan_prefetch(counts.bank.cells + one.cell)
-    counts.staged += 1
-    if counts.staged == STAGED:
-        settle(counts)
 
 
-cdef inline void take_odd(Counts* counts, const Framing* framing, const uint8_t* at, size_t length) noexcept nogil:
+cdef inline bint stage_odd(Counts* counts, Staged* one, const Framing* framing, const uint8_t* at,
+                           size_t length) noexcept nogil:
+    """Take a line that is not ordinary; True: it is a good read all the same, and was staged."""
     cdef Read read
-    cdef unsigned column = line_exact(framing, &counts.carriers, counts.lanes, counts.chutes, at, length, &read)
+    cdef unsigned column = line_exact(framing, &counts.hub, at, length, &read)
     if read.noise:
         tally(counts, framing.lane, FRAMING, 1)
-    if column == READ:
-        stage(counts, &read, seen_hash_any(&counts.seen, read.code, read.length, read.lane))
-    else:
+    if column != READ:
         tally(counts, read.lane, column, 1)
+        return False
+    stage(counts, one, &read, seen_hash_any(&counts.seen, read.code, read.length, read.lane))
+    return True
 
 
-cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, const uint8_t* at, const uint8_t* stop,
-                               const uint8_t* last) noexcept nogil:
-    """Take every whole line that begins at or before `last`; READ_AHEAD bytes are readable there. Where the next begins."""
+cdef inline const uint8_t* stage_lines(Counts* counts, const Framing* framing, const uint8_t* at, const uint8_t* stop,
+                                       const uint8_t* last) noexcept nogil:
+    """Take whole lines that begin at or before `last` until the stage is full. Where the next begins."""
     cdef Framing own = framing[0]
+    cdef Staged* one = counts.stage + counts.staged
+    cdef const Staged* full = counts.stage + STAGED
     cdef scan_masks masks, more
     cdef Read read
     cdef const uint8_t* end
     cdef unsigned length
-    cdef bint good, usual = ((own.fields == 4) & (own.lane_at == 0) & (own.code_at == 1) & (own.chute_at == 2)
-                             & (own.confidence_at == 3))
-    while at <= last:
+    while at <= last and one < full:
         masks = scan_classify(at, own.end, own.separator)
         if masks.end == 0:
             more = scan_classify(at + 32, own.end, own.separator)
@@ -209,24 +205,31 @@ cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, co
                 end = <const uint8_t*>memchr(at + 64, framing.end, stop - at - 64)
                 if end == NULL:
                     break
-                take_odd(counts, framing, at, end - at)
+                one += stage_odd(counts, one, framing, at, end - at)
                 at = end + 1
                 continue
         length = scan_ctz(masks.end)
-        if usual:
-            good = line_fast(&own, &counts.carriers, counts.lanes, counts.chutes, 4, 0, 1, 2, 3, at, masks, length, &read)
-        else:
-            good = line_fast(&own, &counts.carriers, counts.lanes, counts.chutes, own.fields, own.lane_at, own.code_at,
-                             own.chute_at, own.confidence_at, at, masks, length, &read)
-        if good:
-            stage(counts, &read, seen_hash(&counts.seen, read.code, read.length, read.lane))
+        if line_ordinary(&own, &counts.hub, at, masks, length, &read):
+            stage(counts, one, &read, seen_hash(&counts.seen, read.code, read.length, read.lane))
+            one += 1
         elif length == 0:  # a flood of ends
             length = scan_ctz(~masks.end) - 1
             tally(counts, framing.lane, framing.empty, length + 1)
         else:
-            take_odd(counts, framing, at, length)
+            one += stage_odd(counts, one, framing, at, length)
         at += length + 1
+    counts.staged = <unsigned>(one - counts.stage)
     return at
+
+
+cdef inline const uint8_t* take_lines(Counts* counts, const Framing* framing, const uint8_t* at, const uint8_t* stop,
+                                      const uint8_t* last) noexcept nogil:
+    """Take every whole line that begins at or before `last`; READ_AHEAD bytes are readable there. Where the next begins."""
+    while True:
+        at = stage_lines(counts, framing, at, stop, last)
+        if counts.staged < STAGED:
+            return at
+        settle(counts)
 
 
 # --- bytes to lines ---

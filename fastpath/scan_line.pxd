@@ -49,39 +49,42 @@ cdef struct Rule:  # letters, then digits: whose waybill
     unsigned least   # characters in all
     unsigned span    # more than least
     unsigned carrier
-    unsigned other   # the next rule with the same two letters
+    unsigned others  # 1: another rule may fit,
+    unsigned other   # the next with the same two letters, or 0
 
-cdef struct Carriers:
-    uint8_t[1024] first
-    Rule[RULES_MOST] rules
+cdef struct Hub:  # what a read may name
+    unsigned lanes
+    unsigned chutes
+    unsigned classes        # of carriers; 0 is any other
     unsigned s10
-    unsigned numeric
+    uint8_t[1024] first     # rule for the first two characters
+    Rule[RULES_MOST] rules  # 0, at the end of all: a code of digits
+
+cdef struct Shape:  # of a line: start, fields, lead, end
+    unsigned start_length       # 0 or 1
+    unsigned lead_length
+    size_t fields
+    size_t lane_at
+    size_t code_at
+    size_t chute_at
+    size_t confidence_at
 
 cdef struct Framing:
+    Shape shape
+    bint usual                  # STX lane,code[,chute[,confidence]] CR LF, whatever its marks
     uint8_t end                 # the last byte of a line's terminator
     uint8_t separator           # of fields; `end` where there is none
     uint8_t joiner              # of several codes in one field; `end` where there is none
     uint8_t start
     uint64_t lead               # what stands before `end`, as the last of the eight bytes
     uint64_t lead_mask
-    uint8_t start_mask
-    unsigned start_length
-    unsigned lead_length
-    unsigned edges              # bytes around the body: start and lead
-    uint64_t inside             # bit i: byte i is not the start
-    size_t fields
     unsigned needed             # fields that may not be missing
-    size_t lane_at
-    size_t code_at
-    size_t chute_at
-    size_t confidence_at
     unsigned lane               # of the connection
-    unsigned lane_base          # what a lane field is added to: the connection's lane where there is none
-    unsigned lane_digits        # at least; 0 where there is no field
     unsigned code_least
     unsigned code_most
     uint64_t plain_lengths      # bit n: what has n characters where the code stands is a code, not a text
     unsigned confidence_least
+    unsigned sure_digits        # of a confidence: so many are always enough, whatever they say
     unsigned empty              # the column of a line without any byte
     unsigned line_most
     unsigned texts
@@ -117,74 +120,82 @@ cdef inline unsigned rule_fits(const Rule* rule, uint64_t head, uint64_t letters
     return ((head & rule.mask) == rule.prefix) & (letters == rule.letters) & (length - rule.least <= rule.span)
 
 
-cdef inline unsigned carrier_of(const Carriers* carriers, const uint8_t* code, unsigned length,
-                                uint64_t digits) noexcept nogil:
+cdef inline unsigned carrier_of(const Hub* hub, const uint8_t* code, unsigned length, uint64_t digits) noexcept nogil:
     """Class of a code; bit i of `digits`: character i is a digit. Eight bytes can be read.
 
     Only what is certain: a prefix of letters and the right number of digits, or an S10 check digit.
     """
     cdef uint64_t head = scan_read64(code), letters = ~digits & scan_ones(length)
-    cdef const Rule* rule = &carriers.rules[carriers.first[(head & 31) | ((head >> 3) & (31 << 5))]]
+    cdef const Rule* rule = &hub.rules[hub.first[(head & 31) | ((head >> 3) & (31 << 5))]]
     cdef unsigned fits = rule_fits(rule, head, letters, length)
-    if rule.other & (fits - 1):
-        while rule.other and not fits:
-            rule = &carriers.rules[rule.other]
+    if rule.others & (fits ^ 1):
+        while rule.others and not fits:
+            rule = &hub.rules[rule.other]
             fits = rule_fits(rule, head, letters, length)
-    if (letters == S10_LETTERS) & (length == 13) & (fits == 0):
-        return carriers.s10 * s10_checks(code)
-    return fits * rule.carrier + (letters == 0) * carriers.numeric  # arithmetic, where a branch would be a coin tossed
+    if letters == S10_LETTERS and length == 13:
+        return hub.s10 * s10_checks(code)
+    return fits * rule.carrier  # arithmetic, where a branch would be a coin tossed
 
 
-cdef inline bint line_fast(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
-                           size_t fields, size_t lane_at, size_t code_at, size_t chute_at, size_t confidence_at,
+cdef inline bint line_fast(const Framing* framing, const Hub* hub, Shape shape,
                            const uint8_t* at, scan_masks masks, unsigned length, Read* read) noexcept nogil:
     """Take an ordinary good read; False: look with `line_exact`. READ_AHEAD bytes can be read at `at`.
 
-    The places of the fields are arguments so that the compiler can make a copy of this for the usual ones.
+    The shape is an argument so that the compiler can make a copy of this for the usual one.
     """
     cdef uint32_t[FIELDS_MOST + 3] ends  # of the fields; before them stands the first's start, less one
-    cdef unsigned body = length - framing.edges, end = length - framing.lead_length, place, first, digits, confidence
+    cdef unsigned end = length - shape.lead_length, place, first, digits, confidence
     cdef uint64_t before, rest, code
     cdef int i
-    if body - 8 > 48 or ((at[0] ^ framing.start) & framing.start_mask) or (
+    if end - shape.start_length - 8 > 48 or (shape.start_length and at[0] != framing.start) or (
             (scan_read64(at + length - 8) ^ framing.lead) & framing.lead_mask):
         return False
     before = scan_ones(end)
     rest = masks.separator | ~before
-    ends[0] = framing.start_length - 1
+    ends[0] = shape.start_length - 1
     ends[ABSENT] = 0
     ends[ABSENT + 1] = 1
     for i in range(FAST_FIELDS):
         ends[i + 1] = scan_ctz(rest)
         rest &= rest - 1
-    place = ends[code_at] + 1
-    read.length = ends[code_at + 1] - place
+    place = ends[shape.code_at] + 1
+    read.length = ends[shape.code_at + 1] - place
     code = scan_ones(read.length) << place
-    if before & framing.inside & ~(masks.digit | masks.separator | (masks.word & code)):
+    if before & ~(scan_ones(shape.start_length) | masks.digit | masks.separator | (masks.word & code)):
         return False
-    if ends[fields] < end or not (framing.plain_lengths >> read.length) & 1:
+    if ends[shape.fields] < end or not (framing.plain_lengths >> read.length) & 1:
         return False
     read.code = at + place
-    first = ends[lane_at] + 1
-    digits = ends[lane_at + 1] - first
-    if digits - framing.lane_digits > 4 - framing.lane_digits:
-        return False
-    read.lane = framing.lane_base + number(at + first, digits)
-    first = ends[chute_at] + 1
-    digits = ends[chute_at + 1] - first
-    if read.lane >= lanes or digits > 4:
+    read.lane = framing.lane
+    if shape.lane_at != ABSENT:
+        first = ends[shape.lane_at] + 1
+        digits = ends[shape.lane_at + 1] - first
+        if digits - 1 > 3:
+            return False
+        read.lane = number(at + first, digits)
+    first = ends[shape.chute_at] + 1
+    digits = ends[shape.chute_at + 1] - first
+    if read.lane >= hub.lanes or digits > 4:
         return False
     read.chute = number(at + first, digits)
-    first = ends[confidence_at] + 1
-    digits = ends[confidence_at + 1] - first
-    if read.chute > chutes or digits > 3:
+    first = ends[shape.confidence_at] + 1
+    digits = ends[shape.confidence_at + 1] - first
+    if read.chute > hub.chutes:
         return False
-    if digits > 2 or framing.confidence_least:  # two digits are always a percentage
-        confidence = number(at + first, digits)
-        if confidence > 100 or (digits > 0 and confidence < framing.confidence_least):
+    if digits > framing.sure_digits:
+        confidence = number(at + first, digits) if digits <= 3 else 101
+        if confidence > 100 or confidence < framing.confidence_least:
             return False
-    read.carrier = carrier_of(carriers, read.code, read.length, masks.digit >> place)
+    read.carrier = carrier_of(hub, read.code, read.length, masks.digit >> place)
     return True
+
+
+cdef inline bint line_ordinary(const Framing* framing, const Hub* hub,
+                               const uint8_t* at, scan_masks masks, unsigned length, Read* read) noexcept nogil:
+    """The same for the framing's own shape: a copy with constants for the usual one, another for all others."""
+    if framing.usual:
+        return line_fast(framing, hub, Shape(1, 1, 4, 0, 1, 2, 3), at, masks, length, read)
+    return line_fast(framing, hub, framing.shape, at, masks, length, read)
 
 
 cdef inline unsigned text_column(const Framing* framing, const uint8_t* at, size_t length) noexcept nogil:
@@ -215,7 +226,7 @@ cdef inline bint decimal(const uint8_t* at, unsigned length, unsigned digits, un
     return value[0] <= most
 
 
-cdef inline bint code_read(const Framing* framing, const Carriers* carriers, Read* read) noexcept nogil:
+cdef inline bint code_read(const Framing* framing, const Hub* hub, Read* read) noexcept nogil:
     """Check a code and find its carrier; what follows a hyphen (a parcel of several) does not matter for that."""
     cdef uint8_t[CODE_MOST + 8] padded
     cdef uint64_t digits = 0
@@ -237,12 +248,12 @@ cdef inline bint code_read(const Framing* framing, const Carriers* carriers, Rea
             digits |= <uint64_t>1 << i
         elif not (c'A' <= c <= c'Z' or c'a' <= c <= c'z'):
             return False
-    read.carrier = carrier_of(carriers, padded, base, digits)
+    read.carrier = carrier_of(hub, padded, base, digits)
     explicit_bzero(padded, read.length)
     return base > 0
 
 
-cdef inline unsigned fields_read(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
+cdef inline unsigned fields_read(const Framing* framing, const Hub* hub,
                                  const uint8_t* at, unsigned length, Read* read) noexcept nogil:
     cdef uint32_t[FIELDS_MOST + 3] start
     cdef unsigned fields = 1, i, lane, sure, column
@@ -253,39 +264,41 @@ cdef inline unsigned fields_read(const Framing* framing, const Carriers* carrier
             return BYTE
     for i in range(length):
         if at[i] == framing.separator:
-            if fields == framing.fields:
+            if fields == framing.shape.fields:
                 return FIELDS
             start[fields] = i + 1
             fields += 1
     if fields < framing.needed:
         return FIELDS
-    for i in range(fields, framing.fields + 1):
+    for i in range(fields, framing.shape.fields + 1):
         start[i] = length + 1 + i - fields
-    i = start[framing.lane_at]
-    column = start[framing.lane_at + 1] - 1 - i
-    if column < framing.lane_digits or not decimal(at + i, column, 4, lanes - 1 - framing.lane_base, &lane):
-        return LANE
-    read.code = at + start[framing.code_at]
-    read.length = start[framing.code_at + 1] - 1 - start[framing.code_at]
+    lane = framing.lane
+    if framing.shape.lane_at != ABSENT:
+        i = start[framing.shape.lane_at]
+        column = start[framing.shape.lane_at + 1] - 1 - i
+        if column == 0 or not decimal(at + i, column, 4, hub.lanes - 1, &lane):
+            return LANE
+    read.code = at + start[framing.shape.code_at]
+    read.length = start[framing.shape.code_at + 1] - 1 - start[framing.shape.code_at]
     column = text_column(framing, read.code, read.length)
     if column == COLUMNS and memchr(read.code, framing.joiner, read.length) != NULL:
         column = MULTI
     if column == COLUMNS:
-        if not code_read(framing, carriers, read):
+        if not code_read(framing, hub, read):
             return CODE
-        i = start[framing.chute_at]
-        if not decimal(at + i, start[framing.chute_at + 1] - 1 - i, 4, chutes, &read.chute):
+        i = start[framing.shape.chute_at]
+        if not decimal(at + i, start[framing.shape.chute_at + 1] - 1 - i, 4, hub.chutes, &read.chute):
             return CHUTE
-        i = start[framing.confidence_at]
-        column = start[framing.confidence_at + 1] - 1 - i
+        i = start[framing.shape.confidence_at]
+        column = start[framing.shape.confidence_at + 1] - 1 - i
         if not decimal(at + i, column, 3, 100, &sure) or (column > 0 and sure < framing.confidence_least):
             return CONFIDENCE
         column = READ
-    read.lane = framing.lane_base + lane
+    read.lane = lane
     return column
 
 
-cdef inline unsigned line_exact(const Framing* framing, const Carriers* carriers, unsigned lanes, unsigned chutes,
+cdef inline unsigned line_exact(const Framing* framing, const Hub* hub,
                                 const uint8_t* at, size_t length, Read* read) noexcept nogil:
     """The column that a line belongs to, or READ; `read.lane` is the row, `read.noise` that something stood before."""
     cdef size_t start
@@ -294,11 +307,11 @@ cdef inline unsigned line_exact(const Framing* framing, const Carriers* carriers
     read.noise = False
     if length > framing.line_most:
         return OVERLONG
-    for i in range(framing.lead_length):
+    for i in range(framing.shape.lead_length):
         if length == i or at[length - 1 - i] != <uint8_t>(framing.lead >> (56 - 8 * i)):
             return FRAMING
-    length -= framing.lead_length
-    if framing.start_length:
+    length -= framing.shape.lead_length
+    if framing.shape.start_length:
         start = length
         while start > 0 and at[start - 1] != framing.start:
             start -= 1
@@ -312,4 +325,4 @@ cdef inline unsigned line_exact(const Framing* framing, const Carriers* carriers
         return column
     if length == 0:
         return EMPTY
-    return fields_read(framing, carriers, lanes, chutes, at, <unsigned>length, read)
+    return fields_read(framing, hub, at, <unsigned>length, read)

@@ -17,9 +17,9 @@
 
 /* Bit i tells of byte i: the end of a line, the separator, a digit, a digit or upper-case letter. */
 typedef struct { uint64_t end, separator, digit, word; } scan_masks;
-/* One cache line: eight codes as 48 bits of their hash (low is 0 where empty) and the tick each was last seen. */
+/* One cache line: eight codes as 48 bits of their hash, and the tick each was last seen. */
 typedef struct __attribute__((aligned(64))) { uint32_t low[8]; uint16_t high[8]; uint16_t tick[8]; } scan_bucket;
-/* Where a code is (hit), or where it goes: an empty slot, else the one not seen for longest. */
+/* Where a code is (hit), or where it goes: the slot not seen for longest. */
 typedef struct { unsigned index, hit; } scan_slot;
 
 scan_inline uint64_t scan_read64(const uint8_t *at) {
@@ -57,6 +57,7 @@ scan_inline uint64_t scan_fold(uint64_t a, uint64_t b) { /* both halves of a * b
 #endif
 #define V __m128i
 #define LOAD(at) _mm_loadu_si128((const V *)(at))
+#define SLOTS(at) (*(const V *)__builtin_assume_aligned((at), 16))
 #define SPREAD(byte) _mm_set1_epi8((char)(byte))
 #define EQUAL _mm_cmpeq_epi8
 #define RUN(x, first, count) _mm_cmpgt_epi8(SPREAD(-128 + (count)), _mm_add_epi8(x, SPREAD(-128 - (first))))
@@ -64,19 +65,18 @@ scan_inline uint64_t scan_fold(uint64_t a, uint64_t b) { /* both halves of a * b
 #define BITS(a, b) ((uint64_t)((uint32_t)_mm_movemask_epi8(a) | (uint32_t)_mm_movemask_epi8(b) << 16))
 
 scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t high, uint16_t now) {
-    V left = LOAD(at->low), right = LOAD(at->low + 4), key = _mm_set1_epi32((int)low), none = _mm_setzero_si128();
-    V same = _mm_packs_epi32(_mm_cmpeq_epi32(left, key), _mm_cmpeq_epi32(right, key));
-    V empty = _mm_packs_epi32(_mm_cmpeq_epi32(left, none), _mm_cmpeq_epi32(right, none));
-    V youth = _mm_andnot_si128(empty, _mm_sub_epi16(LOAD(at->tick), _mm_set1_epi16((short)(now + 1))));
-    unsigned hit = (unsigned)_mm_movemask_epi8(_mm_and_si128(same, _mm_cmpeq_epi16(LOAD(at->high), _mm_set1_epi16((short)high))));
+    V key = _mm_set1_epi32((int)low), tick = SLOTS(at->tick);
+    V same = _mm_packs_epi32(_mm_cmpeq_epi32(SLOTS(at->low), key), _mm_cmpeq_epi32(SLOTS(at->low + 4), key));
+    unsigned hit = (unsigned)_mm_movemask_epi8(_mm_and_si128(same, _mm_cmpeq_epi16(SLOTS(at->high), _mm_set1_epi16((short)high))));
 #ifdef __SSE4_1__
+    V youth = _mm_sub_epi16(tick, _mm_set1_epi16((short)(now + 1)));
     unsigned oldest = 3u << 2 * _mm_extract_epi16(_mm_minpos_epu16(youth), 1);
 #else
-    V biased = _mm_xor_si128(youth, _mm_set1_epi16((short)0x8000)), least;
-    least = _mm_min_epi16(biased, _mm_shuffle_epi32(biased, 0x4E));
+    V youth = _mm_sub_epi16(tick, _mm_set1_epi16((short)(now + 0x8001))), least; /* as signed numbers */
+    least = _mm_min_epi16(youth, _mm_shuffle_epi32(youth, 0x4E));
     least = _mm_min_epi16(least, _mm_shuffle_epi32(least, 0xB1));
     least = _mm_min_epi16(least, _mm_shufflehi_epi16(_mm_shufflelo_epi16(least, 0xB1), 0xB1));
-    unsigned oldest = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(biased, least));
+    unsigned oldest = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(youth, least));
 #endif
     return (scan_slot){scan_ctz(hit | (oldest & -(unsigned)(hit == 0))) >> 1, hit != 0};
 }
@@ -98,10 +98,9 @@ scan_inline uint64_t BITS(V a, V b) {
 
 #define NARROW(wide) vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(wide)), 0) /* eight bits a lane */
 scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t high, uint16_t now) {
-    uint32x4_t left = vld1q_u32(at->low), right = vld1q_u32(at->low + 4), key = vdupq_n_u32(low), none = vdupq_n_u32(0);
+    uint32x4_t left = vld1q_u32(at->low), right = vld1q_u32(at->low + 4), key = vdupq_n_u32(low);
     uint16x8_t same = vcombine_u16(vmovn_u32(vceqq_u32(left, key)), vmovn_u32(vceqq_u32(right, key)));
-    uint16x8_t empty = vcombine_u16(vmovn_u32(vceqq_u32(left, none)), vmovn_u32(vceqq_u32(right, none)));
-    uint16x8_t youth = vbicq_u16(vsubq_u16(vld1q_u16(at->tick), vdupq_n_u16((uint16_t)(now + 1))), empty);
+    uint16x8_t youth = vsubq_u16(vld1q_u16(at->tick), vdupq_n_u16((uint16_t)(now + 1)));
     uint64_t hit = NARROW(vandq_u16(same, vceqq_u16(vld1q_u16(at->high), vdupq_n_u16(high))));
     uint64_t oldest = NARROW(vceqq_u16(youth, vdupq_n_u16(vminvq_u16(youth))));
     return (scan_slot){scan_ctz(hit ? hit : oldest) >> 3, hit != 0};
@@ -122,7 +121,7 @@ scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t hi
 scan_inline scan_slot scan_find(const scan_bucket *at, uint32_t low, uint16_t high, uint16_t now) {
     unsigned hit = 8, oldest = 0, most = 0;
     for (unsigned i = 0; i < 8; i++) {
-        unsigned age = at->low[i] ? 1u + (uint16_t)(now - at->tick[i]) : 0x10000u;
+        unsigned age = (uint16_t)(now - at->tick[i]);
         hit = at->low[i] == low && at->high[i] == high ? i : hit;
         oldest = age > most ? i : oldest;
         most = age > most ? age : most;
@@ -148,6 +147,7 @@ scan_inline scan_masks scan_classify(const uint8_t *at, uint8_t end, uint8_t sep
 }
 #undef V
 #undef LOAD
+#undef SLOTS
 #undef SPREAD
 #undef EQUAL
 #undef RUN

@@ -1,9 +1,10 @@
 # cython: language_level=3
 """Which codes were seen lately, and how long ago: a table of fixed size, one cache line a look.
 
-A code is 64 bits of keyed hash: some choose a bucket, 48 stay in it with a 16-bit tick. Ticks wrap, so
-nothing may stay so long that it looks young again: each tick of time sweeps some buckets, every one at least once in
-SWEEP ticks, and a LEAP of the clock sweeps them all. HORIZON + SWEEP + LEAP is less than 2 ** 16.
+A code is 64 bits of keyed hash: some choose a bucket, 48 stay in it with a 16-bit tick. A slot is never empty: what was
+last seen before all windows is the same as nothing. Ticks wrap, so nothing may stay so long that it looks young again: each
+tick of time sweeps some buckets, every one at least once in SWEEP ticks, and a LEAP of the clock sweeps them all; there what
+is past the horizon is put back to just past it. HORIZON + SWEEP + LEAP is less than 2 ** 16.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
@@ -81,11 +82,9 @@ cdef inline unsigned seen_look(Seen* seen, uint64_t hashed) noexcept nogil:
     cdef scan_bucket* bucket = seen_bucket(seen, hashed)
     cdef uint32_t low = <uint32_t>hashed
     cdef uint16_t high = <uint16_t>(hashed >> 48), now = <uint16_t>seen.tick
-    low += low == 0
     cdef scan_slot slot = scan_find(bucket, low, high, now)
     cdef uint32_t age = <uint16_t>(now - bucket.tick[slot.index])
-    if bucket.low[slot.index] & (slot.hit - 1):  # a miss, and no slot was empty
-        seen.forgotten += age <= seen.horizon
+    seen.forgotten += (slot.hit ^ 1) & <unsigned>(age <= seen.horizon)
     bucket.low[slot.index] = low
     bucket.high[slot.index] = high
     bucket.tick[slot.index] = now
@@ -93,15 +92,17 @@ cdef inline unsigned seen_look(Seen* seen, uint64_t hashed) noexcept nogil:
                        + RECIRCULATED * <unsigned>(age - seen.loop_least <= seen.loop_span))
 
 
-cdef inline void seen_sweep(Seen* seen, uint64_t count, uint32_t limit) noexcept nogil:
-    """Empty the slots of the next `count` buckets that are older than `limit` ticks."""
-    cdef uint16_t now = <uint16_t>seen.tick
+cdef inline void seen_sweep(Seen* seen, uint64_t count, uint64_t elapsed) noexcept nogil:
+    """Of the next `count` buckets, put back to just past the horizon what will be past it in `elapsed` ticks."""
+    cdef uint64_t past = seen.horizon + 1, gone = min(elapsed, past)
+    cdef uint16_t now = <uint16_t>seen.tick, then = <uint16_t>(seen.tick + elapsed - gone), most = <uint16_t>(past - gone), age
     cdef scan_bucket* bucket
     cdef int i
     while count > 0:
         bucket = seen.buckets + seen.cursor
         for i in range(8):
-            bucket.low[i] = 0 if <uint16_t>(now - bucket.tick[i]) > limit else bucket.low[i]
+            age = now - bucket.tick[i]
+            bucket.tick[i] = then - (age if age < most else most)
         seen.cursor = (seen.cursor + 1) & (seen.count - 1)
         count -= 1
 
@@ -109,14 +110,17 @@ cdef inline void seen_sweep(Seen* seen, uint64_t count, uint32_t limit) noexcept
 cdef inline void seen_advance(Seen* seen, uint64_t tick) noexcept nogil:
     """Let time go on to `tick`, which is not before the last."""
     cdef uint64_t elapsed = tick - seen.tick
-    if elapsed > seen.horizon:
-        memset(seen.buckets, 0, seen.count * sizeof(scan_bucket))
-        seen.tick = tick
-    elif elapsed > LEAP:
-        seen_sweep(seen, seen.count, <uint32_t>(seen.horizon - elapsed))
+    if elapsed > LEAP:
+        seen_sweep(seen, seen.count, elapsed)
         seen.tick = tick
     else:
         seen.tick = tick
         seen.credit += elapsed * seen.count
-        seen_sweep(seen, seen.credit >> SWEEP_BITS, seen.horizon)
+        seen_sweep(seen, seen.credit >> SWEEP_BITS, 0)
         seen.credit &= (1 << SWEEP_BITS) - 1
+
+
+cdef inline void seen_begin(Seen* seen, uint64_t tick) noexcept nogil:
+    """Let it be `tick`, and nothing seen before."""
+    seen.tick = tick - 2 * HORIZON
+    seen_advance(seen, tick)

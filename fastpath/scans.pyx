@@ -45,29 +45,25 @@ cdef class Source:
         framing.end = terminator[-1]
         framing.separator = (separator or terminator[-1:])[0]
         framing.joiner = (joiner or terminator[-1:])[0]
-        framing.lead_length = len(terminator) - 1
         framing.lead = int.from_bytes(terminator[:-1].rjust(8, b"\0"), "little")
-        framing.lead_mask = int.from_bytes((b"\xff" * framing.lead_length).rjust(8, b"\0"), "little")
-        framing.start_length = len(start)
+        framing.lead_mask = int.from_bytes((b"\xff" * (len(terminator) - 1)).rjust(8, b"\0"), "little")
         framing.start = start[0] if start else 0
-        framing.start_mask = 0xFF if start else 0
-        framing.edges = framing.start_length + framing.lead_length
-        framing.inside = ~scan_ones(framing.start_length)
         framing.lane = lane
-        _set_fields(framing, tuple(fields))
+        _set_shape(framing, len(start), len(terminator) - 1, tuple(fields))
         framing.aim = aim
         framing.code_least, framing.code_most = code_least, code_most
         framing.confidence_least = confidence_least
+        framing.sure_digits = 0 if confidence_least else 2  # two are always a percentage
         framing.line_most = line_most
         texts = [(column, text) for column, some in ((NO_READ, no_read), (HEARTBEAT, heartbeat), (MULTI, multi)) for text in some]
         for column, text in texts:
             _add_text(framing, column, text)
         with_fields = separator and any(separator.decode("latin-1") in text for _, text in texts)
-        if framing.fields <= FAST_FIELDS and not with_fields:  # else every line is for line_exact
+        if framing.shape.fields <= FAST_FIELDS and not with_fields:  # else every line is for line_exact
             framing.plain_lengths = sum(1 << n for n in range(max(8, code_least), min(24, code_most) + 1))
             framing.plain_lengths &= ~framing.text_lengths
         cdef Read read
-        framing.empty = line_exact(framing, NULL, 1, 0, b"", 0, &read)
+        framing.empty = line_exact(framing, NULL, b"", 0, &read)
 
     @property
     def lane(self):
@@ -88,15 +84,11 @@ def _check_marks(bytes terminator, bytes start, bytes separator, bytes joiner, t
         raise ValueError("several fields need a separator, and each its own place")
 
 
-cdef _set_fields(Framing* framing, tuple fields):
-    cdef unsigned[4] at
-    for i, name in enumerate(FIELD_NAMES[:-1]):
-        at[i] = fields.index(name) if name in fields else ABSENT
-    framing.lane_at, framing.code_at, framing.chute_at, framing.confidence_at = at[0], at[1], at[2], at[3]
-    framing.fields = len(fields)
-    framing.lane_digits = "lane" in fields
-    framing.lane_base = 0 if framing.lane_digits else framing.lane
-    framing.needed = 1 + max(framing.code_at, framing.lane_at if framing.lane_digits else 0)
+cdef _set_shape(Framing* framing, unsigned start_length, unsigned lead_length, tuple fields):
+    lane_at, code_at, chute_at, confidence_at = (fields.index(name) if name in fields else ABSENT for name in FIELD_NAMES[:-1])
+    framing.shape = Shape(start_length, lead_length, len(fields), lane_at, code_at, chute_at, confidence_at)
+    framing.usual = start_length == 1 and lead_length == 1 and fields == FIELD_NAMES[:-1]
+    framing.needed = 1 + max(code_at, lane_at if lane_at != ABSENT else 0)
 
 
 cdef _add_text(Framing* framing, unsigned column, str text):
@@ -144,7 +136,7 @@ cdef class ScanCounter:
         self.classes = tuple(dict.fromkeys(["other", "numeric", *(rule[0] for rule in carriers), *filter(None, (s10, numeric))]))
         if lanes * (chutes + 1) * len(self.classes) > 1 << 27:
             raise ValueError("lanes x chutes x classes: more than 2**27 cells")
-        self.counts.lanes, self.counts.chutes, self.counts.classes = lanes, chutes, len(self.classes)
+        self.counts.hub.lanes, self.counts.hub.chutes, self.counts.hub.classes = lanes, chutes, len(self.classes)
         self._set_windows(duplicate_ms, loop_ms)
         self._set_carriers(tuple(carriers), s10, numeric)
         self._take_memory(max(6, (live_codes - 1).bit_length() - 1), key)
@@ -169,30 +161,30 @@ cdef class ScanCounter:
         self.counts.seen.loop_span = loop_most - loop_least if loop_ms else 0
 
     cdef _set_carriers(self, tuple rules, str s10, str numeric):
-        cdef Carriers* carriers = &self.counts.carriers
-        cdef Rule* rule = &carriers.rules[0]
+        cdef Hub* hub = &self.counts.hub
+        cdef Rule* rule = &hub.rules[0]
         if len(rules) >= RULES_MOST:
             raise ValueError(f"at most {RULES_MOST - 1} carrier rules")
-        rule.prefix = 1  # fits nothing
-        carriers.s10 = self.classes.index(s10 or "other")
-        carriers.numeric = self.classes.index(numeric or "numeric")
+        rule.span = CODE_MOST
+        rule.carrier = self.classes.index(numeric or "numeric")
+        hub.s10 = self.classes.index(s10 or "other")
         for i, (name, prefix, least, most) in reversed(list(enumerate(rules, 1))):  # the first rule is tried first
             if not (2 <= len(prefix) <= 8 and prefix[:2].isalpha() and prefix.replace("?", "A").isalpha()
                     and prefix.isascii() and prefix.isupper() and 1 <= least <= most <= CODE_MOST):
                 raise ValueError(f"not a carrier's prefix and digits: {prefix} {least} {most}")
-            rule = &carriers.rules[i]
+            rule = &hub.rules[i]
             rule.prefix = int.from_bytes(prefix.replace("?", "\0").encode(), "little")
             rule.mask = int.from_bytes(bytes(0 if c == "?" else 0xFF for c in prefix), "little")
             rule.letters = (1 << len(prefix)) - 1
             rule.least, rule.span = len(prefix) + least, most - least
             rule.carrier = self.classes.index(name)
             place = (ord(prefix[0]) & 31) | (ord(prefix[1]) & 31) << 5
-            rule.other = carriers.first[place]
-            carriers.first[place] = i
+            rule.others, rule.other = 1, hub.first[place]
+            hub.first[place] = i
 
     cdef _take_memory(self, unsigned bits, bytes key):
         cdef Counts* counts = &self.counts
-        cdef array.array before = _zeros("Q", counts.lanes + 1)
+        cdef array.array before = _zeros("Q", counts.hub.lanes + 1)
         cdef array.array cells, rows, peaks, notes, totals, by_class, by_chute
         counts.seen.buckets = <scan_bucket*>scan_pages(<size_t>64 << bits)
         if counts.seen.buckets == NULL:
@@ -202,21 +194,21 @@ cdef class ScanCounter:
         counts.before = <uint64_t*>before.data.as_ulonglongs
         self.banks = []
         for i in range(BANKS):
-            cells = _zeros("I", counts.lanes * (counts.chutes + 1) * counts.classes)
-            rows, peaks, notes = _zeros("Q", counts.lanes * COLUMNS), _zeros("I", counts.lanes + 1), _zeros("q", sizeof(Notes) // 8)
+            cells = _zeros("I", counts.hub.lanes * (counts.hub.chutes + 1) * counts.hub.classes)
+            rows, peaks, notes = _zeros("Q", counts.hub.lanes * COLUMNS), _zeros("I", counts.hub.lanes + 1), _zeros("q", sizeof(Notes) // 8)
             counts.banks[i] = Bank(<uint32_t*>cells.data.as_uints, <uint64_t*>rows.data.as_ulonglongs,
                                    <uint32_t*>peaks.data.as_uints, <Notes*>notes.data.as_longlongs)
             self.banks.append((cells, rows, peaks, notes))
         counts.bank = counts.banks[0]
         counts.active, counts.ready, counts.spare, self.held = 0, -1, 1, 2
-        totals, by_class = _zeros("Q", counts.lanes * COLUMNS), _zeros("Q", counts.lanes * counts.classes)
-        by_chute = _zeros("Q", counts.chutes + 1)
+        totals, by_class = _zeros("Q", counts.hub.lanes * COLUMNS), _zeros("Q", counts.hub.lanes * counts.hub.classes)
+        by_chute = _zeros("Q", counts.hub.chutes + 1)
         self.total = <uint64_t*>totals.data.as_ulonglongs
         self.carrier_total = <uint64_t*>by_class.data.as_ulonglongs
         self.chute_total = <uint64_t*>by_chute.data.as_ulonglongs
-        self.totals = _view(totals, counts.lanes, COLUMNS)
-        self.carrier_totals = _view(by_class, counts.lanes, counts.classes)
-        self.chute_totals = _view(by_chute, counts.chutes + 1)
+        self.totals = _view(totals, counts.hub.lanes, COLUMNS)
+        self.carrier_totals = _view(by_class, counts.hub.lanes, counts.hub.classes)
+        self.chute_totals = _view(by_chute, counts.hub.chutes + 1)
         self.memory = before
         self.views = []
 
@@ -271,8 +263,8 @@ cdef class ScanCounter:
     cdef int _enter(self, Source source) except -1:
         if self.feeding:
             raise RuntimeError("two threads feed one counter")
-        if source is not None and source.line.framing.lane >= self.counts.lanes:
-            raise ValueError(f"lane {source.line.framing.lane} of {self.counts.lanes}")
+        if source is not None and source.line.framing.lane >= self.counts.hub.lanes:
+            raise ValueError(f"lane {source.line.framing.lane} of {self.counts.hub.lanes}")
         return 0
 
     def take(self):
@@ -291,8 +283,8 @@ cdef class ScanCounter:
         self.held = taken
         add_up(&self.counts, self.counts.banks[taken], self.total, self.carrier_total, self.chute_total)
         cells, rows, peaks, notes = self.banks[taken]
-        self.views = [_view(cells, self.counts.lanes, self.counts.chutes + 1, len(self.classes)),
-                      _view(rows, self.counts.lanes, COLUMNS), _view(peaks, self.counts.lanes + 1)]
+        self.views = [_view(cells, self.counts.hub.lanes, self.counts.hub.chutes + 1, len(self.classes)),
+                      _view(rows, self.counts.hub.lanes, COLUMNS), _view(peaks, self.counts.hub.lanes + 1)]
         return Snapshot(notes, *self.views)
 
 

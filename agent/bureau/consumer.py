@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from functools import partial
 from typing import TypeVar
 
 from agent import clock, log
@@ -14,11 +13,15 @@ from agent.bureau.arrival import Arrival, Presence, read
 from agent.bureau.connection import StoreError
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress, Received, Reception
-from agent.bureau.store import Opener, Store, Taken
+from agent.bureau.store import Opener, Store
+from agent.bureau.waiting import Waiting
 from agent.uplink.contract import ROOT
 
 BATCH = 500
+BATCH_BYTES = 4 << 20
+"""What goes into one transaction, and is in memory unpacked, is little more than this."""
 QUEUED = 2000
+QUEUED_BYTES = 32 << 20
 _RETRY_S = (0.1, 0.5, 2.0, 5.0, 15.0)
 _ROUND_S = 1.0
 _RETAINED = ("meta", "status")
@@ -64,7 +67,7 @@ class Worker:
         self.progress = Progress()
         self._open_store = open_store
         self._make_desk = make_desk
-        self._queue: Queue[Received | None] = Queue(QUEUED)
+        self._waiting = Waiting(QUEUED, QUEUED_BYTES)
         self._stopping = threading.Event()
         self._reception = Reception(address, subscriptions, self._receive, self._connection_changed)
         self._thread = threading.Thread(target=self._run, name=f"bureau {address.client_id}", daemon=True)
@@ -78,9 +81,8 @@ class Worker:
     def stop(self) -> None:
         """Keep what has come, leave the broker, and end."""
         self._stopping.set()
+        self._waiting.wake()
         if self._thread.ident is not None:
-            with suppress(Full):  # then it has not to be woken either
-                self._queue.put_nowait(None)
             self._thread.join()
         self._reception.stop()
         if self._bug is not None:
@@ -91,12 +93,16 @@ class Worker:
         """A bug has killed it: nothing is kept any more."""
         return self._bug is not None
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What was received and is not in a transaction yet."""
+        return self._waiting.bytes
+
     # --- paho's thread ---
 
     def _receive(self, received: Received) -> None:
         while not self._stopping.is_set():  # a worker that ends or has ended takes nothing any more
-            with suppress(Full):
-                self._queue.put(received, timeout=_ROUND_S)
+            if self._waiting.put(received, _ROUND_S):
                 return
 
     def _connection_changed(self, connected: bool, reason: str) -> None:
@@ -119,37 +125,38 @@ class Worker:
             return
         desk = self._make_desk(store, self._reception.publish) if self._make_desk else None
         try:
-            while (batch := self._next_batch()) is not None:
+            while (batch := self._waiting.take(BATCH, BATCH_BYTES, _ROUND_S)) or not self._stopping.is_set():
                 self._take(store, batch)
                 if desk is not None and not self._stopping.is_set():
                     self._persist(lambda: desk.round(clock.boot_seconds(), clock.now().wall_s))
         finally:
             store.close()
 
-    def _next_batch(self) -> list[Received] | None:
-        """What has come, at most BATCH, after at most a second; None when it is time to end and nothing is left."""
-        batch: list[Received] = []
-        try:
-            first = self._queue.get(timeout=_ROUND_S)
-            while first is not None and len(batch) < BATCH:
-                batch.append(first)
-                first = self._queue.get_nowait()
-        except Empty:
-            pass
-        return None if self._stopping.is_set() and not batch else batch
-
     def _take(self, store: Store, batch: list[Received]) -> None:
-        good = list(self._readable(batch))
-        taken = self._persist(lambda: store.take(good)) if good else Taken(0, 0, ())
-        if taken is None:
-            return
+        for part in self._parts(batch):
+            taken = self._persist(partial(store.take, part))
+            if taken is None:
+                return
+            self.progress.new += taken.new
+            self.progress.repeated += taken.repeated
+            self.progress.conflicts += len(taken.conflicts)
+            for site, epoch, seq in taken.conflicts:
+                log.warn("identity_conflict", site=site, epoch=epoch, seq=seq)
         for one in batch:
             self._reception.kept(one)
-        self.progress.new += taken.new
-        self.progress.repeated += taken.repeated
-        self.progress.conflicts += len(taken.conflicts)
-        for site, epoch, seq in taken.conflicts:
-            log.warn("identity_conflict", site=site, epoch=epoch, seq=seq)
+
+    def _parts(self, batch: list[Received]) -> Iterator[list[Arrival | Presence]]:
+        """What the batch holds, a transaction at a time: a small frame may unpack to much."""
+        part: list[Arrival | Presence] = []
+        size_bytes = 0
+        for one in self._readable(batch):
+            part.append(one)
+            size_bytes += len(one.payload) if isinstance(one, Arrival) else 0
+            if size_bytes >= BATCH_BYTES:
+                yield part
+                part, size_bytes = [], 0
+        if part:
+            yield part
 
     def _readable(self, batch: list[Received]) -> Iterator[Arrival | Presence]:
         for one in batch:

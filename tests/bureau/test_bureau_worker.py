@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -16,10 +16,13 @@ from postgres import Postgres
 from uplink_rig import eventually
 
 from agent.bureau import consumer, databases
+from agent.bureau.arrival import Arrival, Presence
 from agent.bureau.consumer import Worker, filters
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress
-from agent.bureau.store import Opener, Store
+from agent.bureau.store import Opener, Store, Taken
+from agent.uplink.contract import Message, compact
+from agent.uplink.late import packed
 
 SITE = "44/4401/gz-baiyun"
 ROOT = f"hubpulse/v1/{SITE}"
@@ -46,6 +49,9 @@ class Site:
 
     def publish(self, tail: str, fields: dict[str, object], *, retain: bool = False) -> None:
         self._client.publish(f"{ROOT}/{tail}", json.dumps(fields), qos=1, retain=retain).wait_for_publish(10)
+
+    def publish_octets(self, tail: str, payload: bytes) -> None:
+        self._client.publish(f"{ROOT}/{tail}", payload, qos=1).wait_for_publish(10)
 
     def telemetry(self, *seqs: int) -> None:
         for seq in seqs:
@@ -161,6 +167,57 @@ def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(
     ending.start()
     ending.join(20)
     assert not ending.is_alive()
+
+
+def test_what_a_site_says_faster_than_it_can_be_kept_waits_at_the_broker_and_not_in_memory(
+    broker: Broker, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most_bytes, large = 1 << 20, "x" * (200 << 10)
+    monkeypatch.setattr(consumer, "QUEUED_BYTES", most_bytes)
+    monkeypatch.setattr(consumer, "BATCH_BYTES", most_bytes)
+    may_take, take, largest = threading.Event(), Store.take, [0]
+
+    def slowly(store: Store, batch: Sequence[Arrival | Presence]) -> Taken:
+        may_take.wait(20)
+        largest[0] = max(largest[0], sum(len(one.payload) for one in batch if isinstance(one, Arrival)))
+        return take(store, batch)
+
+    monkeypatch.setattr(Store, "take", slowly)
+    open_store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")
+    one = worker(broker, open_store)
+    one.start()
+    assert connected(one)
+    for seq in range(1, 31):
+        site.publish("event", {"epoch": "1-abcdef", "seq": seq, "pad": large})
+    assert eventually(lambda: one.waiting_bytes > most_bytes - 2 * len(large))
+    assert one.waiting_bytes <= most_bytes
+    may_take.set()
+    assert eventually(lambda: one.progress.new == 30)
+    assert one.progress.repeated == 0
+    assert largest[0] <= most_bytes + 2 * len(large)
+    one.stop()
+
+
+def test_a_frame_that_unpacks_to_much_is_kept_in_parts(
+    broker: Broker, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "BATCH_BYTES", 10_000)
+    parts: list[int] = []
+    take = Store.take
+
+    def counted(store: Store, batch: Sequence[Arrival | Presence]) -> Taken:
+        parts.append(len(batch))
+        return take(store, batch)
+
+    monkeypatch.setattr(Store, "take", counted)
+    one = worker(broker, databases.opener(f"sqlite:{tmp_path / 'bureau.db'}"))
+    one.start()
+    assert connected(one)
+    fields = [{"epoch": "1-abcdef", "seq": seq, "pad": "x" * 1000} for seq in range(1, 51)]
+    site.publish_octets("backlog", packed([Message("event", compact(one)) for one in fields]).payload)
+    assert eventually(lambda: one.progress.new == 50)
+    assert max(parts) <= 11, "ten of them, and the site's birth"
+    one.stop()
 
 
 @pytest.mark.fault("N16")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from functools import cache
 
-SWEEP_S = 60.0
+SWEEP_S = 10.0
 """CPython keeps up to 2,000 freed tuples of each of twenty lengths, and circles of what was freed, until a full
 collection (gc_collect_main and clear_freelists in Modules/gcmodule.c). Left to itself it does one when the new objects
 are a quarter of the old: this agent grew for half an hour, by two megabytes, until the hoards were full."""
@@ -22,7 +23,7 @@ def keep_little() -> None:
     Of itself it raises the mark for "large" to the largest block that was ever freed: one look through a segment of the
     spool, and two megabytes are never given back. Other C libraries have no such call and need none.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_libc(), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
@@ -30,24 +31,33 @@ def keep_little() -> None:
 
 
 def settle() -> None:
-    """Return to the system what reading the settings took, and never again go round what is here now.
+    """Give back what reading the settings took, and never again go round what is here now."""
+    gc.collect()
+    gc.freeze()
+    give_back()
 
+
+def give_back() -> None:
+    """Return to the system what nobody has any more; after `settle` that takes less than half a millisecond.
+
+    The cache of attributes keeps 4,096 names, and paho makes two dozen new ones for each message that it gets.
     glibc keeps what is freed otherwise (malloc_trim(3)).
     """
     gc.collect()
-    gc.freeze()
-    # Once more: this is where the collector counts what it takes for old, and all that is frozen now.
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if sys.version_info < (3, 13):  # later ones keep less, and warn of this
+        sys._clear_type_cache()
+    trim = getattr(_libc(), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
-class Sweep:
-    """A full collection each SWEEP_S; of what came after `settle`, so it takes about a millisecond.
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
-    The cache of attributes goes too: it keeps 4,096 names, and paho makes two dozen new ones for each message it gets.
-    """
+
+class Sweep:
+    """Gives back once in SWEEP_S."""
 
     def __init__(self) -> None:
         self._swept_s = 0.0
@@ -56,10 +66,4 @@ class Sweep:
         """It is boot-clock second `now_s`."""
         if now_s - self._swept_s >= SWEEP_S:
             self._swept_s = now_s
-            gc.collect()
-            _forget_names()
-
-
-def _forget_names() -> None:
-    if sys.version_info < (3, 13):  # later ones keep less, and warn of this
-        sys._clear_type_cache()
+            give_back()

@@ -111,6 +111,7 @@ def _run(args: argparse.Namespace, open_store: Opener) -> int:
     try:
         for worker in workers:
             worker.start()
+        footprint.settle()
         _follow(args, workers, ended)
     except KeyboardInterrupt:
         pass

@@ -48,7 +48,7 @@ def _no_automatic_collection() -> Iterator[None]:
     gc.unfreeze()
 
 
-def test_what_runs_in_circles_is_freed_once_a_minute() -> None:
+def test_what_runs_in_circles_is_freed_before_long() -> None:
     sweep, now_s = Sweep(), 1000.0
     sweep.advance(now_s)
     circle = weakref.ref(Circle())
@@ -58,7 +58,7 @@ def test_what_runs_in_circles_is_freed_once_a_minute() -> None:
     assert circle() is None
 
 
-def test_freed_tuples_that_the_interpreter_keeps_go_back_once_a_minute() -> None:
+def test_freed_tuples_that_the_interpreter_keeps_go_back_before_long() -> None:
     sweep = Sweep()
     sweep.advance(1000.0)
     before = sys.getallocatedblocks()
@@ -70,7 +70,7 @@ def test_freed_tuples_that_the_interpreter_keeps_go_back_once_a_minute() -> None
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="the cache is the interpreter's own")
-def test_names_of_attributes_that_nobody_has_any_more_go_once_a_minute() -> None:
+def test_names_of_attributes_that_nobody_has_any_more_go_before_long() -> None:
     sweep, somebody = Sweep(), Circle()
     sweep.advance(1000.0)
     before = sys.getallocatedblocks()

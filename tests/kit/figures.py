@@ -103,9 +103,14 @@ def _readable(name: str, result: Json) -> Json:
         result["controls"]["found_out"] = "; ".join(f"{mistake} {share:.0%}" for mistake, share in shares)
     if name == "soak":
         result["centre_differences"] = len(result["centre_differences"])
-        slope = result["vitals"]["memory_mb_a_day"]
-        result["vitals"]["memory_mb_a_day"] = "? (no life long enough to judge)" if slope is None else slope
+        result["vitals"]["memory_mb_a_day"] = _slope(result["vitals"])
     return result
+
+
+def _slope(vitals: Json) -> str:
+    """With where it lies."""
+    slope, lo, hi = (vitals[f"memory_mb_a_day{end}"] for end in ("", "_lo", "_hi"))
+    return "? (no life long enough to judge)" if slope is None else f"{slope} ({lo} … {hi})"
 
 
 def rows() -> list[Mapping[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from config.uplink_settings import Bureau, Spool, Tls
 
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _PROVINCE, _CITY = re.compile("|".join(PROVINCES)), re.compile("[0-9]{4}")
+_NEIGHBOUR = re.compile(rf"(?P<province>{_PROVINCE.pattern})/(?P<city>[0-9]{{4}})/{ID.pattern}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SPOOL = Path("/var/lib/hubpulse/spool")
 _MIB = 2**20
@@ -27,6 +29,9 @@ def site(table: Table) -> Site:
     city = table.text("city", "", _CITY, "E2219")
     if province and city and not city.startswith(province):
         table.fault("city", "E2220", value=city, province=province)
+    level = table.choice("level", "hub", _LEVELS)
+    if level != "temporary" and "valid_until" in table and table.sound("level"):
+        table.refuse("valid_until", "E2226")
     name_zh, name_en = table.text("name_zh", ""), table.text("name_en", "")
     made = Site(
         id=site_id,
@@ -34,10 +39,38 @@ def site(table: Table) -> Site:
         name_en=name_en or site_id,
         province=province,
         city=city,
-        level=table.choice("level", "hub", _LEVELS),
+        level=level,
+        carrier=table.text("carrier", "", ID, "E2225"),
+        upstream=_neighbours(table, "upstream", (province, city, site_id)),
+        downstream=_neighbours(table, "downstream", (province, city, site_id)),
+        valid_until=_until(table),
     )
     table.end()
     return made
+
+
+def _neighbours(table: Table, key: str, own: tuple[str, str, str]) -> tuple[str, ...]:
+    """Sites as `province/city/site`; one that is written as an id alone is of the same city."""
+    found: dict[str, None] = {}
+    for written in table.texts(key):
+        named = _NEIGHBOUR.fullmatch(written.text)
+        path = "/".join((*own[:2], written.text)) if ID.fullmatch(written.text) else written.text
+        if not (ID.fullmatch(written.text) or (named and named["city"].startswith(named["province"]))):
+            table.fault_at(written.place, key, "E2224", value=written.text)
+        elif path in found or path == "/".join(own):
+            table.fault_at(written.place, key, "E2227", value=written.text)
+        else:
+            found[path] = None
+    return tuple(found)
+
+
+def _until(table: Table) -> str:
+    text = table.text("valid_until", "", re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}"), "E2703")
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        table.fault("valid_until", "E2703", value=text)
+        return ""
 
 
 def bureau(table: Table) -> Bureau:

@@ -15,7 +15,9 @@ _LAST_MILE: frozenset[Level] = frozenset(("outlet", "locker"))
 class Site:
     """Who this is: `id` is a topic level, province and city are GB/T 2260 codes of two and four digits.
 
-    A `hub` is one whose rank nobody has said.
+    A `hub` is one whose rank nobody has said. `carrier` is the firm's code, "" where nobody has said it. `upstream` and
+    `downstream` are the sites that parcels come from and go to, each as `province/city/site`, as in topics. A temporary
+    site is there until the local day `valid_until` (ISO 8601) is over, "" where that is open.
     """
 
     id: str
@@ -24,6 +26,10 @@ class Site:
     province: str
     city: str
     level: Level
+    carrier: str = ""
+    upstream: tuple[str, ...] = ()
+    downstream: tuple[str, ...] = ()
+    valid_until: str = ""
 
     @property
     def tier(self) -> Tier:

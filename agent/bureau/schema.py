@@ -135,4 +135,6 @@ PLACED = """SELECT epoch, seq, topic, CASE WHEN clock = 'ntp' THEN ts_ms ELSE CO
         CASE WHEN clock = 'none' THEN NULL ELSE ts_ms END) END
     FROM message WHERE site = ? ORDER BY epoch, seq"""
 
+META = "SELECT site, epoch, seq, ts_ms, payload FROM message WHERE topic = 'meta' ORDER BY site"
+
 MESSAGES = "SELECT site, COUNT(*) FROM message GROUP BY site ORDER BY site"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -165,6 +166,16 @@ class Store:
     def presence(self) -> dict[str, bool]:
         """Which sites are connected."""
         return {site: bool(online) for site, online, _ in self._rows(schema.PRESENCE)}
+
+    def described(self) -> dict[str, Mapping[str, object]]:
+        """By site what its newest `meta` says of the site itself."""
+        newest: dict[str, tuple[tuple[int, int, int], str]] = {}
+        for site, epoch, seq, ts_ms, payload in self._rows(schema.META):
+            age = (ts_ms or 0, epoch_number(epoch), seq)
+            if site not in newest or newest[site][0] < age:
+                newest[site] = age, payload
+        said = {site: json.loads(payload).get("site") for site, (_, payload) in newest.items()}
+        return {site: one for site, one in said.items() if isinstance(one, dict)}
 
     def running(self) -> dict[str, str]:
         """Of the sites that are connected the epoch in which they run; "" where its birth did not say."""

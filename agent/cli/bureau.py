@@ -3,6 +3,7 @@
   run      subscribe and keep every message; it is acknowledged to the broker only when it is durable
   totals   what each counter of each site has counted, from everything kept
   gaps     messages that have not come, and those that never will, with the site's reason
+  sites    who the sites are: rank, tier, firm, up- and downstream, and who is connected
 
 A store is sqlite:PATH, or postgresql://[USER@]HOST[:PORT]/NAME (its password stands in ~/.pgpass).
 With --receipts this store is the record: sites then free from their disks what it has, and it asks them for
@@ -41,7 +42,7 @@ _MOST_WORKERS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="run | totals | gaps")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="run | totals | gaps | sites")
     running = actions.add_parser("run", help="subscribe and keep", description=__doc__)
     running.formatter_class = argparse.RawDescriptionHelpFormatter
     broker_options.add_broker(running)
@@ -62,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     totals = actions.add_parser("totals", help="what each counter has counted", description=_TOTALS)
     gaps = actions.add_parser("gaps", help="what is missing; exit code 1 while something may still come")
     gaps.description = _GAPS
-    for action in (running, totals, gaps):
+    sites = actions.add_parser("sites", help="who the sites are, by the newest word of each, and who is connected")
+    for action in (running, totals, gaps, sites):
         action.add_argument("--store", default=_STORE, help=f"sqlite:PATH or postgresql://HOST/NAME ({_STORE})")
         action.add_argument("--json", action="store_true", help="JSON instead of text")
         add_language(action)
@@ -81,13 +83,22 @@ def run(args: argparse.Namespace) -> int:
         if not kept_at(args.store):
             return _wrong(word("bureau_no_store", _lang(args), store=args.store), os.EX_NOINPUT)
         store = open_store()
-        return _totals(args, store) if args.action == "totals" else _gaps(args, store)
+        return _listed(args, store)
     except AddressError as error:
         return _wrong(str(error), 2)
     except StoreError as error:
         return _wrong(f"{args.store}: {error}", 1)
     except (RefusedError, CredentialError) as error:
         return _wrong(f"{args.host}:{broker_options.port(args)}: {error}{broker_options.advice(args, error)}", 1)
+
+
+def _listed(args: argparse.Namespace, store: Store) -> int:
+    """What is kept, as was asked."""
+    if args.action == "sites":
+        from agent.cli.bureau_sites import listed
+
+        return listed(store, _lang(args), as_json=args.json)
+    return _totals(args, store) if args.action == "totals" else _gaps(args, store)
 
 
 def _wrong(sentence: str, status: int) -> int:

@@ -46,7 +46,14 @@ def document(head: Head, settings: Settings, version: str, previous: tuple[str, 
 
 def _site(site: Site) -> Json:
     names = {"id": site.id, "name_zh": site.name_zh, "name_en": site.name_en}
-    return names | {"level": site.level, "tier": site.tier}
+    network = {
+        "carrier": site.carrier,
+        "upstream": list(site.upstream),
+        "downstream": list(site.downstream),
+        "valid_until": site.valid_until,
+    }
+    said = {name: value for name, value in network.items() if value}
+    return names | {"level": site.level, "tier": site.tier} | said
 
 
 def _commands(settings: Settings) -> Json:

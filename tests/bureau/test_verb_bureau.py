@@ -14,6 +14,7 @@ from uplink_rig import IDENTITY, Rig, eventually
 
 from agent.__main__ import main
 from agent.bureau import databases
+from agent.bureau.arrival import read
 
 SITE = f"44/4401/{IDENTITY.site}"
 
@@ -42,6 +43,31 @@ def test_a_day_at_the_bureau(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert len({len(row) for row in capsys.readouterr().out.splitlines()}) == 1, "totals stand below each other"
     assert main(["bureau", "gaps", "--store", store, "--lang", "zh"]) == 1
     assert "缺 6 至 7" in capsys.readouterr().out
+
+
+def test_the_bureau_lists_its_sites_with_firm_and_neighbours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"sqlite:{tmp_path / 'bureau.db'}"
+    opened = databases.opener(store)()
+    older: dict[str, object] = {"level": "hub", "name_zh": "旧名"}
+    newer: dict[str, object] = {"level": "province_hub", "tier": "hub", "name_en": "Baiyun", "carrier": "zto"}
+    newer |= {"upstream": ["43/4301/cs-yuhua", "44/4401/gz-tianhe"], "downstream": ["\x1b[2J"]}
+    for number, site in ((9, older), (10, newer)):
+        message = {"epoch": f"{number}-abcdef", "seq": 1, "site": site}
+        opened.take(list(read(f"hubpulse/v1/{SITE}/meta", json.dumps(message).encode())))
+    opened.take(list(read(f"hubpulse/v1/{SITE}/status", b'{"online":true,"sid":1}')))
+    opened.take(list(read("hubpulse/v1/44/4401/silent/status", b'{"online":false,"sid":1}')))
+    opened.close()
+    assert main(["bureau", "sites", "--store", store, "--lang", "en"]) == 0
+    baiyun, silent, summary = capsys.readouterr().out.splitlines()
+    assert baiyun.startswith(f"{SITE}  connected  Baiyun  level=province_hub  tier=hub  carrier=zto")
+    assert baiyun.endswith("upstream=43/4301/cs-yuhua, 44/4401/gz-tianhe")
+    assert silent == "44/4401/silent  away"
+    assert summary == "1 of 2 sites are connected"
+    assert main(["bureau", "sites", "--store", store, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["online"], told["sites"][SITE]["carrier"], told["sites"][SITE]["online"]) == (1, "zto", True)
 
 
 def _kept(store: str) -> int:

@@ -166,6 +166,29 @@ def test_every_rank_of_a_site_is_taken_and_one_that_is_none_is_refused(main: Pat
     assert "province_hub" in fault.text("en").action
 
 
+def test_neighbours_are_named_as_in_topics_and_a_bad_one_is_shown_where_it_stands(main: Path) -> None:
+    def named(more: str, level: str = "hub") -> None:
+        main.write_text(SITE.replace('level = "hub"', f'level = "{level}"\n{more}'))
+
+    named('carrier = "zto"\nupstream = ["gz-tianhe", "43/4301/cs-yuhua"]\nvalid_until = "2026-12-01"', "temporary")
+    site = config.load(main).site
+    assert (site.carrier, site.valid_until) == ("zto", "2026-12-01")
+    assert (site.upstream, site.downstream) == (("44/4401/gz-tianhe", "43/4301/cs-yuhua"), ())
+    for bad, code in {
+        'upstream = ["GZ/#"]': "E2224",
+        'downstream = ["43/4401/cs"]': "E2224",
+        'downstream = ["gz-baiyun"]': "E2227",
+        'upstream = ["a", "44/4401/a"]': "E2227",
+        'carrier = "顺丰"': "E2225",
+        'valid_until = "2026-12-01"': "E2226",
+    }.items():
+        named(bad)
+        (fault,) = config.check(main).faults
+        assert (fault.code, fault.line) == (code, 8), bad
+    named('valid_until = "2026-02-30"', "temporary")
+    assert codes(main) == ["E2703"]
+
+
 def test_every_packaged_profile_is_in_order() -> None:
     assert {"advantech-adam-6051", "moxa-iologik-e1210"} <= set(profiles.names())
     for name in profiles.names():

@@ -228,6 +228,10 @@ def test_meta_tells_the_rank_of_a_hub_and_the_tier_of_each_part() -> None:
     assert (told["site"]["level"], told["site"]["tier"]) == ("province_hub", "hub")
     assert [line["tier"] for line in told["lines"]] == ["hub"]
     assert told["floor"]["tier"] == "trunk"
+    assert "carrier" not in told["site"] and "upstream" not in told["site"]
+    firm = replace(hub.site, carrier="zto", upstream=("43/4301/cs-yuhua",))
+    told = fields(meta.document(HEAD, replace(hub, site=firm), "0.1.0", None))
+    assert (told["site"]["carrier"], told["site"]["upstream"]) == ("zto", ["43/4301/cs-yuhua"])
     outlet = replace(
         settings(),
         site=replace(hub.site, level="outlet"),

@@ -25,6 +25,7 @@ from agent.uplink import meta, reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.expiry import Expiry
 from agent.uplink.inbox import Command
+from agent.uplink.outsized import Outsized
 from agent.uplink.spool import Spool
 from agent.uplink.status import UplinkStatus
 from config.settings import Settings
@@ -49,6 +50,9 @@ class Uplink(Protocol):
     def take_answers(self) -> Sequence[Json]: ...
 
     def take_commands(self) -> Sequence[Command]: ...
+
+    @property
+    def outsized(self) -> Outsized: ...
 
 
 class Reporter:
@@ -183,6 +187,11 @@ class Reporter:
                 log.warn("spool_full", held=self._spool.books().held, now="old messages are thinned")
             self._commits.commit([reports.loss(self._head(now), lost)])
             self._thinning.settle()
+        assert self._uplink is not None
+        outsized = self._uplink.outsized
+        if (large := outsized.next()) is not None and (parts := self._thinning.parts(large)) is not None:
+            self._commits.commit([reports.loss(self._head(now), part) for part in parts])
+            outsized.told(large)
 
 
 def _locker_report(lockers: SiteLockers, head: Callable[[Instant], Head]) -> LockerReport:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.uplink.contract import Json, Message
-from agent.uplink.thin import Thinned
+from agent.uplink.outsized import Large
+from agent.uplink.thin import Thinned, parted
 
 READ_A_BEAT = 500
 _READ_BYTES = 1 << 20
@@ -19,6 +20,8 @@ class Store(Protocol):
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
 
     def give_up(self, below: int) -> None: ...
+
+    def next_held(self, position: int) -> int: ...
 
 
 class Thinning:
@@ -62,6 +65,15 @@ class Thinning:
         self.messages += self._thinned.messages
         self._spool.give_up(self._position)
         self._begin(self._position)
+
+    def parts(self, large: Large) -> list[Json] | None:
+        """The fields of the loss records that are to stand for one that is too large: none where it is gone, None
+        while the disk refuses."""
+        found = self._spool.read(large.position, 1, _READ_BYTES)
+        if not found and self._spool.next_held(large.position) == large.position:
+            return None
+        is_there = bool(found) and found[0][0] == large.position
+        return parted(Message.decode(found[0][1]).payload, large.most_bytes) if is_there else []
 
     def _begin(self, position: int) -> None:
         self._thinned = Thinned()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.uplink.contract import Message
+from agent.uplink.outsized import Outsized
 from agent.uplink.positions import Positions
 from agent.uplink.resend import Resends
 from agent.uplink.search import UnreadableError, oldest_at_or_after, received_upto
@@ -64,6 +65,7 @@ class Lanes:
         self._by_receipt = by_receipt
         self._complained: set[str] = set()
         self.resends = Resends(spool, epoch)
+        self.outsized = Outsized()
         self._done = Positions()
         self._kept: Record | None = None
         self._refused = False
@@ -157,6 +159,11 @@ class Lanes:
         self._spool.write_off(position)
         self.resends.set_aside(position)
         self.settle(position)
+
+    def settle_parted(self) -> None:
+        """Loss records that were told anew in parts need no more sending."""
+        for position in self.outsized.take_told():
+            self.settle(position)
 
     def received(self, watermarks: Mapping[str, int]) -> None:
         """The bureau has, by epoch, everything up to these numbers."""

@@ -26,6 +26,7 @@ from agent.uplink.dialect import Dialect, Version
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes, Store
 from agent.uplink.orders import Orders
+from agent.uplink.outsized import Outsized
 from agent.uplink.session import Documents, Memory, Pace, Session
 from agent.uplink.shipping import Shipping
 from agent.uplink.standing import Standing
@@ -122,6 +123,11 @@ class Publisher:
         """What is to be said on `cmd/ack` about messages that the bureau asked for again."""
         answers = self._lanes.resends.answers
         return [answers.popleft() for _ in range(len(answers))]
+
+    @property
+    def outsized(self) -> Outsized:
+        """Loss records that the broker takes only in parts."""
+        return self._lanes.outsized
 
     @property
     def progress_s(self) -> float:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from agent.uplink.contract import Json, Message
 from agent.uplink.search import Named, Reads, epoch_number, first_at_or_after, named, read
+from agent.uplink.thin import TOO_LARGE
 from agent.uplink.wanted import Wanted
 
 QUEUED = 32
@@ -18,7 +19,6 @@ _EPOCH = re.compile(r"[0-9]{1,15}-[0-9a-f]{6}")
 NOT_KEPT = "no longer kept"
 LOST = "lost on the card"
 NOT_TAKEN = "brokers hang up on it"
-TOO_LARGE = "larger than the broker takes"
 NOT_HERE = "not on this card"
 NOT_BEGUN = "an epoch that has not begun"
 OTHER_RUN = "another run than the one that is asked"

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent import log
+from agent.uplink import thin
 from agent.uplink.connection import Accepted, Acknowledged, packet_bytes
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.late import TAIL
+from agent.uplink.outsized import LEAST_BYTES, Large
 from agent.uplink.room import Room
 from agent.uplink.shipping import Shipment, Shipping
 from agent.uplink.suspicion import Suspicion
@@ -23,6 +25,8 @@ _REFUSED = 0x80
 _NO_SUBSCRIBERS = 0x10
 _FRAME_EXTRA_BYTES = 64
 """What a frame adds to the messages in it, and zlib to what it cannot compress."""
+_HEAD_BYTES = 512
+"""More than a loss record has beside ranges and messages."""
 
 Documents = Callable[[], tuple[int, Sequence[Message]]]
 """What the broker shall keep, and the position from which on the spool's records are newer than that."""
@@ -114,6 +118,7 @@ class Session:
         if self._memory.suspicion.suspect is not None:
             self._send_suspect(self._memory.suspicion.suspect, now_s)
             return
+        self._lanes.settle_parted()
         while self.window.open and self._send_next(now_s, stopping=stopping):
             pass
 
@@ -158,18 +163,29 @@ class Session:
     def _send(self, shipment: Shipment, now_s: float) -> None:
         message, positions = shipment.message, shipment.positions
         if self._is_too_large(message):
-            if shipment.again:
-                self._lanes.resends.too_large(positions[0])
-            else:
-                self._set_aside(
-                    positions[0] if positions else message.tail, "larger than the broker takes", message.tail
-                )
+            self._leave_out(shipment)
             return
         packet = self._wire.publish(self._topic(message.tail), message.payload, retain=message.retain)
         if packet is None:
             self._wire.cut("the connection broke")
             return
         self.window.put(packet, Sent(message.tail, positions, shipment.backlog, len(message.payload), now_s))
+
+    def _leave_out(self, shipment: Shipment) -> None:
+        """This broker takes nothing so large. What a loss record holds is told in parts."""
+        message, positions = shipment.message, shipment.positions
+        if positions and message.tail == thin.TAIL and (most_bytes := self._part_bytes) >= LEAST_BYTES:
+            self._lanes.resends.refused(positions[0])
+            self._lanes.outsized.find(Large(positions[0], most_bytes))
+        elif shipment.again:
+            self._lanes.resends.too_large(positions[0])
+        else:
+            self._set_aside(positions[0] if positions else message.tail, thin.TOO_LARGE, message.tail)
+
+    @property
+    def _part_bytes(self) -> int:
+        """What a loss record may hold, beside its head, so that the broker takes it."""
+        return (self._largest_bytes or 0) - packet_bytes(self._topic(thin.TAIL), b"") - _HEAD_BYTES
 
     def _is_too_large(self, message: Message) -> bool:
         largest_bytes = self._largest_bytes

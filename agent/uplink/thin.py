@@ -7,7 +7,7 @@ epoch always stays, for an epoch's own counts stand nowhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from agent.uplink.contract import Json, Message, compact
 from agent.uplink.late import each
 
 TAIL = "loss"
+TOO_LARGE = "larger than the broker takes"
 WINDOW_MS = 600_000
 """Of each line's telemetry one message in ten minutes stays."""
 AGAIN_MS = 3_600_000
@@ -97,6 +98,41 @@ class Thinned:
         key = _key(tail, fields, window_ms)
         self._bytes += size_bytes - self._kept.pop(key, ("", {}, 0))[2]
         self._kept[key] = (tail, fields, size_bytes)
+
+
+def parted(payload: bytes, most_bytes: int) -> list[Json]:
+    """The fields of several loss records that together stand for this one, itself among what is lost, each of about
+    `most_bytes`. A message that is larger alone does not stay; the first of them says so. Empty for a payload that is
+    none."""
+    try:
+        fields = json.loads(payload)
+        lost = [Span(fields["epoch"], fields["seq"], fields["seq"]), *ranges(fields["lost"])]
+        kept = [(_size_bytes(one), one) for one in fields["messages"]]
+        large = [Span(one["epoch"], one["seq"], one["seq"]) for size, (_, one) in kept if size > most_bytes]
+    except (ValueError, KeyError, TypeError):
+        return []
+    away = [("lost", list(span)) for span in large]
+    stays = [*(("messages", one) for size, one in kept if size <= most_bytes), *(("lost", list(span)) for span in lost)]
+    return [*_filled(away, most_bytes, TOO_LARGE), *_filled(stays, most_bytes, fields.get("reason"))]
+
+
+def _filled(items: Iterable[tuple[str, object]], most_bytes: int, reason: object) -> Iterator[Json]:
+    """As few loss records as hold the items, in their order."""
+    part: dict[str, list[object]] = {"lost": [], "messages": []}
+    left_bytes = most_bytes
+    for name, item in items:
+        left_bytes -= _size_bytes(item)
+        if left_bytes < 0 and any(part.values()):
+            yield {"reason": reason, **part}
+            part, left_bytes = {"lost": [], "messages": []}, most_bytes - _size_bytes(item)
+        part[name].append(item)
+    if any(part.values()):
+        yield {"reason": reason, **part}
+
+
+def _size_bytes(item: object) -> int:
+    """What it takes in a payload, with its comma."""
+    return len(compact({"": item})) - len('{"":}') + 1
 
 
 def _key(tail: str, fields: Json, window_ms: int) -> tuple[object, ...]:

@@ -25,6 +25,7 @@ from agent.uplink.contract import Json
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
 from agent.uplink.orders import Orders
+from agent.uplink.outsized import Outsized
 from agent.uplink.session import Memory, Pace, Session
 from agent.uplink.shipping import Shipping
 from agent.uplink.status import UplinkStatus
@@ -141,6 +142,10 @@ class Uplink:
     def take_answers(self) -> Sequence[Json]:
         answers = self._lanes.resends.answers
         return [answers.popleft() for _ in range(len(answers))]
+
+    @property
+    def outsized(self) -> Outsized:
+        return self._lanes.outsized
 
     def take_commands(self) -> Sequence[Command]:
         return self._orders.take()

@@ -19,6 +19,7 @@ from simulation import simulate
 from agent import intake
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
+from agent.uplink.outsized import Outsized
 from agent.uplink.status import UplinkStatus
 
 
@@ -63,6 +64,9 @@ def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
 
 class Talkative:
     """An uplink that has a great deal to say on what the bureau asked for again."""
+
+    def __init__(self) -> None:
+        self.outsized = Outsized()
 
     def wake(self) -> None: ...
 

@@ -29,10 +29,10 @@ from agent.uplink.resend import (
     NOT_TAKEN,
     OTHER_RUN,
     QUEUED,
-    TOO_LARGE,
     Resends,
 )
 from agent.uplink.search import UnreadableError, epoch_number, first_at_or_after, received_upto
+from agent.uplink.thin import TOO_LARGE
 
 SITE = f"44/4401/{IDENTITY.site}"
 

@@ -14,10 +14,11 @@ from agent.uplink.connection import Accepted, Acknowledged
 from agent.uplink.contract import Json, Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.late import TAIL
-from agent.uplink.resend import NOT_TAKEN, TOO_LARGE
+from agent.uplink.resend import NOT_TAKEN
 from agent.uplink.session import Memory, Pace, Session
 from agent.uplink.shipping import Shipping
 from agent.uplink.spool import Spool
+from agent.uplink.thin import TOO_LARGE
 
 REFUSED, PACKET_TOO_LARGE = 0x87, 0x95
 LARGEST_BYTES = 600

@@ -15,15 +15,14 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import count
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
 from disk_model import write_some
-from power_cuts import Tally
+from lives import Tally
 from spool_history import Broken, Truth, broken_promises, last_begun, last_promise, live
 
 from agent.uplink.spool.disk import CardDisk, File, _CardFile
@@ -31,7 +30,7 @@ from agent.uplink.spool.disk import CardDisk, File, _CardFile
 IMAGE_BYTES = 8 << 20
 MAX_WRITE_BYTES = 128 << 10
 COMMITS = 60
-STATES_A_LIFE = 100
+CUTS = 100
 
 _IN = struct.Struct("<IIQQIIIHH")  # fuse_in_header
 _OUT = struct.Struct("<IiQ")  # fuse_out_header
@@ -58,24 +57,19 @@ def why_not() -> str:
         return f"the kernel refuses: {refusal}"
 
 
-def block_campaign(seed: int, wanted: int, say: Callable[[int], None]) -> Tally:
-    """So many crash states, over as many lives as that takes."""
+def life(number: int, cuts: int = CUTS) -> Tally:
+    """So many power cuts all over a spool's life on ext4."""
     tally = Tally()
-    for number in count(seed * 100_000):
-        with tempfile.TemporaryDirectory(prefix="hubpulse-block-", dir="/dev/shm") as folder:
-            base, log, truth = recorded(Path(folder), number)
-            for cut, faults in states(Path(folder), number, base, log, truth):
-                tally.add(faults, f"life {number}, cut {cut}")
-                say(tally.states)
-                if tally.states >= wanted:
-                    return tally
-    raise AssertionError
+    with tempfile.TemporaryDirectory(prefix="hubpulse-block-", dir="/dev/shm") as folder:
+        for cut, faults in states(Path(folder), number, *recorded(Path(folder), number), cuts):
+            tally.add(faults, f"life {number}, cut {cut}")
+    return tally
 
 
-def control(seed: int, wanted: int = STATES_A_LIFE) -> Tally:
+def control(seed: int, cuts: int = CUTS) -> Tally:
     """A spool whose flushes are none: it must be found out here too."""
     with patch.object(_CardFile, "sync", lambda _file: None):
-        return block_campaign(seed, wanted, lambda _: None)
+        return life(seed * 100_000, cuts)
 
 
 def recorded(folder: Path, seed: int) -> tuple[bytes, list[tuple], Truth]:
@@ -91,10 +85,12 @@ def recorded(folder: Path, seed: int) -> tuple[bytes, list[tuple], Truth]:
     return base, log, truth
 
 
-def states(folder: Path, seed: int, base: bytes, log: list[tuple], truth: Truth) -> Iterator[tuple[int, list[Broken]]]:
+def states(  # noqa: PLR0917 - a life as it was recorded
+    folder: Path, seed: int, base: bytes, log: list[tuple], truth: Truth, cuts: int
+) -> Iterator[tuple[int, list[Broken]]]:
     """Cut the power at places all over the log, mount what is left, and judge the spool there."""
     durable, pending, random = bytearray(base), list[tuple[int, bytes]](), Random(seed)
-    cuts = set(random.sample(range(len(log)), min(STATES_A_LIFE, len(log))))
+    places = set(random.sample(range(len(log)), min(cuts, len(log))))
     for place, entry in enumerate(log):
         if entry[0] == "write":
             pending.append(entry[1:])
@@ -102,7 +98,7 @@ def states(folder: Path, seed: int, base: bytes, log: list[tuple], truth: Truth)
             for offset, octets in pending:
                 durable[offset : offset + len(octets)] = octets
             pending.clear()
-        if place in cuts:
+        if place in places:
             image = folder / f"state-{seed}-{place}"
             image.write_bytes(_after_a_power_cut(durable, pending, random))
             yield place, _judged(image, log[: place + 1], truth, random)

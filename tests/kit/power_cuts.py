@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from random import Random
 from unittest.mock import patch
 
 from disk_model import ModelDisk, power_cut
+from lives import Tally
 from spool_history import Broken, Truth, broken_promises, last_begun, last_promise, live, open_spool
 
 from agent.uplink.spool.frame import BARE_BYTES, Marks, encode
@@ -21,25 +20,6 @@ COMMITS = 110
 EIO = 5
 MOST_UNDONE = 6
 """A lying card takes back so many flushes at most."""
-
-
-@dataclass
-class Tally:
-    """What became of so many crash states: how many broke which promise, and the first that did."""
-
-    states: int = 0
-    failed: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    first: str = ""
-
-    def add(self, faults: Iterable[Broken], where: str) -> None:
-        """One state's."""
-        kinds = {fault.kind: fault.what for fault in faults}
-        self.states += 1
-        self.failed += bool(kinds)
-        self.kinds.update(kinds.keys())
-        if kinds and not self.first:
-            self.first = f"{where}: {', '.join(kinds.values())}"
 
 
 def recorded(seed: int, commits: int = COMMITS, failing_share: float = 0.0) -> tuple[ModelDisk, Truth]:
@@ -85,29 +65,20 @@ def untruths(disk: ModelDisk, truth: Truth) -> list[Broken]:
     return faults
 
 
-def campaign(seed: int, wanted: int, say: Callable[[int], None]) -> Tally:
-    """So many crash states or a few more, over as many lives as that takes; in each fourth a tenth of flushes fail."""
+def life(number: int) -> Tally:
+    """All power cuts of a spool's life on an honest card; in each fourth life a tenth of the flushes fail."""
     tally = Tally()
-    for number in count(seed * 100_000):
-        life = recorded(number, failing_share=0.1 if number % 4 == 3 else 0.0)
-        for cut, faults in states(number, *life):
-            tally.add(faults, f"life {number}, cut {cut}")
-        say(tally.states)
-        if tally.states >= wanted:
-            return tally
-    raise AssertionError
+    for cut, faults in states(number, *recorded(number, failing_share=0.1 if number % 4 == 3 else 0.0)):
+        tally.add(faults, f"life {number}, cut {cut}")
+    return tally
 
 
-def lying_campaign(seed: int, wanted: int, say: Callable[[int], None]) -> Tally:
-    """So many crash states of lying cards."""
+def lying_life(number: int) -> Tally:
+    """A third of the power cuts of a life on a lying card."""
     tally = Tally()
-    for number in count(seed * 100_000):
-        for cut, faults in lying_card_states(number, *recorded(number, 80), every=3):
-            tally.add(faults, f"life {number}, cut {cut}")
-        say(tally.states)
-        if tally.states >= wanted:
-            return tally
-    raise AssertionError
+    for cut, faults in lying_card_states(number, *recorded(number, 80), every=3):
+        tally.add(faults, f"life {number}, cut {cut}")
+    return tally
 
 
 # --- spools that must be found out ---

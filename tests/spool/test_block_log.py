@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import block_log
 import pytest
 from fault_matrix import Figure
+from lives import gathered
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -15,7 +18,8 @@ def _a_machine_that_can() -> None:
 
 @pytest.mark.fault("S1")
 def test_no_power_cut_under_ext4_loses_what_was_acknowledged(thorough: bool, figure: Figure) -> None:
-    tally = block_log.block_campaign(1, 3000 if thorough else 60, lambda _: None)
+    wanted, life = (3000, block_log.life) if thorough else (60, partial(block_log.life, cuts=60))
+    tally = gathered(life, 1, wanted)
     figure(crash_states=tally.states, acknowledged_lost=tally.kinds["lost"], state_mismatches=tally.kinds["mismatch"])
     figure(identities_reused=tally.kinds["reused"], refusals_to_start=tally.kinds["refused"])
     assert (tally.failed, tally.first) == (0, "")

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 from disk_model import ModelDisk, power_cut
 from fault_matrix import Figure
-from power_cuts import CONTROLS, campaign, lying_campaign, recorded, states
+from lives import gathered
+from power_cuts import CONTROLS, life, lying_life, recorded, states
 from spool_history import last_promise, open_spool
 
 SEED = 1
@@ -15,7 +16,7 @@ SEED = 1
 def test_no_power_cut_loses_what_was_acknowledged_or_parts_the_state_from_its_messages(
     thorough: bool, figure: Figure
 ) -> None:
-    tally = campaign(SEED, 3000 if thorough else 2000, lambda _: None)
+    tally = gathered(life, SEED, 3000 if thorough else 2000)
     figure(crash_states=tally.states, acknowledged_lost=tally.kinds["lost"], state_mismatches=tally.kinds["mismatch"])
     figure(identities_reused=tally.kinds["reused"], refusals_to_start=tally.kinds["refused"])
     assert (tally.failed, tally.first) == (0, "")
@@ -47,7 +48,7 @@ def test_a_second_power_cut_during_recovery_loses_nothing() -> None:
 
 @pytest.mark.fault("S3")
 def test_on_a_lying_card_the_spool_opens_and_what_it_returns_is_true(thorough: bool, figure: Figure) -> None:
-    tally = lying_campaign(SEED, 2000 if thorough else 400, lambda _: None)
+    tally = gathered(lying_life, SEED, 2000 if thorough else 400)
     figure(crash_states=tally.states, refusals_to_start=tally.kinds["refused"], untrue_contents=tally.kinds["mismatch"])
     assert (tally.failed, tally.first) == (0, "")
 

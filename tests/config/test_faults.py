@@ -151,6 +151,7 @@ ONE_FAULT = [
 ]
 
 
+@pytest.mark.fault("G1", "G4", "M3")
 @pytest.mark.parametrize(("code", "old", "new", "under"), ONE_FAULT)
 def test_one_mistake_is_one_fault_with_the_caret_under_it(code: str, old: str, new: str, under: str) -> None:
     text = changed(old, new)
@@ -174,6 +175,7 @@ def test_the_untouched_site_has_no_fault() -> None:
     assert config.check_text("site.toml", SITE.encode()).faults == ()
 
 
+@pytest.mark.fault("G1")
 def test_six_mistakes_of_six_kinds_are_six_located_faults_in_one_run() -> None:
     text = SITE
     for old, new in [
@@ -219,6 +221,7 @@ def test_windows_line_ends_are_no_fault() -> None:
     assert report.settings == config.check_text("site.toml", SITE.encode()).settings
 
 
+@pytest.mark.fault("M10")
 @pytest.mark.parametrize(
     "line",
     [

@@ -279,6 +279,7 @@ def test_an_unreadable_part_makes_no_unknown_references(main: Path) -> None:
     assert codes(main) == ["E2001"]
 
 
+@pytest.mark.fault("G3")
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -300,6 +301,7 @@ def test_what_is_too_large_too_deep_or_no_text_is_refused(raw: bytes, code: str)
     assert code in [fault.code for fault in config.check_text("x.toml", raw).faults]
 
 
+@pytest.mark.fault("G3")
 def test_a_file_of_fifty_megabytes_is_refused(main: Path) -> None:
     with main.open("ab") as opened:
         opened.truncate(50_000_000)
@@ -324,6 +326,7 @@ def test_checking_opens_no_port_and_resolves_no_name(main: Path, monkeypatch: py
 # anything
 
 
+@pytest.mark.fault("G1")
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_settings_or_faults(raw: bytes) -> None:
@@ -370,6 +373,7 @@ def test_any_value_at_any_key_is_settings_or_faults(key: str, value: str) -> Non
     )
 
 
+@pytest.mark.fault("G2")
 def test_a_file_cut_off_at_any_byte_is_settings_or_faults(tmp_path: Path) -> None:
     (tmp_path / "advantech-adam-6051.toml").write_text(PROFILE)
     lines = (line.partition("   #")[0] for line in EXAMPLE.read_text("utf-8").split("\n"))

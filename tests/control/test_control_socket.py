@@ -235,6 +235,7 @@ def test_a_read_on_a_wire_that_is_down_says_so_at_once(tmp_path: Path) -> None:
 # --- strangers ---
 
 
+@pytest.mark.fault("M6")
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=60).map(str.encode)))
 def test_whatever_is_said_is_a_read_or_refused(octets: bytes) -> None:
@@ -280,6 +281,7 @@ def test_a_stranger_who_talks_nonsense_gets_an_error_each_time_and_may_go_on(lin
         assert json.loads(replies.readline())["ok"] is True
 
 
+@pytest.mark.fault("M6")
 def test_a_line_without_end_is_cut_off(line: SerialSite) -> None:
     with talk(line.path) as stranger:
         stranger.sendall(b"x" * LONGEST_LINE)
@@ -287,6 +289,7 @@ def test_a_line_without_end_is_cut_off(line: SerialSite) -> None:
         assert stranger.recv(1) == b""
 
 
+@pytest.mark.fault("M6")
 def test_a_stranger_who_dawdles_is_hung_up_on(line: SerialSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_server, "PATIENCE_S", 0.1)
     with talk(line.path) as stranger:
@@ -294,6 +297,7 @@ def test_a_stranger_who_dawdles_is_hung_up_on(line: SerialSite, monkeypatch: pyt
         assert stranger.recv(1) == b""
 
 
+@pytest.mark.fault("M6")
 def test_more_talks_than_allowed_are_told_so_and_a_hang_up_makes_room(line: SerialSite) -> None:
     with ExitStack() as stack:
         open_ones = [stack.enter_context(talk(line.path)) for _ in range(MOST_TALKS)]

@@ -87,6 +87,7 @@ def check_promise(ask: ReadAsk, framing: str, octets: bytes) -> None:
         assert len(result.values) == len(ask.points)
 
 
+@pytest.mark.fault("M5")
 @pytest.mark.parametrize(("shape", "framing"), SHAPES)
 @given(octets=st.binary(max_size=300))
 def test_arbitrary_bytes_bring_only_a_batch_a_wait_or_one_of_two_errors(
@@ -215,6 +216,7 @@ def test_the_reply_of_an_input_read_is_none_to_a_holding_read_of_the_same_shape(
     assert result.reason == "function"
 
 
+@pytest.mark.fault("M5")
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("count", [0, 1, 39, 41, 42, 255])
 def test_a_lying_byte_count_is_refused_however_many_bytes_follow(framing: str, count: int) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
 import scan_fuzz
-import scan_sanitizer
 
 SCALE = int(os.environ.get("HUBPULSE_SCAN_FUZZ", "1"))  # a bigger campaign: that many times the streams
 BATCHES = 10
@@ -28,11 +25,3 @@ def test_lines_split_anywhere_between_connections_are_counted_as_the_model_count
 def test_a_clock_that_leaps_creeps_and_goes_back_makes_no_wrong_count(batch: int) -> None:
     streams = 1000 * SCALE // BATCHES
     assert not wrong(range(batch * streams, (batch + 1) * streams), jumps=True)
-
-
-@pytest.mark.skipif(scan_sanitizer.runtime() is None, reason="gcc with libasan is not here")
-def test_the_address_and_undefined_behaviour_sanitizers_find_nothing() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        scan_sanitizer.build(Path(name), *scan_sanitizer.FLAGS)
-        done = scan_sanitizer.run(Path(name), 2000 * SCALE)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -32,16 +32,24 @@ BEGIN, END = "<!-- {} -->\n", "<!-- end of {} -->\n"
 
 @dataclass(frozen=True)
 class Language:
-    """A page: its file, the keys of its texts in the catalogue, and what stands above a group's table."""
+    """A page: its file, the keys of its texts in the catalogue (`instead`: why no test), and the head of its tables."""
 
     page: Path
     keys: tuple[str, str]
+    instead: str
     head: str
 
 
 LANGUAGES = (
-    Language(ROOT / "docs" / "faults.md", ("fault", "must"), "| | fault | must | shown by the test | measured |"),
-    Language(ROOT / "docs" / "faults.zh-CN.md", ("fault_zh", "must_zh"), "| | 故障 | 要求 | 由此测试证明 | 实测 |"),
+    Language(
+        ROOT / "docs" / "faults.md", ("fault", "must"), "instead", "| | fault | must | shown by the test | measured |"
+    ),
+    Language(
+        ROOT / "docs" / "faults.zh-CN.md",
+        ("fault_zh", "must_zh"),
+        "instead_zh",
+        "| | 故障 | 要求 | 由此测试证明 | 实测 |",
+    ),
 )
 
 
@@ -110,6 +118,11 @@ def tests_by_row() -> dict[str, list[str]]:
     return found
 
 
+def untried() -> list[str]:
+    """Rows for which there is a reason instead of a test."""
+    return [row for row, texts in catalogue().items() if "instead" in texts]
+
+
 def sentence(test: str) -> str:
     """What a test's name says."""
     return test.removeprefix("test_").replace("_", " ")
@@ -169,7 +182,7 @@ def write(language: Language, shown: Mapping[str, Sequence[Shown]]) -> None:
         if begin in page and any(row[0] == letter for row in shown):
             before, _, rest = page.partition(begin)
             table, _, after = rest.partition(end)
-            lines = parted(table) | {row: row_lines(language, row, tests) for row, tests in shown.items()}
+            lines = parted(table) | {row: row_lines(language, row, shown.get(row, ())) for row in (*shown, *untried())}
             rows = [line for row in catalogue() if row[0] == letter for line in lines.get(row, ())]
             page = before + begin + "\n".join([language.head, "|---|---|---|---|---|", *rows, ""]) + end + after
     language.page.write_text(page, encoding="utf-8")
@@ -178,6 +191,8 @@ def write(language: Language, shown: Mapping[str, Sequence[Shown]]) -> None:
 def row_lines(language: Language, row: str, tests: Sequence[Shown]) -> list[str]:
     """A line for each test; what the row is about stands in its first."""
     about = (row, *(catalogue()[row][key] for key in language.keys))
+    if not tests:
+        return [f"| {' | '.join((*about, '', catalogue()[row][language.instead]))} |"]
     abouts = [about, *[("", "", "")] * (len(tests) - 1)]
     return [
         f"| {' | '.join((*head, sentence(one.test), one.measured))} |" for head, one in zip(abouts, tests, strict=True)

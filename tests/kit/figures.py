@@ -1,6 +1,8 @@
 """Measure what the design promises in figures, and make docs/figures*.md of it, each beside what others promise.
 
-Every source is a command that prints JSON. Its result is kept in a folder: what is there is not measured again.
+Every source is a command that prints JSON. Its result is kept in a folder: what is there is not measured again, so the
+folder can be filled bit by bit: `--only crash` measures that source alone, `--only` nothing. A row whose source is
+missing keeps its line of the page.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +29,21 @@ SOURCES: Mapping[str, tuple[object, ...]] = {
     "spool": (BENCHMARKS / "bench_spool.py", "--json"),
     "drain": (BENCHMARKS / "bench_drain.py", "--json"),
     "network": (KIT / "fault_matrix.py", "network", "--json"),
+    "parsers": (KIT / "parser_fuzz.py", "--json"),
+    "unit": (KIT / "exposure.py",),
 }
 """By name the command that measures, in the order in which they run."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One language's page: the ending of its keys, its head, and what stands above the table."""
+    """One language's page: the ending of its keys, its head, what stands above the table, and what for no figure."""
 
     path: Path
     ending: str
     head: str
     columns: str
+    missing: str
 
 
 PAGES = (
@@ -52,6 +57,7 @@ machine with two cores. `./dev figures --in FOLDER` measures what the folder doe
 [中文](figures.zh-CN.md)
 """,
         "| promised | others | measured |",
+        "not measured yet",
     ),
     Page(
         ROOT / "docs" / "figures.zh-CN.md",
@@ -63,6 +69,7 @@ machine with two cores. `./dev figures --in FOLDER` measures what the folder doe
 [English](figures.md)
 """,
         "| 承诺 | 同类系统 | 实测 |",
+        "尚未测量",
     ),
 )
 
@@ -72,35 +79,52 @@ def main() -> int:
     parser.add_argument(
         "--in", dest="folder", type=Path, default=ROOT / "build" / "figures", help="results are kept here"
     )
+    parser.add_argument("--only", nargs="*", choices=SOURCES, metavar="SOURCE", help=f"of {', '.join(SOURCES)}; all")
     parser.add_argument("--json", action="store_true", help="print everything that was measured as one JSON object")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    found = {name: measured(name, args.folder, _say) for name in SOURCES}
+    for name in SOURCES if args.only is None else args.only:
+        measure(name, args.folder)
+    found = {name: result for name in SOURCES if (result := kept(name, args.folder)) is not None}
     for page in PAGES:
         page.path.write_text(written(page, found), encoding="utf-8")
     if args.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
-    return 0
+    missing = [name for name in SOURCES if name not in found]
+    if missing:
+        _say(f"missing: {', '.join(missing)} (./dev figures --in {args.folder} --only {missing[0]})")
+    return 1 if missing and args.only is None else 0
 
 
-def measured(name: str, folder: Path, say: Callable[[str], None]) -> Json:
-    """The result of a source, from the folder or measured now."""
-    kept = folder / f"{name}.json"
-    if not kept.exists():
-        say(f"{name}: {' '.join(map(str, SOURCES[name]))}")
-        done = subprocess.run([sys.executable, *map(str, SOURCES[name])], cwd=ROOT, stdout=subprocess.PIPE, check=True)
-        kept.write_bytes(done.stdout)
-    result: Json = json.loads(kept.read_text(encoding="utf-8"))
-    return _readable(name, result)
+def measure(name: str, folder: Path) -> None:
+    """Run a source unless its result is there. One that ends badly but says what it found is kept; others are told."""
+    into = folder / f"{name}.json"
+    if into.exists():
+        return
+    _say(f"measuring {name}: {' '.join(map(str, SOURCES[name]))}")
+    done = subprocess.run([sys.executable, *map(str, SOURCES[name])], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        _say(f"{name}: NOT AS PROMISED (exit code {done.returncode})")
+    if done.stdout.startswith(b"{"):
+        into.write_bytes(done.stdout)
+
+
+def kept(name: str, folder: Path) -> Json | None:
+    """What the folder holds of a source."""
+    file = folder / f"{name}.json"
+    return _readable(name, json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
 def _readable(name: str, result: Json) -> Json:
     """What a sentence can hold of it."""
     if name == "crash":
         ext4 = result["ext4"]
-        result["ext4"] = ext4.get("not_done") or f"{ext4['states']:,} ext4 ({ext4['lost']} / {ext4['mismatch']})"
+        undone = ext4.get("not_done") or ext4.get("broke_off")
+        result["ext4"] = undone or f"{ext4['states']:,} ext4 ({ext4['lost']} / {ext4['mismatch']})"
         shares = result["controls"]["found_out"].items()
         result["controls"]["found_out"] = "; ".join(f"{mistake} {share:.0%}" for mistake, share in shares)
+    if name == "parsers":
+        result |= {"crashed": len(result["crashes"]), "untrue": sum(result["wrong"].values())}
     if name == "soak":
         result["centre_differences"] = len(result["centre_differences"])
         result["vitals"]["memory_mb_a_day"] = _slope(result["vitals"])
@@ -120,18 +144,23 @@ def rows() -> list[Mapping[str, str]]:
 
 
 def written(page: Page, found: Mapping[str, Json]) -> str:
-    """The page of one language."""
-    return "\n".join([page.head, page.columns, "|---|---|---|", *_lines(page, found)]) + "\n"
+    """The page of one language, with the lines it has where nothing new was measured."""
+    there = page.path.read_text(encoding="utf-8").splitlines() if page.path.exists() else []
+    return "\n".join([page.head, page.columns, "|---|---|---|", *_lines(page, found, there)]) + "\n"
 
 
-def _lines(page: Page, found: Mapping[str, Json]) -> Iterator[str]:
+def _lines(page: Page, found: Mapping[str, Json], there: Sequence[str]) -> Iterator[str]:
     for row in rows():
         goal, beside, told = (row[f"{key}{page.ending}"] for key in ("goal", "beside", "measured"))
-        yield f"| {goal} | {beside} | {told.format(**found)} |"
+        head = f"| {goal} | {beside} |"
+        try:
+            yield f"{head} {told.format(**found)} |"
+        except (KeyError, IndexError):
+            yield next((line for line in there if line.startswith(head)), f"{head} {page.missing} |")
 
 
 def _say(text: str) -> None:
-    print(f"measuring {text}", file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ SCALE = int(os.environ.get("HUBPULSE_LOCKER_FUZZ", "1"))  # a bigger campaign: t
 TRIALS = 2000
 
 
+@pytest.mark.fault("M5")
 @pytest.mark.parametrize("overheard", [False, True], ids=["asked", "overheard"])
 @pytest.mark.parametrize("name", names())
 def test_no_spoilt_reply_makes_a_wrong_state(name: str, overheard: bool) -> None:

@@ -129,6 +129,7 @@ def test_faults_in_the_settings_and_a_missing_file_have_exit_codes_of_their_own(
         assert "hubpulse init" in said
 
 
+@pytest.mark.fault("M10")
 def test_a_password_that_every_user_can_read_stops_the_start_and_is_not_repeated(life: Life) -> None:
     secret = life.folder / "password"
     secret.write_text("chunyun-7731")

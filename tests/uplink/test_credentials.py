@@ -57,6 +57,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         demand_private(tmp_path / "absent")
 
 
+@pytest.mark.fault("M10")
 def test_a_login_does_not_show_its_password() -> None:
     assert "s3cret" not in repr(Login("gz", "s3cret"))
     assert login(Bureau("127.0.0.1", 1883, None, None, None, None, 10.0)) is None

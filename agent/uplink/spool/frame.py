@@ -166,14 +166,14 @@ def _split(raw: bytes, offset: int, count: int) -> Iterator[bytes]:
 
 
 class FrameIndex:
-    """Where the frames of one segment lie: 24 bytes a frame, in the order of their positions."""
+    """Where the frames of one segment lie: 16 bytes a frame, in the order of their positions."""
 
     __slots__ = ("firsts", "lengths", "offsets")
 
     def __init__(self) -> None:
         self.firsts = array("Q")
-        self.offsets = array("Q")
-        self.lengths = array("Q")
+        self.offsets = array("I")
+        self.lengths = array("I")
 
     def add(self, first: int, offset: int, length: int) -> None:
         self.firsts.append(first)

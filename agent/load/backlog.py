@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
-from agent.load.progress import WorkInProgress, counted_by
+from agent.load.progress import WorkInProgress
 from agent.load.reckoning import Reckoning
+from agent.load.survey import Survey, survey
 
 TELL_EVERY_S = 900.0
 """A drift that goes on is told again after this long."""
@@ -78,9 +79,6 @@ class Backlog:
         self._told_s: float | None = None
         self._events: list[Rebased | Drifted] = []
 
-    def _fresh(self, at: Instant) -> bool:
-        return bool(self._unload and self._load) and all(meter.fresh(at) for meter in self._meters)
-
     def rebase(self, at: Instant, parcels: int, by: str, request: str) -> None:
         """Begin anew from a stock-take of now. The same `request` a second time changes nothing.
 
@@ -92,35 +90,38 @@ class Backlog:
             raise BaselineRefusedError(f"a stock-take is 0 to {MOST_PARCELS} parcels")
         if not (self._unload and self._load):
             raise BaselineRefusedError("this site counts no unload and load: [floor] names no such counters")
-        if not self._fresh(at):
+        came, went = survey(self._unload, at), survey(self._load, at)
+        if not (came.fresh and went.fresh):
             raise BaselineRefusedError("a dock counter does not answer; count when all do")
-        before = self.advance(at)
-        self._base = _Base(request, parcels, counted_by(self._unload), counted_by(self._load), at.boot_s)
-        self._breaks = sum(meter.breaks for meter in self._meters)
+        before = self._stock(at.boot_s, came, went)
+        self._base = _Base(request, parcels, came.counted, went.counted, at.boot_s)
+        self._breaks = came.breaks + went.breaks
         self._drift, self._told_s = 0, None
         self._events.append(Rebased(request, by, parcels, None if before is None else before.parcels))
 
     def advance(self, at: Instant) -> Stock | None:
         """What is on the floor; None unless both ends are counted and every counter is fresh."""
-        came, went = counted_by(self._unload), counted_by(self._load)
-        least = self._least.advance(at, came, went)
-        if not self._fresh(at):
+        return self._stock(at.boot_s, survey(self._unload, at), survey(self._load, at))
+
+    def _stock(self, at_s: float, came: Survey, went: Survey) -> Stock | None:
+        least = self._least.advance(at_s, came, went)
+        if not (came.fresh and went.fresh):
             return None
         if self._base is None:
             return None if least is None else Stock(least.total, None, False, self._least.drift, None)
-        return self._since(self._base, at, came, went)
+        broken = came.breaks + went.breaks != self._breaks
+        return self._since(self._base, at_s, came.counted, went.counted, broken=broken)
 
-    def _since(self, base: _Base, at: Instant, came: Reckoning, went: Reckoning) -> Stock:
+    def _since(self, base: _Base, at_s: float, came: Reckoning, went: Reckoning, *, broken: bool) -> Stock:
         arrived, left = came.total - base.came.total, went.total - base.went.total
         parcels = base.parcels + arrived - left + self._drift
         if parcels < 0:
             self._drift -= parcels
             parcels = 0
-            self._tell_drift(at.boot_s)
+            self._tell_drift(at_s)
         err = _width(base.came, came, base.went, went)
-        broken = sum(meter.breaks for meter in self._meters) != self._breaks
         grown = None if err is None or broken else err + round(self._miscount * (arrived + left)) + self._drift
-        return Stock(parcels, grown, True, self._drift, at.boot_s - base.at_s)
+        return Stock(parcels, grown, True, self._drift, at_s - base.at_s)
 
     def _tell_drift(self, at_s: float) -> None:
         if self._told_s is None or at_s - self._told_s >= TELL_EVERY_S:
@@ -149,11 +150,15 @@ class Backlog:
         if not all(type(one) is int and one >= 0 for one in (kept[1], kept[5])) or not isinstance(kept[4], int | float):
             raise ValueError("no stock-take")
         came, went = _reckoning(kept[2]), _reckoning(kept[3])
-        if came.total > counted_by(self._unload).total or went.total > counted_by(self._load).total:
+        if came.total > _total(self._unload) or went.total > _total(self._load):
             raise ValueError("a stock-take of other counters")
         self._base = _Base(kept[0], kept[1], came, went, kept[4] + shift_s)
         self._drift = kept[5]
         self._breaks = sum(meter.breaks for meter in self._meters)
+
+
+def _total(meters: Sequence[Meter]) -> int:
+    return sum(meter.overall.total for meter in meters)
 
 
 def _width(*pairs: Reckoning) -> int | None:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
-from agent.load.progress import counted_by
 from agent.load.rates import SmoothedRate, WindowRate
-from agent.load.reckoning import NOTHING
+from agent.load.survey import UNSEEN, survey
 from config.device_settings import CounterRef
 
 SHORT_S = 60.0
@@ -61,31 +60,18 @@ class CountedRates:
 class RoleFlow:
     """The counters of one role together, as they were when they were last followed.
 
-    `fresh`: there are some, and all had an accepted sample within 3 of their periods. `counted` since the first
-    baseline of each, at best `total`; it continues as long as `breaks` stays, and `guesses` stays where nothing in it
-    was guessed.
-    `pph_900` is over a quarter of an hour, of which `span_s` was seen; None unless all are fresh and have a rate.
+    `seen` is what their meters said then, `total` the best value in it; `guesses` stays where nothing of that was
+    guessed. `pph_900` is over a quarter of an hour, of which `span_s` was seen; None unless all are fresh and have a
+    rate.
     """
 
-    __slots__ = (
-        "_display",
-        "breaks",
-        "counted",
-        "counters",
-        "fresh",
-        "guesses",
-        "meters",
-        "pph_900",
-        "span_s",
-        "total",
-    )
+    __slots__ = ("_display", "counters", "guesses", "meters", "pph_900", "seen", "span_s", "total")
 
     def __init__(self, refs: Iterable[CounterRef], meters: Mapping[CounterRef, Meter]) -> None:
         self.counters = tuple(CountedRates(meters[ref]) for ref in refs)
         self.meters = tuple(one.meter for one in self.counters)
-        self.fresh = False
-        self.counted = NOTHING
-        self.breaks = self.total = 0
+        self.seen = UNSEEN
+        self.total = 0
         self.guesses = self.span_s = 0.0
         self.pph_900: float | None = None
         self._display = SmoothedRate(DISPLAY_S)
@@ -95,26 +81,23 @@ class RoleFlow:
 
     def follow(self, at: Instant) -> None:
         """Take in what the meters have counted until `at`."""
-        fresh, breaks, guesses = bool(self.counters), 0, 0.0
+        before, self.seen = self.seen, (now := survey(self.meters, at))
+        guesses = 0.0
         for one in self.counters:
             one.advance(at.boot_id)
-            meter = one.meter
-            fresh = fresh and meter.fresh(at)
-            breaks += one.breaks
-            guesses += meter.estimated_s or 0.0
-        if breaks != self.breaks or not fresh:
+            guesses += one.meter.estimated_s or 0.0
+        self.total, self.guesses = now.counted.total, guesses + now.breaks
+        if now.breaks != before.breaks or not now.fresh:
             self._display.restart()
-        self.counted = counted = counted_by(self.meters)
-        self._display.advance(at.boot_s, counted.total)
-        self.total, self.fresh, self.breaks, self.guesses = counted.total, fresh, breaks, guesses + breaks
-        self.pph_900 = together([one.long.per_hour for one in self.counters]) if fresh else None
+        self._display.advance(at.boot_s, self.total)
+        self.pph_900 = together([one.long.per_hour for one in self.counters]) if now.fresh else None
         self.span_s = min([one.long.span_s for one in self.counters], default=0.0)
 
     def draw(self) -> Flow | None:
         """All of it; None of a role without counters."""
         if not self.counters:
             return None
-        (lo, hi, total), fresh = self.counted, self.fresh
+        (lo, hi, total), fresh = self.seen.counted, self.seen.fresh
         return Flow(
             total=total,
             lo=lo,

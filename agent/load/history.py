@@ -24,14 +24,14 @@ class LineHistory:
 
     def advance(self, at: Instant, breaks: int, wip: int | None, conditions: Conditions) -> None:
         """`wip` parcels are known to be on the line; its totals continue while `breaks` stays."""
-        came, went = self._induct.fresh, self._discharge.fresh
+        came, went = self._induct.seen.fresh, self._discharge.seen.fresh
         for flow, fresh, bins in ((self._induct, came, self._in_bins), (self._discharge, went, self._out_bins)):
             if breaks != self._breaks or not fresh:
                 bins.restart()
             else:
                 bins.advance(at.boot_s, flow.total)
         self._breaks = breaks
-        if went and self._energy.fresh:
+        if went and self._energy.seen.fresh:
             self._kwh.advance(at.boot_s, self._energy.total)
             self._sorted.advance(at.boot_s, self._discharge.total)
         if came and went:

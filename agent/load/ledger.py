@@ -39,6 +39,6 @@ class LineLedger:
         guesses, fresh = 0.0, True
         for flow in self._roles.values():
             guesses += flow.guesses
-            fresh = fresh and flow.fresh
+            fresh = fresh and flow.seen.fresh
         same, self._guesses = guesses == self._guesses, guesses
         return same and fresh

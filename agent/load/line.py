@@ -31,10 +31,11 @@ from agent.load.ledger import LineLedger
 from agent.load.line_load import NOWHERE, LineLoad, Pace, Quality, Room, Standing
 from agent.load.meter import Meter
 from agent.load.observed import ObservedCapacity
-from agent.load.progress import WorkInProgress, counted_by
+from agent.load.progress import WorkInProgress
 from agent.load.rates import ENOUGH_S
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
+from agent.load.survey import survey
 from config.device_settings import CounterRef
 from config.line_settings import Line
 from config.load_settings import LoadSettings, Thresholds
@@ -108,8 +109,8 @@ class LineModel:
         self._sampled_s, breaks = at.boot_s, 0
         for flow in self._flows:
             flow.follow(at)
-            breaks += flow.breaks
-        self._wip = wip = self._progress.advance(at, self._induct.counted, counted_by(self._leaving))
+            breaks += flow.seen.breaks
+        self._wip = wip = self._progress.advance(at.boot_s, self._induct.seen, survey(self._leaving, at))
         known = wip.total if wip and self._progress.known(at) else None
         self._history.advance(at, breaks, known, self._conditions)
         self.standing, self.quality = self._stand(at, wip, breaks), self._quality(at)
@@ -217,7 +218,7 @@ class LineModel:
     def _quality(self, at: Instant) -> Quality:
         if not (self._induct or self._discharge):
             return "unsupported"
-        if not all(flow.fresh for flow in self._flows):
+        if not all(flow.seen.fresh for flow in self._flows):
             return self._quality_of_some(at)
         known = self._progress.known(at) or not (self._induct and self._discharge)
         return "good" if known and all(counter.settled(at) for counter in self.counters) else "estimated"

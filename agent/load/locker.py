@@ -106,6 +106,7 @@ class LockerModel:
         self._classes = set(self._sizes.values())
         self._counts: Counter[str] = Counter()
         self._day = Day()
+        self._heard = 0
         self._undated: tuple[Instant, Instant] | None = None
 
     def hear(self, board: str, points: Points, values: Values, at_s: float) -> list[DoorEvent]:
@@ -130,13 +131,11 @@ class LockerModel:
 
     def advance(self, at: Instant) -> None:
         """Let go of what is too old; each second."""
+        self._heard = 0
         for board in self.boards.values():
             board.advance(at.boot_s)
+            self._heard += board.heard
         self._day.advance(at, whole=self._heard == len(self.boards))
-
-    @property
-    def _heard(self) -> int:
-        return sum([board.heard for board in self.boards.values()])
 
     @property
     def changes(self) -> int:
@@ -148,7 +147,6 @@ class LockerModel:
         self.advance(at)
         self._date(at)
         seen = list(self.compartments(at.boot_s))
-        heard = self._heard
         whole = self._share(seen, at.boot_s, self._day.deliveries())
         dwell = self._day.dwell
         by_size: dict[Size, Share] = {
@@ -161,10 +159,10 @@ class LockerModel:
             dwell_p50_h=dwell and dwell.p50_h,
             dwell_p90_h=dwell and dwell.p90_h,
             dwell_max_h=dwell and dwell.max_h,
-            quality=_quality(seen, heard),
+            quality=_quality(seen, self._heard),
             stay_quality=self._stay_quality(seen),
             boards=len(self.boards),
-            boards_heard=heard,
+            boards_heard=self._heard,
             streams=dict(self._counts),
         )
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.reckoning import Reckoning
+from agent.load.survey import Survey
 
 HOURS = 24
 """How long the emptiest moment is remembered; a miscount is forgotten with it."""
@@ -31,18 +32,6 @@ class Passed(NamedTuple):
         """In less out, as the best value and as the least that can be true, and all parcels counted at either end."""
         least = None if went.hi is None else came.lo - went.hi
         return cls(came.total - went.total, least, came.total + went.total)
-
-
-def counted_by(meters: Sequence[Meter]) -> Reckoning:
-    """What the meters counted together, in all their bases."""
-    lo = total = 0
-    hi: int | None = 0
-    for meter in meters:
-        earlier_lo, earlier_hi, earlier = meter.earlier
-        lo += earlier_lo + meter.lo
-        total += earlier + meter.total
-        hi = None if hi is None or earlier_hi is None or meter.hi is None else hi + earlier_hi + meter.hi
-    return Reckoning(lo, hi, total)
 
 
 class _Emptiest:
@@ -92,7 +81,6 @@ class WorkInProgress:
 
     def __init__(self, entering: Sequence[Meter], leaving: Sequence[Meter]) -> None:
         self._meters = (*entering, *leaving)
-        self._is_counted = bool(entering and leaving)
         self._longest_s = max((meter.rule.period_s for meter in self._meters), default=0.0)
         self.drift = 0
         self._breaks = -1
@@ -104,20 +92,19 @@ class WorkInProgress:
         self._rests_s: float | None = None
         self.empty_s: float | None = None
 
-    def advance(self, at: Instant, came: Reckoning, went: Reckoning) -> Reckoning | None:
-        """What is on the line, when its meters have counted that much at either end; None unless both ends are counted
-        and every counter is fresh."""
-        read_s = [meter.at.boot_s for meter in self._meters if meter.at and meter.fresh(at)]
-        if not self._is_counted or len(read_s) < len(self._meters):
+    def advance(self, at_s: float, came: Survey, went: Survey) -> Reckoning | None:
+        """What is on the line at boot-clock second `at_s`, when its meters stand so at either end; None unless both
+        ends are counted and every counter is fresh."""
+        if not (came.fresh and went.fresh):
             return None
-        passed = Passed.by(came, went)
-        breaks = sum([meter.breaks for meter in self._meters])
+        passed = Passed.by(came.counted, went.counted)
+        breaks = came.breaks + went.breaks
         if breaks != self._breaks:
             self._breaks = breaks
             self._begin(passed.counted)
         # Counters that were not read within one period of each other make a false difference.
-        if max(read_s) - min(read_s) <= self._longest_s:
-            self._take(passed, at.boot_s)
+        if max(came.last_s, went.last_s) - min(came.first_s, went.first_s) <= self._longest_s:
+            self._take(passed, at_s)
         best, least = self._best.value, self._least.value
         if best is None:
             return None
@@ -154,6 +141,6 @@ class WorkInProgress:
         best.restore(kept[0], shift_s)
         least.restore(kept[1], shift_s)
         self._best, self._least = best, least
-        self._breaks = sum([meter.breaks for meter in self._meters])
+        self._breaks = sum(meter.breaks for meter in self._meters)
         self._begun_with = -1
         self.empty_s = None if kept[2] is None else kept[2] + shift_s

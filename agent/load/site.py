@@ -144,7 +144,7 @@ class SiteModel:
             size=self._floor.buffer_parcels,
             came=self._unload.total if counted else sum(one.came for one in lines),
             went=self._load.total if counted else sum(one.went for one in lines),
-            breaks=self._unload.breaks + self._load.breaks,
+            breaks=self._unload.seen.breaks + self._load.seen.breaks,
             ratio_in=ratio_in,
             fill=fill,
             load_index=self._index(ratio_in, fill),

@@ -70,7 +70,8 @@ class SiteLockers:
         for model in self.models.values():
             model.advance(at)
             for device, board in model.boards.items():
-                self._watch(device, board, at.boot_s)
+                if not (board.heard and self.presence[device].online):
+                    self._watch(device, board, at.boot_s)
 
     def _watch(self, device: str, board: BoardModel, at_s: float) -> None:
         silence, seen = board.silence(at_s), self.presence[device]

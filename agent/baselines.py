@@ -8,9 +8,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.texts import Texts
 from drivers.plan import Cut
 
 _FORM = 1
+_DEPTHS = {"load": 2}
+"""Where most parts are what they were in the last frame: each line's memory. Counters' states are others each time."""
+
 _FAR_S = 1 << 33  # a year 2242 that no time server said
 _EPOCH = re.compile(r"([0-9]{1,15})-([0-9a-f]{6})")
 
@@ -51,7 +55,8 @@ class Baselines:
     ntp_s: int = 0
     helm: Mapping[str, object] = field(default_factory=dict)
 
-    def encode(self) -> bytes:
+    def encode(self, texts: Texts | None = None) -> bytes:
+        """As JSON, with the `texts` of what was encoded before."""
         form: dict[str, object] = {
             "form": _FORM,
             "epoch": str(self.epoch or ""),
@@ -61,7 +66,9 @@ class Baselines:
         more = {"cuts": self.cuts, "load": self.load, "identities": self.identities, "lockers": self.lockers}
         more |= {"helm": self.helm}
         form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
-        return json.dumps(form, separators=(",", ":")).encode()
+        texts = texts or Texts()
+        parts = [f'"{name}":{texts.of(kept, _DEPTHS.get(name), name)}' for name, kept in form.items()]
+        return ("{" + ",".join(parts) + "}").encode()
 
     @classmethod
     def decode(cls, blob: bytes) -> Baselines:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from agent import clock, log
 from agent.baselines import Baselines
+from agent.texts import Texts
 from agent.uplink.contract import Message
 from agent.uplink.spool import Spool
 from agent.uplink.spool.wear import Allowance
@@ -20,6 +21,7 @@ class Commits:
     def __init__(self, spool: Spool, card_bytes_a_day: int, baselines: Callable[[], Baselines]) -> None:
         self._spool = spool
         self._baselines = baselines
+        self._texts = Texts()
         self._wake: Callable[[], None] = lambda: None
         self._waiting: list[Message] = []
         self._waiting_since_s = 0.0
@@ -48,7 +50,7 @@ class Commits:
         messages, self._waiting = [*self._waiting, *messages], []
         if not messages:
             return
-        state = self._baselines().encode()
+        state = self._baselines().encode(self._texts)
         for records in _pieces([message.encode() for message in messages], self._spool.most_bytes):
             self._spool.commit(records, state)
         self._retained.update((message.tail, message) for message in messages if message.retain)

@@ -35,6 +35,7 @@ from agent.load.meter import CounterRule, Meter
 from agent.load.site import SiteModel
 from agent.lockers.report import LockerReport
 from agent.lockers.site import SiteLockers
+from agent.texts import Texts
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Message
 from agent.uplink.spool import frame
@@ -80,6 +81,7 @@ class Site:
         self.locker_report = LockerReport(self.lockers, self._head)
         self.before: dict[str, LineLoad] = {}
         self.seq = 0
+        self.texts = Texts()
 
     @staticmethod
     def _line(name: str) -> Line:
@@ -133,7 +135,7 @@ class Site:
     def _frame(self, messages: Sequence[Message], at: Instant) -> Records:
         counters = {str(ref): meter.state() for ref, meter in self.meters.items()}
         kept = memory.kept(at, {model.line.id: model for model in self.models}, self.site)
-        state = Baselines(EPOCH, self.seq, counters, {}, kept, lockers=self.lockers.state(at)).encode()
+        state = Baselines(EPOCH, self.seq, counters, {}, kept, lockers=self.lockers.state(at)).encode(self.texts)
         return [state, *(message.encode() for message in messages)]
 
 

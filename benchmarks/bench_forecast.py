@@ -24,10 +24,10 @@ from agent.load.early import LEVELS_MIN, EarlyWarning
 from agent.load.forecast import STATED
 from agent.load.line_load import Standing
 from agent.load.machine import LEVELS, Transition
-from agent.load.rates import WindowRate
 from agent.load.steering import Steering
 from agent.twin.floor import FloorDay
 from config.load_settings import DEFAULTS
+from fastpath.rates import WindowRate
 
 STEP_S = 10.0
 LOOK_S = 300.0

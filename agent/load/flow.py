@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
-from agent.load.rates import SmoothedRate, WindowRate
 from agent.load.survey import UNSEEN, survey
 from config.device_settings import CounterRef
+from fastpath.rates import SmoothedRate, WindowRate
 
 SHORT_S = 60.0
 LONG_S = 900.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from agent.load.conditions import Conditions
 from agent.load.flow import RoleFlow, ratio
 from agent.load.instant import Instant
-from agent.load.rates import Bins, WindowRate
+from agent.load.rates import Bins
 from agent.load.standstill import Standstill
+from fastpath.rates import WindowRate
 
 HOUR_S = 3600.0
 BIN_S, BINS = 300.0, 12

@@ -32,13 +32,13 @@ from agent.load.line_load import NOWHERE, LineLoad, Pace, Quality, Room, Standin
 from agent.load.meter import Meter
 from agent.load.observed import ObservedCapacity
 from agent.load.progress import WorkInProgress
-from agent.load.rates import ENOUGH_S
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
 from agent.load.survey import survey
 from config.device_settings import CounterRef
 from config.line_settings import Line
 from config.load_settings import LoadSettings, Thresholds
+from fastpath.rates import ENOUGH_S
 
 MAX_LOAD_INDEX = 200.0
 SAMPLE_S = 5.0

@@ -1,83 +1,10 @@
-"""How fast a total grew over the last minute or quarter of an hour, on the boot clock, in fixed memory."""
+"""How a total grew bin by bin, and how evenly."""
 
 from __future__ import annotations
 
 import math
-from array import array
 from collections import deque
 from collections.abc import Collection
-
-MARKS = 60
-"""A window is kept as this many marks; it is longer than its name by at most one of them."""
-
-ENOUGH_S = 10.0
-"""Below so many seconds of counting there is no rate: one parcel more would change it by hundreds per hour."""
-
-
-class WindowRate:
-    """The mean rate of one total over the last `window_s` seconds, from samples at any distance.
-
-    `per_hour` is the counts between two true samples over the time between them, `span_s`: the newest, and the
-    youngest that is at least `window_s` old. So irregular samples and missed reads do not bend it. It is None until
-    the samples span ENOUGH_S. After a silence longer than the window, and after `restart`, it begins anew.
-    """
-
-    __slots__ = ("_at_s", "_spacing_s", "_times", "_totals", "per_hour", "span_s", "window_s")
-
-    def __init__(self, window_s: float) -> None:
-        self.window_s = window_s
-        self._spacing_s = window_s / MARKS
-        self._times = array("d")
-        self._totals = array("q")
-        self._at_s = self.span_s = 0.0
-        self.per_hour: float | None = None
-
-    def restart(self) -> None:
-        """Forget the past: the counts to come do not continue it."""
-        del self._times[:], self._totals[:]
-        self.span_s, self.per_hour = 0.0, None
-
-    def advance(self, at_s: float, total: int) -> None:
-        """Take in that `total` was counted up to boot-clock second `at_s`; nothing older is taken."""
-        times, window_s = self._times, self.window_s
-        if times:
-            if at_s <= self._at_s:
-                return
-            if at_s - self._at_s > window_s:
-                self.restart()
-        if not times or at_s - times[-1] >= self._spacing_s:
-            times.append(at_s)
-            self._totals.append(total)
-        while len(times) > 1 and at_s - times[1] >= window_s:
-            del times[0], self._totals[0]
-        self._at_s, self.span_s = at_s, (span_s := at_s - times[0])
-        self.per_hour = 3600.0 * (total - self._totals[0]) / span_s if span_s >= ENOUGH_S else None
-
-
-class SmoothedRate:
-    """A rate for the eye: each sample's own rate, weighed by how much of `tau_s` it covers."""
-
-    __slots__ = ("_at_s", "_tau_s", "_total", "per_hour")
-
-    def __init__(self, tau_s: float) -> None:
-        self._tau_s = tau_s
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the past: the counts to come do not continue it."""
-        self._at_s: float | None = None
-        self._total = 0
-        self.per_hour: float | None = None
-
-    def advance(self, at_s: float, total: int) -> None:
-        """Take in that `total` was counted up to boot-clock second `at_s`."""
-        if self._at_s is not None and at_s > self._at_s:
-            lasted_s = at_s - self._at_s
-            seen = 3600.0 * (total - self._total) / lasted_s
-            before = seen if self.per_hour is None else self.per_hour
-            self.per_hour = before + (seen - before) * -math.expm1(-lasted_s / self._tau_s)
-        if self._at_s is None or at_s > self._at_s:
-            self._at_s, self._total = at_s, total
 
 
 class Bins:

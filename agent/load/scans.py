@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.load.flow import LONG_S, SHORT_S
 from agent.load.instant import Instant
 from agent.load.meter import Meter
-from agent.load.rates import WindowRate
+from fastpath.rates import WindowRate
 from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
 
 ENOUGH_READS = 200

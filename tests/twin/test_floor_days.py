@@ -13,10 +13,10 @@ from agent.load.early import EarlyWarning
 from agent.load.forecast import STATED, TimeToSaturation
 from agent.load.line_load import Standing
 from agent.load.machine import LEVELS, Transition
-from agent.load.rates import WindowRate
 from agent.load.steering import Steering
 from agent.twin.floor import FloorDay
 from config.load_settings import DEFAULTS, NORMAL
+from fastpath.rates import WindowRate
 
 STEP_S = 15.0
 DAYS = 4

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
 PATIENT_REPORTS = 3
 LEAST_PATIENCE_S = 15.0
-"""For so many reporting intervals, and so long at least, figures may be missing before a state is called unknown."""
+"""For so many of the shortest reporting intervals, and so long at least, figures may be missing before a state is
+called unknown."""
 
 UPLINK_STOP_S = 1.5
 """What a goodbye to the broker may take of the three seconds that a stop may last."""
@@ -85,7 +86,7 @@ def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | Non
     intake = Intake(
         plans, meters, _owner_of(settings, owners), clock.boot_seconds(), past.identities, lockers, helm.inputs
     )
-    patience_s = max(LEAST_PATIENCE_S, PATIENT_REPORTS * settings.bureau.report_s)
+    patience_s = max(LEAST_PATIENCE_S, PATIENT_REPORTS * settings.reporting.shortest_s(settings.bureau.report_s))
     lines = [LineModel(line, meters, settings.load, patience_s) for line in settings.lines]
     whole = SiteModel(settings.load, lines, meters, patience_s)
     memory.restore(past.load, clock.now(), {one.line.id: one for one in lines}, whole, _forgotten)

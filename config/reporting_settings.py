@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from config.load_settings import Mode
 
-URGENT_S = 10.0
-"""In a peak or an emergency reports come at least this often where the site says nothing else."""
+USUAL_S: Mapping[Mode, float] = {"normal": 60.0, "peak": 10.0, "emergency": 10.0, "suspended": 60.0}
+"""Seconds between two reports in each mode where the site says nothing else."""
 
 DEADBANDS = (
     "in_pph",
@@ -37,6 +37,11 @@ class Reporting:
     heartbeat_s: float = 300.0
 
     def interval_s(self, mode: Mode, report_s: float) -> float:
-        """Seconds between two reports in a mode; `report_s` is what the site says of ordinary days."""
-        urgent = mode in {"peak", "emergency"}
-        return self.by_mode.get(mode, min(report_s, URGENT_S) if urgent else report_s)
+        """Seconds between two reports in a mode; `report_s` is what the site says of ordinary days. A mode usually
+        told more often than those is told at least as often as that."""
+        urgent = USUAL_S[mode] < USUAL_S["normal"]
+        return self.by_mode.get(mode, min(report_s, USUAL_S[mode]) if urgent else report_s)
+
+    def shortest_s(self, report_s: float) -> float:
+        """Seconds between two reports in the most urgent mode."""
+        return min(self.interval_s(mode, report_s) for mode in USUAL_S)

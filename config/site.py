@@ -9,6 +9,7 @@ from typing import get_args
 
 from config.hosts import is_host, is_loopback
 from config.regions import PROVINCES
+from config.reporting_settings import USUAL_S
 from config.site_settings import Level, Site
 from config.table import ID, Table
 from config.uplink_settings import Bureau, Spool, Tls
@@ -87,7 +88,7 @@ def bureau(table: Table) -> Bureau:
         username=table.text("username", None),
         password_file=table.path("password_file", None),
         password_credential=table.text("password_credential", None, _CREDENTIAL),
-        report_s=table.number("report_s", 10.0, 1, 3600),
+        report_s=table.number("report_s", USUAL_S["normal"], 1, 3600),
         receipts=table.flag("receipts", False),
     )
     if "password_file" in table and "password_credential" in table:

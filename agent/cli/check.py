@@ -148,8 +148,9 @@ def _traffic(settings: Settings, lang: Language) -> dict[str, str]:
     if not (settings.lines or settings.lockers):
         return {}
     normal, peak = expected(settings), expected(settings, "peak")
+    each = {"each": f"{normal.report_s:g}", "peak_each": f"{peak.report_s:g}"}
     network = messages.word(
-        "traffic_a_day", lang, normal=_mb(normal.network_bytes), peak=_mb(peak.network_bytes), each=f"{peak.report_s:g}"
+        "traffic_a_day", lang, normal=_mb(normal.network_bytes), peak=_mb(peak.network_bytes), **each
     )
     card = messages.word("card_a_day", lang, card=_mb(normal.card_bytes), hours=f"{normal.spool_hours:.0f}")
     return {"traffic": network, "card": card}

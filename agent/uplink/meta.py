@@ -13,6 +13,7 @@ from config.device_settings import CounterRef
 from config.input_settings import Input
 from config.line_settings import Line
 from config.load_settings import Floor
+from config.reporting_settings import USUAL_S
 from config.settings import Settings
 from config.site_settings import Site, Tier
 
@@ -29,6 +30,7 @@ def document(head: Head, settings: Settings, version: str, previous: tuple[str, 
     fields = head.fields() | {
         "site": _site(settings.site),
         "report_s": settings.bureau.report_s,
+        "report_s_in": {mode: settings.reporting.interval_s(mode, settings.bureau.report_s) for mode in USUAL_S},
         "lines": [_line(line, settings.site.tier) for line in settings.lines],
         "floor": _floor(settings.load.floor) if settings.load.floor.counters() else None,
         "thresholds": {mode: asdict(limits) for mode, limits in settings.load.thresholds.items()},

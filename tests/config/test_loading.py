@@ -43,7 +43,7 @@ def test_every_setting_arrives_where_it_belongs(main: Path) -> None:
     site = config.load(main)
     assert site.site == Site("gz-baiyun", "广州白云分拨中心", "Guangzhou Baiyun hub", "44", "4401", "hub")
     tls = Tls(Path("/etc/hubpulse/tls/ca.pem"), None, None)
-    assert site.bureau == Bureau("mqtt.example.org", 8883, tls, "gz-baiyun", None, "bureau-password", 10.0)
+    assert site.bureau == Bureau("mqtt.example.org", 8883, tls, "gz-baiyun", None, "bureau-password", 60.0)
     assert site.spool == Spool(Path("/var/lib/hubpulse/spool"), 256 * 2**20)
     sorter = SerialBus("sorter", "/dev/serial/by-path/port0", 19200, "none", 1, 0.5)
     assert site.buses == (sorter, TcpBus("eyes", "192.168.10.21", 502, 1.0))

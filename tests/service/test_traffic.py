@@ -34,9 +34,7 @@ def site(more: str = "") -> Settings:
 
 
 def test_a_site_that_reports_six_times_as_often_sends_more_and_its_spool_lasts_shorter() -> None:
-    plain = site()
-    rare = replace(plain, bureau=replace(plain.bureau, report_s=60.0))
-    often, seldom = expected(rare, "peak"), expected(rare)
+    often, seldom = expected(site(), "peak"), expected(site())
     assert (often.report_s, seldom.report_s) == (10.0, 60.0)
     assert often.network_bytes > 2 * seldom.network_bytes
     assert often.card_bytes > 3 * seldom.card_bytes

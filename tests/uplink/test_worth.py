@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import site
 
 from agent.load.metric_rows import FLOW, LINE, SITE_STATE
 from agent.uplink.worth import ALWAYS, Worth
-from config.reporting_settings import DEADBANDS, Reporting
+from config.reporting_settings import DEADBANDS, USUAL_S, Reporting
 
 BANDS = Reporting(deadband={"load_index": 2.0, "in_pph": 100.0}, heartbeat_s=60.0)
 CALM = {"load_index": 50.0, "in_pph": 1000, "state": "NORMAL"}
@@ -72,3 +73,10 @@ def test_a_peak_or_an_emergency_is_reported_each_ten_seconds_unless_the_site_say
     assert [plain.interval_s(mode, 60.0) for mode in ("normal", "peak", "emergency", "suspended")] == [60, 10, 10, 60]
     assert [own.interval_s(mode, 60.0) for mode in ("normal", "peak", "emergency", "suspended")] == [60, 5, 10, 600]
     assert plain.interval_s("peak", 1.0) == 1.0
+    assert [each.shortest_s(60.0) for each in (plain, own)] == [10.0, 5.0]
+
+
+def test_a_site_that_says_nothing_is_told_each_minute_and_each_ten_seconds_when_it_is_urgent() -> None:
+    settings = site("")
+    intervals = {mode: settings.reporting.interval_s(mode, settings.bureau.report_s) for mode in USUAL_S}
+    assert intervals == USUAL_S == {"normal": 60, "peak": 10, "emergency": 10, "suspended": 60}

@@ -1,7 +1,7 @@
 """Read the audit trail of a site and prove that nothing in it was changed: commands, refusals, modes, starts.
 
-Each entry holds the hash of the one before. `--known N:HASH` is the newest entry that the bureau was told of (`audit`
-in `health` and `cmd/ack`): with it also a trail that was cut short or written anew is found out.
+Each entry holds the hash of the one before, from file to file. `--known N:HASH` is the newest entry that the bureau
+was told of (`audit` in `health` and `cmd/ack`): with it also a trail that was cut short or written anew is found out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from agent.cli import local_order
 from agent.cli.check import DEFAULT_FILE, add_language, checked, chosen_language
-from agent.orders.audit import BEGIN, FILE, Mark, entries, verify
+from agent.orders.audit import BEGIN, Mark, entries, verify
+from agent.orders.trail_files import FILE
 from config.messages import printable, word
 
 _LOCAL = timezone(timedelta(hours=8))
@@ -38,18 +39,18 @@ def run(args: argparse.Namespace) -> int:
         return local_order.fail(lang, "E2764", as_json=args.json, file=args.file)
     try:
         mark, faults = verify(path, args.known)
-        kept = [entry for _, entry in entries(path) if entry is not None]
+        kept = [entry for _, _, entry in entries(path) if entry is not None]
     except OSError as error:
         return local_order.fail(lang, "E2763", as_json=args.json, file=path, reason=error.strerror or error)
     if args.json:
-        wrong = [{"line": one.line, "n": one.n, "reason": one.reason} for one in faults]
+        wrong = [{"file": one.file, "line": one.line, "n": one.n, "reason": one.reason} for one in faults]
         print(json.dumps({"entries": kept, "newest": mark._asdict(), "faults": wrong}, ensure_ascii=False))
         return 1 if faults else 0
     print("\n".join(map(_row, kept)))
     for one in faults:
-        local_order.fail(lang, "E2765", line=one.line, n=one.n, reason=one.reason)
+        local_order.fail(lang, "E2765", file=one.file, line=one.line, n=one.n, reason=one.reason)
     if not faults:
-        print(word("audit_whole", lang, n=mark.n, hash=mark.hash[:16]))
+        print(word("audit_whole", lang, first=kept[0]["n"] if kept else 0, n=mark.n, hash=mark.hash[:16]))
     return 1 if faults else 0
 
 

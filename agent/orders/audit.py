@@ -1,25 +1,22 @@
-"""The audit trail: a file that only grows, each entry holding the hash of the one before, so that none can be changed.
+"""The audit trail: it only grows, each entry holding the hash of the one before, so that none can be changed.
 
 An entry is a line of JSON: `n` from 1 on, `prev` the hash before it, the moment, `what`, its fields, and `hash`, the
 SHA-256 of the line without it. Who can write the file can write all of it anew; so `cmd/ack` and `health` tell the
-bureau the newest `n` and `hash`, against which `verify` holds the file.
+bureau the newest `n` and `hash`, against which `verify` holds the file. The chain goes on from file to file
+(`agent.orders.trail_files`); where the oldest is gone it begins with the first entry that is left.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from agent.load.instant import Instant
-
-FILE = "audit.log"
-_MODE = 0o640
-_LONGEST_LINE = 16_384
+from agent.orders.trail_files import FILE, FILE_BYTES, KEPT, append, lines, mend, older
 
 
 class Mark(NamedTuple):
@@ -34,18 +31,20 @@ BEGIN = Mark(0, "")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong at a line of the trail; `n` is the entry that should stand there."""
+    """What is wrong at a line of a file of the trail; `n` is the entry that should stand there."""
 
     line: int
     n: int
     reason: str
+    file: str
 
 
 class Trail:
     """The trail in `folder`, for one writer. Raises OSError where it cannot be read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES) -> None:
         self._path = folder / FILE
+        self._file_bytes = file_bytes
         self.mark = _last(self._path)
 
     def write(self, what: str, at: Instant, **fields: object) -> Mark:
@@ -54,38 +53,40 @@ class Trail:
         said = {name: value for name, value in fields.items() if value is not None}
         entry = {"n": n, "prev": self.mark.hash, "at": int(1000 * at.wall_s), "tsq": at.quality, "what": what, **said}
         mark = Mark(n, _hash(entry))
-        _append(self._path, _line({**entry, "hash": mark.hash}))
+        append(self._path, _line({**entry, "hash": mark.hash}), self.mark.n, self._file_bytes)
         self.mark = mark
         return mark
 
 
-def entries(path: Path) -> Iterator[tuple[int, Mapping[str, object] | None]]:
-    """The trail line by line, by its number; None for what is no entry. Raises OSError."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), 1):
-            yield number, _entry(line)
+def entries(path: Path) -> Iterator[tuple[str, int, Mapping[str, object] | None]]:
+    """The trail line by line, with its file and number; None for what is no entry. Raises OSError."""
+    for file, number, line in lines(path):
+        yield file, number, _entry(line)
 
 
 def verify(path: Path, known: Mark = BEGIN) -> tuple[Mark, list[Fault]]:
-    """The newest entry and every place where the trail was changed; it must hold the entry that is `known`.
+    """The newest entry and every place where the trail was changed; it must hold the entry that is `known`, unless that
+    went with the oldest file.
 
     Raises OSError.
     """
     mark, faults = BEGIN, list[Fault]()
-    number, unread = 0, False
-    for number, entry in entries(path):
+    number, unread, file = 0, False, path.name
+    cut = len(older(path)) >= KEPT
+    for file, number, entry in entries(path):
         due = mark.n + 1
         if entry is None:
-            faults.append(Fault(number, due, "no entry"))
+            faults.append(Fault(number, due, "no entry", file))
             unread = True
             continue
         found = Mark(_number(entry), str(entry.get("hash")))
-        if unread and found.n == due + 1:  # what could not be read was the one between
-            mark = Mark(due, str(entry.get("prev")))
-        faults += [Fault(number, mark.n + 1, reason) for reason in _wrong(entry, mark, found, known)]
+        if (cut and mark == BEGIN) or (unread and found.n == due + 1):  # what is gone, or could not be read, was before
+            mark = Mark(found.n - 1, str(entry.get("prev")))
+        faults += [Fault(number, mark.n + 1, reason, file) for reason in _wrong(entry, mark, found, known)]
         mark, unread = found, False
     if known.n > mark.n:
-        faults.append(Fault(number + 1, mark.n + 1, f"entries {mark.n + 1} to {known.n} are missing at the end"))
+        missing = f"entries {mark.n + 1} to {known.n} are missing at the end"
+        faults.append(Fault(number + 1, mark.n + 1, missing, file))
     return mark, faults
 
 
@@ -124,31 +125,9 @@ def _entry(line: bytes) -> Mapping[str, object] | None:
 
 
 def _last(path: Path) -> Mark:
-    """The newest entry that can be read; what a power cut left behind, half a line, was never said to be durable and
-    goes."""
-    if not path.exists():
+    """The newest entry that can be read; what a power cut left behind goes."""
+    mend(path)
+    if not path.exists() and not older(path):
         return BEGIN
-    with path.open("r+b") as trail:
-        size = trail.seek(0, os.SEEK_END)
-        trail.seek(max(0, size - _LONGEST_LINE))
-        tail = trail.read()
-        half = len(tail) - tail.rfind(b"\n") - 1
-        if half < _LONGEST_LINE:
-            trail.truncate(size - half)
-    newest = [Mark(_number(entry), str(entry.get("hash"))) for _, entry in entries(path) if entry is not None]
+    newest = [Mark(_number(entry), str(entry.get("hash"))) for _, _, entry in entries(path) if entry is not None]
     return newest[-1] if newest else BEGIN
-
-
-def _append(path: Path, line: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
-    try:
-        size = os.fstat(fd).st_size
-        try:
-            if os.write(fd, line) != len(line):
-                raise OSError("half a line was written")
-            os.fdatasync(fd)
-        except OSError:
-            os.ftruncate(fd, size)
-            raise
-    finally:
-        os.close(fd)

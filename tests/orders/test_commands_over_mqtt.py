@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ordered_site import PLACE, OrderedSite, ms
 
 from agent.orders import seal
-from agent.orders.audit import FILE, Mark, entries, verify
+from agent.orders.audit import Mark, entries, verify
+from agent.orders.trail_files import FILE
 
 SECRET = "7c" * 32
 
@@ -99,7 +100,7 @@ def test_where_signatures_are_required_only_the_bureau_is_obeyed(
         assert site.answers()[-1]["mode"] == "normal"
         assert outcome(site.ordered("mode", signed)) == ("accepted", None)
         site.wait(lambda: site.latest("state").get("mode") == "peak")
-    kept = [entry for _, entry in entries(tmp_path / "spool" / FILE) if entry]
+    kept = [entry for _, _, entry in entries(tmp_path / "spool" / FILE) if entry]
     assert [entry["what"] for entry in kept] == ["start", *["refused"] * 4, "accepted", "mode"]
     assert str(signed["sig"]) not in json.dumps(kept)
 
@@ -113,5 +114,5 @@ def test_a_flood_of_commands_costs_no_more_than_a_few_answers_and_entries(broker
         site.wait(lambda: any(dropped(one) > 500 for one in site.told("health")))
         assert {outcome(one) for one in site.answers()} == {("refused", "expired")}
         assert len(site.answers()) < 20
-    refused = [entry for _, entry in entries(tmp_path / "spool" / FILE) if entry and entry["what"] == "refused"]
+    refused = [entry for _, _, entry in entries(tmp_path / "spool" / FILE) if entry and entry["what"] == "refused"]
     assert len(refused) <= 20

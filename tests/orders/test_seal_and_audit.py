@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from agent.__main__ import main
 from agent.load.instant import Instant
 from agent.orders import seal
-from agent.orders.audit import FILE, Mark, Trail, verify
+from agent.orders.audit import Mark, Trail, verify
 from agent.orders.order import RefusedError
 from agent.orders.seal import Signer, Verifier
+from agent.orders.trail_files import FILE
 
 AT = Instant("boot-a", 10.0, 1.8e9, "ntp")
 SITE = "44/4401/gz-baiyun"

@@ -1,0 +1,148 @@
+"""The trail in files of bounded size: the chain goes on over them, and a power cut loses nothing that was said."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.__main__ import main
+from agent.load.instant import Instant
+from agent.orders import trail_files
+from agent.orders.audit import Mark, Trail, entries, verify
+from agent.orders.trail_files import FILE, KEPT, older
+
+AT = Instant("boot-a", 10.0, 1.8e9, "ntp")
+FILE_BYTES = 700
+"""Three or four entries."""
+
+STEPS = ("open", "write", "fdatasync", "fsync", "rename", "unlink", "close")
+
+
+def trail(folder: Path, count: int) -> Trail:
+    made = Trail(folder, FILE_BYTES)
+    for number in range(count):
+        made.write("accepted", AT, cmd="mode", cmd_seq=number)
+    return made
+
+
+def kept(folder: Path) -> list[int]:
+    return [int(str(entry["n"])) for _, _, entry in entries(folder / FILE) if entry is not None]
+
+
+def test_a_full_file_is_put_away_and_the_first_entry_of_the_next_holds_the_hash_of_its_last(tmp_path: Path) -> None:
+    made = trail(tmp_path, 9)
+    old = older(tmp_path / FILE)
+    assert len(old) >= 2
+    for before, after in zip(old, [*old[1:], tmp_path / FILE], strict=True):
+        last, first = json.loads(before.read_text().splitlines()[-1]), json.loads(after.read_text().splitlines()[0])
+        assert (first["prev"], first["n"]) == (last["hash"], last["n"] + 1)
+        assert before.name == f"audit-{last['n']:010}.log"
+    assert verify(tmp_path / FILE, made.mark) == (made.mark, [])
+
+
+def test_a_trail_never_outgrows_its_files_and_goes_on_after_the_oldest_went(tmp_path: Path) -> None:
+    made = trail(tmp_path, 60)
+    made = trail(tmp_path, 3)
+    files = [*older(tmp_path / FILE), tmp_path / FILE]
+    assert len(files) == KEPT + 1
+    assert all(file.stat().st_size <= FILE_BYTES for file in files)
+    numbers = kept(tmp_path)
+    assert numbers == list(range(numbers[0], 64))
+    assert numbers[0] > 1
+    assert verify(tmp_path / FILE, made.mark) == (made.mark, [])
+    assert verify(tmp_path / FILE, Mark(1, "went with the oldest file"))[1] == []
+
+
+@pytest.mark.parametrize("gone", range(3))
+def test_a_file_that_is_taken_away_is_missed(tmp_path: Path, gone: int) -> None:
+    told = trail(tmp_path, 12).mark
+    files = [*older(tmp_path / FILE), tmp_path / FILE]
+    files[gone].unlink()
+    _, faults = verify(tmp_path / FILE, told)
+    assert "missing" in faults[0].reason
+
+
+def test_an_old_file_that_was_changed_is_named_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trail(tmp_path, 9)
+    changed = older(tmp_path / FILE)[1]
+    changed.write_text(changed.read_text().replace("accepted", "refused.", 1))
+    assert main(["audit", str(tmp_path / FILE), "--lang", "en"]) == 1
+    assert f"{changed.name}, line 1" in capsys.readouterr().err
+    assert main(["audit", str(tmp_path / FILE), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [one["n"] for one in said["entries"]] == list(range(1, 10))
+    assert said["faults"][0]["file"] == changed.name
+
+
+class PowerCut(BaseException):
+    """Nothing more happens."""
+
+
+class Machine:
+    """The calls of `os` that the trail makes; at call `last` the power goes, after so many bytes where it writes."""
+
+    def __init__(self, last: int, octets: int) -> None:
+        self._left, self._octets = last, octets
+
+    def __getattr__(self, name: str) -> object:
+        real = getattr(os, name)
+        return self._cut(name, real) if name in STEPS else real
+
+    def _cut(self, name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object) -> object:
+            self._left -= 1
+            if self._left == 0 and name == "write":
+                fd, line = args
+                os.write(fd, bytes(line)[: self._octets])  # type: ignore[arg-type, call-overload]
+            if self._left <= 0:
+                if name == "close":
+                    real(*args)  # a process that ended has no open files
+                raise PowerCut
+            return real(*args)
+
+        return call
+
+
+@settings(max_examples=250, deadline=None)
+@given(before=st.integers(1, 35), cut=st.integers(1, 14), octets=st.integers(0, 260), width=st.integers(0, 300))
+def test_whenever_the_power_goes_all_that_was_said_to_be_durable_is_there(
+    tmp_path_factory: pytest.TempPathFactory, before: int, cut: int, octets: int, width: int
+) -> None:
+    """At any call, while a file is put away or in the middle of a line."""
+    folder = tmp_path_factory.mktemp("trail")
+    made = trail(folder, before)
+    with patch.object(trail_files, "os", Machine(cut, octets)), pytest.raises(PowerCut):
+        for _ in range(4):
+            made.write("accepted", AT, by="x" * width)
+    again = Trail(folder, FILE_BYTES)
+    assert again.mark.n - made.mark.n in {0, 1}, "what was said, and perhaps what was about to be"
+    numbers = kept(folder)
+    assert numbers == list(range(numbers[0], again.mark.n + 1))
+    assert verify(folder / FILE, made.mark)[1] == []
+    for _ in range(5):
+        again.write("start", AT)
+    assert verify(folder / FILE, again.mark) == (again.mark, [])
+    assert len(older(folder / FILE)) <= KEPT + 1
+
+
+def test_where_nothing_can_be_written_nothing_is_lost_and_it_is_said(tmp_path: Path) -> None:
+    made = trail(tmp_path, 4)
+    mark = made.mark
+    with (
+        patch.object(trail_files.os, "rename", side_effect=OSError(30, "read-only")),
+        pytest.raises(OSError, match="30"),
+    ):
+        for _ in range(4):
+            made.write("accepted", AT)
+    assert made.mark.n - mark.n < 4
+    made.write("accepted", AT)
+    assert verify(tmp_path / FILE, made.mark) == (made.mark, [])

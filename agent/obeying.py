@@ -15,7 +15,7 @@ from agent.orders.order import BaselineOrder
 from agent.site import Site
 from agent.stocktake import StockTake, StockTakes
 from agent.uplink import input_reports
-from agent.uplink.contract import Head
+from agent.uplink.contract import Head, Json
 from agent.uplink.inbox import Command
 
 
@@ -30,6 +30,7 @@ class Obeying:
         commits: Commits,
         stocktakes: StockTakes,
         head: Callable[[Instant], Head],
+        survey: Callable[[Instant], Json],
     ) -> None:
         self._site = site
         self._helm = helm
@@ -37,6 +38,7 @@ class Obeying:
         self._commits = commits
         self._stocktakes = stocktakes
         self._head = head
+        self._survey = survey
 
     def advance(self, now: Instant, commands: Sequence[Command]) -> None:
         """Obey the bureau's commands, and tell at once what came of them and how everything stands by them."""
@@ -56,6 +58,9 @@ class Obeying:
         self._helm.here.serve(lambda asked: self._obey(now, asked))
 
     def _obey(self, now: Instant, asked: Asked) -> None:
+        if asked.kind == "survey":
+            asked.answer = self._survey(now)
+            return
         self._helm.obey(asked, now)
         self.advance(now, ())
 

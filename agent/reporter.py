@@ -19,6 +19,7 @@ from agent.own_report import OwnReport
 from agent.release import VERSION
 from agent.site import Site
 from agent.stocktake import StockTakes
+from agent.survey import Survey
 from agent.systemd import Notify
 from agent.thinning import Thinning
 from agent.uplink import meta, reports
@@ -80,12 +81,15 @@ class Reporter:
         self._floor = FloorReport(settings, site, helm, head, self._started_s)
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
         self._equipment = EquipmentReport(site, head)
-        self._own = OwnReport(site, helm, spool, Expiry(settings.bureau.tls), head, self._started_s)
+        expiry = Expiry(settings.bureau.tls)
+        self._own = OwnReport(site, helm, spool, expiry, head, self._started_s)
+        self._survey = Survey(settings, site, helm, spool, expiry)
         self._thinning = Thinning(spool)
         self._ntp_s = 0
         self._commits = Commits(spool, settings.spool.card_bytes_a_day, self._baselines)
         self.retained = self._commits.retained
-        self._obeying = Obeying(site, helm, self._floor, self._commits, stocktakes or StockTakes(), head)
+        asked = stocktakes or StockTakes()
+        self._obeying = Obeying(site, helm, self._floor, self._commits, asked, head, self._facts)
 
     def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
         """Make the new epoch durable with its first message; nothing of it may be published before."""
@@ -129,6 +133,11 @@ class Reporter:
         """The last report; everything is durable on return."""
         self.report(now)
         self._commits.commit(())
+
+    def _facts(self, now: Instant) -> Json:
+        """How everything stands, for somebody who asks whether the site is ready."""
+        assert self._uplink is not None
+        return self._survey.facts(now, now.boot_s - self._started_s, self._uplink.status())
 
     def _news(self, now: Instant) -> list[Message]:
         """What does not wait for a report: what happened, what changed, and what the uplink answers on its own."""

@@ -68,6 +68,10 @@ def test_the_page_is_what_the_catalogue_says(one: Page) -> None:
     assert written == page(one), "run: python tests/kit/requirements_table.py --write"
 
 
+def test_nothing_that_was_asked_for_is_left_unserved() -> None:
+    assert [row.number for row in rows() if row.lacks[0]] == []
+
+
 def test_the_catalogue_is_what_is_read() -> None:
     said = tomllib.loads((ROOT / "tests" / "requirements.toml").read_text("utf-8"))
     assert len(said) == len(rows()) == len(CORE) + len(CLEARLY)

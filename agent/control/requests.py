@@ -59,7 +59,7 @@ class Lockers:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Something for the beat: a mode or a plan, an alarm that was seen, or what there is of alarms."""
+    """Something for the beat: a mode or a plan, an alarm that was seen, what there is of alarms, or how all stands."""
 
     kind: str
     fields: dict[str, object]
@@ -119,6 +119,6 @@ _FORMS: Mapping[str, Callable[[dict[str, object]], Request]] = {
     "lockers": lambda _: Lockers(),
     "ear": lambda words: Listen(_text(words, "bus")),
     "baseline": lambda words: Baseline(_whole(words, "parcels", 0, MOST_PARCELS), _text(words, "by")[:LONGEST_NAME]),
-    **dict.fromkeys(("mode", "plan", "acknowledge", "alarms"), _ordered),
+    **dict.fromkeys(("mode", "plan", "acknowledge", "alarms", "survey"), _ordered),
 }
 """What can be asked, and how it is read."""

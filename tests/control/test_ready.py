@@ -1,0 +1,162 @@
+"""`hubpulse ready`: every point of a running agent, and never a good word for what nobody knows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker import Broker
+from site_text import SITE
+from soak import process
+
+from agent.__main__ import main
+from agent.bureau.subscriber import Subscriber
+from agent.control import SOCKET
+from agent.readiness import Finding, is_ready, judged, unmoved
+from config.messages import LANGUAGES, word
+
+WITHIN_S = 20.0
+DEVICE = {"online": True, "reason": "answers", "unsupported": [], "unasked": [], "known_as": None}
+FIRST: dict[str, Any] = {
+    "version": "1.0",
+    "site": "gz-baiyun",
+    "up_s": 7200.0,
+    "clock": "ntp",
+    "devices": {"plc": DEVICE},
+    "scanners": {"gate": {"connected": True}},
+    "counters": {"plc.in": {"base": 7, "total": 100, "fresh": True}},
+    "inputs": {"run-1": "on"},
+    "spool": {"place": "disk", "reason": "", "acked": 50, "held": 0, "hours_left": 200.0},
+    "uplink": {
+        "connected": True,
+        "reason": "",
+        "protocol": "5",
+        "denied": [],
+        "deaf": [],
+        "no_subscribers": False,
+        "duplicate_identity": False,
+    },
+    "receipts": False,
+    "tls": ["ca", "own"],
+    "certificate_days": {"ca": 900.0, "own": 200.0},
+}
+
+
+def later(*path: str, value: object = None) -> dict[str, Any]:
+    """What a ready site says a while later, but for one thing."""
+    said = deepcopy(FIRST)
+    said["counters"]["plc.in"]["total"] = 105
+    said["spool"]["acked"] = 60
+    place = said
+    for name in path[:-1]:
+        place = place[name]
+    if path:
+        place[path[-1]] = value
+    return said
+
+
+def test_a_site_of_which_all_was_seen_is_ready() -> None:
+    findings = judged(FIRST, later())
+    assert is_ready(findings)
+    seen = "agent device scanner counter input clock spool buffer broker delivery certificate"
+    assert {one.check for one in findings} == set(seen.split())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "check", "verdict"),
+    [
+        (("devices", "plc", "online"), False, "device", "bad"),
+        (("devices", "plc", "online"), None, "device", "unknown"),
+        (("devices", "plc", "unsupported"), ["di5"], "device", "bad"),
+        (("devices", "plc", "unasked"), ["di5"], "device", "bad"),
+        (("scanners", "gate", "connected"), False, "scanner", "bad"),
+        (("counters", "plc.in", "total"), 100, "counter", "bad"),
+        (("counters", "plc.in"), {"base": 7, "total": 100, "fresh": False}, "counter", "unknown"),
+        (("counters", "plc.in"), {"base": 8, "total": 105, "fresh": True}, "counter", "bad"),
+        (("inputs", "run-1"), "unknown", "input", "unknown"),
+        (("clock",), "rtc", "clock", "unknown"),
+        (("clock",), "none", "clock", "bad"),
+        (("spool", "place"), "ram", "spool", "bad"),
+        (("spool", "hours_left"), None, "buffer", "unknown"),
+        (("spool", "hours_left"), 3.0, "buffer", "bad"),
+        (("spool", "acked"), 50, "delivery", "unknown"),
+        (("uplink", "connected"), False, "broker", "bad"),
+        (("uplink", "denied"), ["state"], "broker", "bad"),
+        (("uplink", "deaf"), ["mode"], "broker", "bad"),
+        (("uplink", "no_subscribers"), True, "broker", "bad"),
+        (("uplink", "duplicate_identity"), True, "broker", "bad"),
+        (("certificate_days",), None, "certificate", "unknown"),
+        (("certificate_days",), {"ca": 900.0, "own": 5.0}, "certificate", "bad"),
+    ],
+)
+def test_one_point_that_is_not_seen_to_be_good_is_named_and_the_site_not_ready(
+    path: tuple[str, ...], value: object, check: str, verdict: str
+) -> None:
+    findings = judged(FIRST, later(*path, value=value))
+    wrong = [one for one in findings if one.verdict != "good"]
+    assert {(one.check, one.verdict) for one in wrong} == {(check, verdict)}
+    assert not is_ready(findings)
+    for one in findings:
+        english, chinese = (word(f"ready_{one.why}", lang, **one.values) for lang in LANGUAGES)
+        assert english and chinese
+
+
+def test_a_counter_counts_as_moved_only_within_its_base_and_since_a_first_sample() -> None:
+    first = later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
+    assert unmoved(first, later()) == ["plc.in"]
+    assert unmoved(FIRST, later()) == []
+
+
+def test_where_no_agent_runs_it_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ready", "--control", str(tmp_path / SOCKET), "--lang", "zh"]) == 1
+    assert "[E2770]" in capsys.readouterr().err
+    assert main(["ready", "--control", str(tmp_path / SOCKET), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"] == "E2770"
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Path]:
+    """The control socket of a real agent, whose devices the twin plays, in the middle of its work."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(tmp_path / "broker"))
+        settings = tmp_path / "site.toml"
+        settings.write_text(SITE)
+        words = ["simulate", settings, "--at", tmp_path, "--spool", tmp_path / "spool"]
+        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
+        bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
+        run = [sys.executable, "-m", "agent", "run", tmp_path / "hubpulse.toml", "--control", tmp_path / SOCKET]
+        running = subprocess.Popen([str(one) for one in run], stderr=subprocess.DEVNULL)
+        stack.callback(running.wait)
+        stack.callback(running.kill)
+        heard, latest = "line/north/telemetry", partial(bureau.read, lambda view: view.site("gz-baiyun").latest)
+        assert bureau.wait_until(lambda: heard in latest(), WITHIN_S)
+        yield tmp_path / SOCKET
+
+
+def test_the_running_agent_is_asked_and_a_verdict_stands_for_every_device_and_counter(control: Path) -> None:
+    words = [sys.executable, "-m", "agent", "ready", "--control", str(control), "--for", "12s", "--json"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    told: Mapping[str, Any] = json.loads(said.stdout)
+    points = {(one["check"], one["subject"]): one for one in told["findings"]}
+    assert {subject for check, subject in points if check == "device"} == {"plc-a", "eye-1"}
+    assert points["device", "plc-a"]["verdict"] == points["counter", "plc-a.inducted"]["verdict"] == "good"
+    assert points["counter", "plc-a.inducted"]["counted"] > 0
+    assert points["broker", ""]["verdict"] == points["delivery", ""]["verdict"] == "good"
+    assert points["buffer", ""]["verdict"] == "unknown", "no minute has gone by"
+    assert (told["ready"], said.returncode) == (False, 1)
+    shown = subprocess.run([*words[:-2], "1s", "--lang", "zh"], capture_output=True, text=True, check=False)
+    assert "未知  缓存余量" in shown.stdout
+    assert shown.stdout.splitlines()[-1].startswith("未就绪")
+
+
+def test_a_finding_says_its_verdict_in_one_word() -> None:
+    assert {word(f"ready_{verdict}", "en") for verdict in ("good", "bad", "unknown")} == {"ok", "NOT READY", "UNKNOWN"}
+    assert not is_ready([Finding("clock", "", "unknown", "clock_rtc")])

@@ -32,7 +32,7 @@ _COLOURS = {"good": _GREEN, "bad": _RED, "unknown": _YELLOW}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--for", dest="for_s", type=duration, default=60.0, metavar="TIME", help="watch the counters so long (60s)"
+        "--for", dest="for_s", type=duration, default=90.0, metavar="TIME", help="watch the counters so long (90s)"
     )
     local_order.add_agent(parser)
 

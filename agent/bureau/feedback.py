@@ -18,8 +18,9 @@ GRACE_S = 60.0
 AGAIN_GRACES = 5
 """What was asked for and has not come is asked for again after so many times the patience with a gap."""
 PIECE = 1000
-PIECES = 10
-"""Of one site at most so many pieces are asked for in one round."""
+PIECES = 8
+"""Of one site at most so many pieces are asked for in one round, by one desk of all: with its receipt they are fewer
+than the ten commands that a site hears at once."""
 EPOCHS = 90
 """A receipt names at most so many epochs, the oldest first: more than 4 KiB a site does not read. The rest is told in
 the next rounds."""
@@ -71,6 +72,8 @@ class Desk:
         self._store.forget_asked(wall_s)
         old = sorted(gap for gap in gaps if gap[0] in running and now_s - self._seen_s[gap] >= self._grace_s)
         for site, of_site in groupby(old, itemgetter(0)):
+            if not self._store.claim((site, "", (0, 0)), wall_s, round(self._receipt_s)):
+                continue  # another desk has asked it in this round
             claimed = (piece for piece in _pieces(of_site) if self._store.claim(piece, wall_s, self._again_s))
             for piece in islice(claimed, PIECES):
                 self._resend(*piece, running[site])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from agent.bureau import schema
@@ -64,10 +65,9 @@ class Store:
             repeated = [one for one in arrivals if not self._keep(one)]
             conflicts = tuple(_identity(one) for one in repeated if self._contradicts(one))
             self._merge(arrivals)
-            for one in batch:
-                if isinstance(one, Presence):
-                    said = (one.site, int(one.online), one.sid, one.epoch)
-                    self._database.execute(schema.MERGE_PRESENCE, said)
+            for said in sorted((one for one in batch if isinstance(one, Presence)), key=attrgetter("site")):
+                row = (said.site, int(said.online), said.sid, said.epoch)
+                self._database.execute(schema.MERGE_PRESENCE, row)
         return Taken(len(arrivals) - len(repeated), len(repeated), conflicts)
 
     def _keep(self, one: Arrival) -> bool:
@@ -163,10 +163,6 @@ class Store:
         """Identities that came with two contents: (site, epoch, seq)."""
         return [(site, epoch, seq) for site, epoch, seq in self._rows(schema.CONFLICTS)]
 
-    def presence(self) -> dict[str, bool]:
-        """Which sites are connected."""
-        return {site: bool(online) for site, online, _ in self._rows(schema.PRESENCE)}
-
     def described(self) -> dict[str, Mapping[str, object]]:
         """By site what its newest `meta` says of the site itself."""
         newest: dict[str, tuple[tuple[int, int, int], str]] = {}
@@ -176,6 +172,10 @@ class Store:
                 newest[site] = age, payload
         said = {site: json.loads(payload).get("site") for site, (_, payload) in newest.items()}
         return {site: one for site, one in said.items() if isinstance(one, dict)}
+
+    def presence(self) -> dict[str, bool]:
+        """Which sites are connected."""
+        return {site: bool(online) for site, online, _ in self._rows(schema.PRESENCE)}
 
     def running(self) -> dict[str, str]:
         """Of the sites that are connected the epoch in which they run; "" where its birth did not say."""

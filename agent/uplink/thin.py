@@ -69,7 +69,7 @@ class Thinned:
         """The payload of the loss record: numbers that will not come one by one, and the messages that stay of them."""
         return {
             "reason": "spool full",
-            "lost": [list(span) for span in self._spans],
+            "lost": [list(span) for span in coalesced(self._spans)],
             "messages": [[tail, fields] for tail, fields, _ in self._kept.values()],
         }
 
@@ -98,6 +98,18 @@ class Thinned:
         key = _key(tail, fields, window_ms)
         self._bytes += size_bytes - self._kept.pop(key, ("", {}, 0))[2]
         self._kept[key] = (tail, fields, size_bytes)
+
+
+def coalesced(spans: Iterable[Span]) -> list[Span]:
+    """The same numbers in the fewest spans, by epoch."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        last = found[-1] if found else None
+        if last is not None and last.epoch == span.epoch and span.first <= last.last + 1:
+            found[-1] = last._replace(last=max(last.last, span.last))
+        else:
+            found.append(span)
+    return found
 
 
 def parted(payload: bytes, most_bytes: int) -> list[Json]:

@@ -194,6 +194,7 @@ def test_a_late_will_of_an_earlier_connection_does_not_put_a_site_offline(store:
     assert store.presence() == {SITE: True}
     store.take([Presence(SITE, False, 42)])
     assert store.presence() == {SITE: False}
+    assert store.running() == {}
 
 
 def test_only_one_of_two_workers_asks_for_a_gap(open_store: OpenStore) -> None:

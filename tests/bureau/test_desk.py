@@ -13,7 +13,7 @@ from agent.bureau.arrival import read
 from agent.bureau.feedback import EPOCHS, PIECES, Desk
 from agent.bureau.store import Store
 from agent.uplink.contract import Json
-from agent.uplink.inbox import MAX_BYTES
+from agent.uplink.inbox import BURST, MAX_BYTES
 from agent.uplink.search import epoch_number
 
 ROOT = "hubpulse/v1/44/4401/gz-baiyun"
@@ -71,6 +71,17 @@ def test_a_gap_of_a_thousand_billion_is_asked_for_a_little_at_a_time(store: Stor
     assert [one["from"] for one in asked] == [1 + 1000 * piece for piece in range(2 * PIECES)]
     keep(store, online=False)
     assert "resend" not in told.round()
+
+
+def test_several_desks_together_ask_a_site_for_no_more_than_it_hears_at_once(store: Store) -> None:
+    keep(store, ("1-abcdef", 20_001))
+    desks = [Told(store) for _ in range(4)]
+    for _ in range(2):
+        said = [told.round() for told in desks]
+    commands = [one for told in said for kind in told.values() for one in kind]
+    assert 0 < len(commands) < BURST
+    asked = [one["from"] for told in said for one in told.get("resend", [])]
+    assert asked == [1 + 1000 * piece for piece in range(PIECES)]
 
 
 def test_a_site_with_a_new_card_gets_receipts_though_its_old_epochs_had_greater_numbers(store: Store) -> None:

@@ -165,6 +165,13 @@ class Simulation:
         self.world.clock.reboot()
         self.kill()
 
+    def new_card(self) -> None:
+        """The card is dead, and a new one holds nothing. No danger of every day: see the test."""
+        self.world.disk = ModelDisk()
+        self.promises.forget()
+        self.world.clock.reboot()
+        self.kill()
+
     def reset(self) -> None:
         self.random.choice(list(self.world.counters.values())).raw = 0
 

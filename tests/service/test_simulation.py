@@ -14,12 +14,13 @@ import simulation
 from counting_mistakes import NegativeDelta, ResetAsWrap
 from fault_matrix import Figure
 from simulated_site import Life, World, seeded
-from simulation import simulate
+from simulation import Simulation, simulate
 
 from agent import intake
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
 from agent.uplink.outsized import Outsized
+from agent.uplink.resend import NOT_HERE
 from agent.uplink.status import UplinkStatus
 
 
@@ -60,6 +61,33 @@ MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
     with MISTAKES[mistake]():
         assert simulate(1, 1.0).broken != ""
+
+
+@pytest.mark.fault("N16")
+def test_what_a_dead_card_held_is_gone_and_is_not_asked_of_the_new_one_for_ever() -> None:
+    random = Random(5)
+    world = World.new(random)
+    with seeded(world):
+        played = Simulation(random, world)
+        for _ in range(3):
+            play(played, 10)
+            played.kill()
+        play(played, 10)
+        played.network.listening = False
+        play(played, 30)
+        played.network.wipe()
+        played.network.listening = True
+        play(played, 1)
+        played.new_card()
+        assert played.life.epoch.number == 1
+        played.settle()
+        reasons = {one.reason for _, one in played.network.store.gone()}
+    assert NOT_HERE in reasons
+
+
+def play(played: Simulation, minutes: int) -> None:
+    for _ in range(minutes):
+        played.step()
 
 
 class Talkative:

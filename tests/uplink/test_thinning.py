@@ -17,7 +17,7 @@ from agent.thinning import Thinning
 from agent.uplink.contract import Message, compact
 from agent.uplink.spool import Room, Spool
 from agent.uplink.spool.wear import Allowance, pages
-from agent.uplink.thin import TAIL, WINDOW_MS, Thinned
+from agent.uplink.thin import TAIL, WINDOW_MS, Span, Thinned, coalesced
 
 SITE = "44/4401/gz-baiyun"
 ROOT = f"hubpulse/v1/{SITE}"
@@ -95,6 +95,15 @@ def test_every_number_is_either_there_or_said_to_be_gone(steps: list[tuple[int, 
     assert {(one.report.epoch, one.report.seq) for one in kept} <= identities  # type: ignore[union-attr]
     hours = {json.loads(one.payload)["seq"] for one in messages if one.tail.endswith("/hour")}
     assert hours <= {one.report.seq for one in kept if one.topic.endswith("/hour")}  # type: ignore[union-attr]
+
+
+@given(st.lists(st.tuples(st.integers(1, 2), st.integers(1, 30), st.integers(0, 5)), max_size=12))
+def test_what_is_lost_is_told_in_the_fewest_ranges(lost: list[tuple[int, int, int]]) -> None:
+    spans = [Span(f"{epoch}-abcdef", first, first + more) for epoch, first, more in lost]
+    numbers = {(one.epoch, seq) for one in spans for seq in range(one.first, one.last + 1)}
+    found = [(one.epoch, seq) for one in coalesced(spans) for seq in range(one.first, one.last + 1)]
+    assert found == sorted(numbers)
+    assert len(coalesced(spans)) == sum((epoch, seq - 1) not in numbers for epoch, seq in numbers)
 
 
 def test_of_a_lines_telemetry_one_in_ten_minutes_stays() -> None:

@@ -37,6 +37,7 @@ class Obvious:
         self.seen: dict[tuple[int, str], int] = {}
         self.rows: Counter[tuple[int, str]] = Counter()
         self.cells: Counter[tuple[int, int, str, int]] = Counter()
+        self.passes: Counter[tuple[int, int]] = Counter()
         self.swept_ms = 0
 
     def feed(self, octets: bytes, now_ms: int) -> None:
@@ -77,8 +78,18 @@ class Obvious:
         self.seen[lane, code] = now_ms
         if last is not None and now_ms - last < self.window_ms:
             self.rows[lane, "duplicate"] += 1
-        elif last is not None and self.loop_ms[0] <= now_ms - last <= self.loop_ms[1]:
+            return
+        self.passes[lane, now_ms // 1000] += 1
+        if last is not None and self.loop_ms[0] <= now_ms - last <= self.loop_ms[1]:
             self.rows[lane, "recirculated"] += 1
         else:
             self.rows[lane, "new"] += 1
             self.cells[lane, chute, carrier(code), now_ms // 1000] += 1
+
+    def peaks(self) -> list[int]:
+        """The most passes of one second for each lane, then for all together."""
+        together: Counter[int] = Counter()
+        for (_, second), passes in self.passes.items():
+            together[second] += passes
+        lanes = [max((n for (at, _), n in self.passes.items() if at == lane), default=0) for lane in range(self.lanes)]
+        return [*lanes, max(together.values(), default=0)]

@@ -363,7 +363,7 @@ scans *scans_open(unsigned lanes, unsigned chutes, uint64_t live_codes, const ui
     memset(s->buckets, 0, s->count * sizeof(bucket));
     s->lanes = lanes, s->chutes = chutes, s->window = window_ms, s->horizon = loop_most_ms;
     s->loop_least = loop_least_ms, s->loop_span = loop_most_ms - loop_least_ms;
-    sweep(s, s->count, UINT16_MAX);
+    s->tick = loop_most_ms + 1; /* nothing looks seen before */
     for (int i = 0; i < 3; i++)
         s->banks[i].cells = calloc((size_t)lanes * (chutes + 1) * CLASSES, sizeof(uint32_t));
     s->bank = &s->banks[0];

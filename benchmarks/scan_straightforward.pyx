@@ -40,13 +40,13 @@ cdef class Straightforward:
     cdef int lanes, chutes
     cdef long window_ms, loop_least, loop_most, swept_ms
     cdef bytes begun
-    cdef public dict seen, rows, cells
+    cdef public dict seen, rows, cells, passes
 
     def __init__(self, int lanes, int chutes, long window_ms, tuple loop_ms):
         self.lanes, self.chutes, self.window_ms = lanes, chutes, window_ms
         self.loop_least, self.loop_most = loop_ms
         self.begun = b""
-        self.seen, self.rows, self.cells = {}, {}, {}
+        self.seen, self.rows, self.cells, self.passes = {}, {}, {}, {}
 
     def feed(self, bytes octets, long now_ms):
         cdef list lines = (self.begun + octets).split(b"\n")
@@ -99,7 +99,10 @@ cdef class Straightforward:
         self.seen[key] = now_ms
         if last >= 0 and now_ms - last < self.window_ms:
             self.count(lane, "duplicate")
-        elif last >= 0 and self.loop_least <= now_ms - last <= self.loop_most:
+            return
+        key = (lane, now_ms // 1000)
+        self.passes[key] = self.passes.get(key, 0) + 1
+        if last >= 0 and self.loop_least <= now_ms - last <= self.loop_most:
             self.count(lane, "recirculated")
         else:
             self.count(lane, "new")

@@ -47,6 +47,7 @@ cdef struct Counts:
     uint64_t clock         # the same without its steps backwards
     uint64_t second
     unsigned tick_shift
+    uint64_t first_tick    # of the clock, where the table's is 0
     bint started
     Bank[BANKS] banks
     Bank bank              # the one being written
@@ -100,12 +101,13 @@ cdef inline void scan_advance(Counts* counts, uint64_t now_ms) noexcept nogil:
         counts.started = True
         counts.clock = counts.heard = now_ms
         counts.second = counts.bank.notes.first_second = now_ms // 1000
-        seen_begin(&counts.seen, now_ms >> counts.tick_shift)
+        counts.seen.tick = counts.seen.horizon + 1
+        counts.first_tick = (now_ms >> counts.tick_shift) - counts.seen.tick
     elif now_ms < counts.heard:
         counts.bank.notes.clock_steps += 1
     elif now_ms > counts.heard:
         counts.clock += now_ms - counts.heard
-        seen_advance(&counts.seen, counts.clock >> counts.tick_shift)
+        seen_advance(&counts.seen, (counts.clock >> counts.tick_shift) - counts.first_tick)
         if counts.clock // 1000 != counts.second:
             close_second(counts, counts.clock // 1000)
     counts.heard = now_ms

@@ -41,7 +41,7 @@ cdef struct Seen:
     uint64_t count          # a power of two
     uint64_t mask           # of a hash, to the bytes before its bucket
     uint64_t[4] key
-    uint64_t tick
+    uint64_t tick           # begins past the horizon, so that nothing looks seen before
     uint64_t cursor         # the next bucket to sweep
     uint64_t credit         # buckets owed to the sweep, in 2 ** -SWEEP_BITS
     uint32_t duplicate      # the windows, in ticks
@@ -118,9 +118,3 @@ cdef inline void seen_advance(Seen* seen, uint64_t tick) noexcept nogil:
         seen.credit += elapsed * seen.count
         seen_sweep(seen, seen.credit >> SWEEP_BITS, 0)
         seen.credit &= (1 << SWEEP_BITS) - 1
-
-
-cdef inline void seen_begin(Seen* seen, uint64_t tick) noexcept nogil:
-    """Let it be `tick`, and nothing seen before."""
-    seen.tick = tick - 2 * HORIZON
-    seen_advance(seen, tick)

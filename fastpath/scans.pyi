@@ -1,9 +1,11 @@
 from collections.abc import Iterable, Sequence
 from typing import final
 
+from fastpath.scan_rules import FIELD_NAMES as FIELD_NAMES
+from fastpath.scan_snapshot import Snapshot as Snapshot
+
 COLUMN_NAMES: tuple[str, ...]
 BAD_NAMES: tuple[str, ...]
-FIELD_NAMES: tuple[str, ...]
 
 @final
 class Source:
@@ -27,28 +29,6 @@ class Source:
     ) -> Source: ...
     @property
     def lane(self) -> int: ...
-
-@final
-class Snapshot:
-    def __new__(
-        cls, notes: Sequence[int], cells: memoryview[int], rows: memoryview[int], peaks: memoryview[int]
-    ) -> Snapshot: ...
-    @property
-    def first_second(self) -> int: ...
-    @property
-    def last_second(self) -> int: ...
-    @property
-    def forgotten(self) -> int: ...
-    @property
-    def clock_steps(self) -> int: ...
-    @property
-    def octets(self) -> int: ...
-    @property
-    def cells(self) -> memoryview[int]: ...
-    @property
-    def rows(self) -> memoryview[int]: ...
-    @property
-    def peaks(self) -> memoryview[int]: ...
 
 @final
 class ScanCounter:

@@ -13,11 +13,12 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from fastpath.scan_count cimport *
+from fastpath.scan_rules import FIELD_NAMES, carrier_numbers, check_fields, check_marks, windows
+from fastpath.scan_snapshot import Snapshot
 
 COLUMN_NAMES = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbeat", "overlong", "framing", "empty",
                 "byte", "fields", "lane", "code", "chute", "confidence", "cut")
 BAD_NAMES = COLUMN_NAMES[OVERLONG:]
-FIELD_NAMES = ("lane", "code", "chute", "confidence", "skip")
 
 cdef enum:
     RELEASE = 16384  # bytes from which it pays to let other Python threads run
@@ -38,7 +39,8 @@ cdef class Source:
                  unsigned code_least=8, unsigned code_most=32, unsigned confidence_least=0,
                  unsigned line_most=LINE_MOST):
         cdef Framing* framing = &self.line.framing
-        _check_marks(terminator, start, separator, joiner, tuple(fields))
+        check_marks(terminator, start, separator, joiner)
+        check_fields(tuple(fields), separator, FIELDS_MOST)
         if not (4 <= code_least <= code_most <= CODE_MOST and confidence_least <= 100 and 16 <= line_most <= LINE_MOST):
             raise ValueError(f"codes of 4 to {CODE_MOST} characters, confidence to 100, lines of 16 to {LINE_MOST} bytes")
         memset(framing, 0, sizeof(Framing))
@@ -70,20 +72,6 @@ cdef class Source:
         return self.line.framing.lane
 
 
-def _check_marks(bytes terminator, bytes start, bytes separator, bytes joiner, tuple fields):
-    marks = terminator + start + separator + joiner
-    if not (1 <= len(terminator) <= 8 and max(len(start), len(separator), len(joiner)) <= 1):
-        raise ValueError("a terminator has 1 to 8 bytes; start, separator and joiner have one or none")
-    if any(chr(mark).isalnum() or mark == 0x2D for mark in marks):
-        raise ValueError("a mark may be no letter, digit or hyphen: codes are made of these")
-    if len({terminator[-1:], start, separator, joiner} - {b""}) < len([m for m in (terminator, start, separator, joiner) if m]):
-        raise ValueError("the terminator's last byte, start, separator and joiner must differ")
-    if "code" not in fields or len(fields) > FIELDS_MOST or not set(fields) <= set(FIELD_NAMES):
-        raise ValueError(f"fields: code, and at most {FIELDS_MOST} of {', '.join(FIELD_NAMES)}")
-    if any(fields.count(name) > 1 for name in FIELD_NAMES[:-1]) or (len(fields) > 1 and not separator):
-        raise ValueError("several fields need a separator, and each its own place")
-
-
 cdef _set_shape(Framing* framing, unsigned start_length, unsigned lead_length, tuple fields):
     lane_at, code_at, chute_at, confidence_at = (fields.index(name) if name in fields else ABSENT for name in FIELD_NAMES[:-1])
     framing.shape = Shape(start_length, lead_length, len(fields), lane_at, code_at, chute_at, confidence_at)
@@ -101,23 +89,6 @@ cdef _add_text(Framing* framing, unsigned column, str text):
     entry.column = column
     framing.texts += 1
     framing.text_lengths |= <uint64_t>1 << entry.length
-
-
-@final
-cdef class Snapshot:
-    """What was counted from `first_second` to `last_second`; its arrays live until the counter's next `take`.
-
-    `cells[lane, chute, class]` are new codes; `rows[lane, column]` lines by COLUMN_NAMES; `peaks[lane]` the most passes
-    (new and recirculated) of one second, the last of all lanes together. `forgotten`: codes pushed out of a full table
-    before their windows ended, each of which may have been counted as new once too often.
-    """
-
-    cdef readonly int64_t first_second, last_second, forgotten, clock_steps, octets
-    cdef readonly object cells, rows, peaks
-
-    def __cinit__(self, notes, cells, rows, peaks):
-        self.first_second, self.last_second, self.forgotten, self.clock_steps, self.octets = notes
-        self.cells, self.rows, self.peaks = cells, rows, peaks
 
 
 @final
@@ -145,20 +116,12 @@ cdef class ScanCounter:
         free(self.counts.seen.buckets)
 
     cdef _set_windows(self, duplicate_ms, loop_ms):
-        least, most = loop_ms or (0, 0)
-        longest = max(duplicate_ms, most)
-        if not (1 <= duplicate_ms and longest <= 86_400_000) or (loop_ms and not duplicate_ms <= least <= most):
-            raise ValueError("1 ms <= duplicate_ms <= loop_ms[0] <= loop_ms[1] <= a day")
-        while (longest >> self.counts.tick_shift) >= HORIZON:
-            self.counts.tick_shift += 1
-        self.tick_ms = 1 << self.counts.tick_shift
-        duplicate = -(-duplicate_ms // self.tick_ms)
-        loop_least = max(least // self.tick_ms, duplicate)
-        loop_most = max(-(-most // self.tick_ms), loop_least)
-        self.counts.seen.duplicate = duplicate
-        self.counts.seen.horizon = loop_most if loop_ms else duplicate
-        self.counts.seen.loop_least = loop_least if loop_ms else 1 << 31
-        self.counts.seen.loop_span = loop_most - loop_least if loop_ms else 0
+        cdef Seen* seen = &self.counts.seen
+        shift, duplicate, least, most = windows(duplicate_ms, loop_ms, HORIZON)
+        self.counts.tick_shift, self.tick_ms = shift, 1 << shift
+        seen.duplicate, seen.horizon = duplicate, most
+        seen.loop_least = least if loop_ms else 1 << 31
+        seen.loop_span = most - least if loop_ms else 0
 
     cdef _set_carriers(self, tuple rules, str s10, str numeric):
         cdef Hub* hub = &self.counts.hub
@@ -169,16 +132,9 @@ cdef class ScanCounter:
         rule.carrier = self.classes.index(numeric or "numeric")
         hub.s10 = self.classes.index(s10 or "other")
         for i, (name, prefix, least, most) in reversed(list(enumerate(rules, 1))):  # the first rule is tried first
-            if not (2 <= len(prefix) <= 8 and prefix[:2].isalpha() and prefix.replace("?", "A").isalpha()
-                    and prefix.isascii() and prefix.isupper() and 1 <= least <= most <= CODE_MOST):
-                raise ValueError(f"not a carrier's prefix and digits: {prefix} {least} {most}")
             rule = &hub.rules[i]
-            rule.prefix = int.from_bytes(prefix.replace("?", "\0").encode(), "little")
-            rule.mask = int.from_bytes(bytes(0 if c == "?" else 0xFF for c in prefix), "little")
-            rule.letters = (1 << len(prefix)) - 1
-            rule.least, rule.span = len(prefix) + least, most - least
+            place, rule.prefix, rule.mask, rule.letters, rule.least, rule.span = carrier_numbers(prefix, least, most, CODE_MOST)
             rule.carrier = self.classes.index(name)
-            place = (ord(prefix[0]) & 31) | (ord(prefix[1]) & 31) << 5
             rule.others, rule.other = 1, hub.first[place]
             hub.first[place] = i
 
@@ -285,7 +241,7 @@ cdef class ScanCounter:
         cells, rows, peaks, notes = self.banks[taken]
         self.views = [_view(cells, self.counts.hub.lanes, self.counts.hub.chutes + 1, len(self.classes)),
                       _view(rows, self.counts.hub.lanes, COLUMNS), _view(peaks, self.counts.hub.lanes + 1)]
-        return Snapshot(notes, *self.views)
+        return Snapshot(*notes, *self.views)
 
 
 cdef array.array _zeros(str code, Py_ssize_t length):

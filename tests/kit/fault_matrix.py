@@ -59,6 +59,7 @@ class Shown:
 
     test: str
     outcomes: set[str] = field(default_factory=set)
+    cases: int = 0
     reasons: set[str] = field(default_factory=set)
     figures: dict[str, list[float]] = field(default_factory=dict)
 
@@ -68,12 +69,13 @@ class Shown:
 
     @property
     def measured(self) -> str:
-        """Figures by name; where parameters differ, from least to greatest. Of a test that did not run: why not."""
+        """Figures by name; where parameters differ, from least to greatest; else how many cases passed, or why none."""
         if self.outcome == "skipped":
             return f"skipped: {'; '.join(sorted(self.reasons))}"
         if self.outcome == "failed":
             return "failed"
-        return ", ".join(f"{name} {_span(values)}" for name, values in self.figures.items())
+        told = ", ".join(f"{name} {_span(values)}" for name, values in self.figures.items())
+        return told or f"cases {self.cases}, failed 0"
 
 
 def main() -> int:
@@ -147,6 +149,7 @@ def by_row(noted: Iterable[Json]) -> dict[str, list[Shown]]:
         for row in each["rows"]:
             shown = tests.setdefault((row, each["test"]), Shown(each["test"]))
             shown.outcomes.add(each["outcome"])
+            shown.cases += 1
             shown.reasons.add(each.get("reason", ""))
             for name, value in each["figures"].items():
                 shown.figures.setdefault(name, []).append(value)
@@ -161,7 +164,10 @@ def as_json(shown: Mapping[str, Sequence[Shown]]) -> Json:
         row: {
             "fault": catalogue()[row]["fault"],
             "must": catalogue()[row]["must"],
-            "shown": [{"test": one.test, "outcome": one.outcome, "figures": _folded(one.figures)} for one in tests],
+            "shown": [
+                {"test": one.test, "outcome": one.outcome, "cases": one.cases, "figures": _folded(one.figures)}
+                for one in tests
+            ],
         }
         for row, tests in shown.items()
     }
@@ -171,7 +177,7 @@ def plain(shown: Mapping[str, Sequence[Shown]]) -> Iterator[str]:
     for row, tests in shown.items():
         yield f"{row:<4}{catalogue()[row]['fault']}: {catalogue()[row]['must']}"
         for one in tests:
-            yield f"    {one.outcome:<8}{sentence(one.test)}{': ' + one.measured if one.figures else ''}"
+            yield f"    {one.outcome:<8}{sentence(one.test)}: {one.measured}"
 
 
 def write(language: Language, shown: Mapping[str, Sequence[Shown]]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from broker import Broker
+from fault_matrix import Figure
 from soak import SITE, SITE_ID, books, process
 
 from agent.beat import STUCK_S, Beat
@@ -71,16 +72,20 @@ def life(tmp_path: Path) -> Iterator[Life]:
 
 
 @pytest.mark.fault("P1")
-def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everything_is_delivered(life: Life) -> None:
+def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everything_is_delivered(
+    life: Life, figure: Figure
+) -> None:
     with Subscriber("127.0.0.1", life.broker.port) as bureau, life.start() as agent:
         life.hear(b"READY=1")
         life.hear(b"WATCHDOG=1")
         assert b"devices answer, bureau connected (5)" in life.hear(b"STATUS=9 of 9")
         assert bureau.wait_until(lambda: len(bureau.totals(SITE_ID).counters) == 17, WITHIN_S)
         assert bureau.read(lambda view: view.site(SITE_ID).latest["line/north/state"]["q"]) == "estimated"
+        began_s = boot_seconds()
         agent.send_signal(signal.SIGTERM)
         life.hear(b"STOPPING=1")
         assert agent.wait(timeout=3.0) == 0
+        figure(ended_s=boot_seconds() - began_s)
         assert bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, WITHIN_S)
         goodbye = bureau.read(lambda view: view.site(SITE_ID).latest["status"]["reason"])
         assert goodbye == "shutdown"
@@ -91,23 +96,27 @@ def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everyt
 
 
 @pytest.mark.fault("P1")
-def test_without_a_broker_it_counts_and_keeps_and_still_ends_in_time(life: Life) -> None:
+def test_without_a_broker_it_counts_and_keeps_and_still_ends_in_time(life: Life, figure: Figure) -> None:
     life.broker.stop()
     with life.start() as agent:
         life.hear(b"READY=1")
         assert b"bureau away" in life.hear(b"STATUS=9 of 9")
+        began_s = boot_seconds()
         agent.send_signal(signal.SIGINT)
         assert agent.wait(timeout=3.0) == 0
+        figure(ended_s=boot_seconds() - began_s)
     kept = books(life.folder / "spool")
     assert kept["held"] == kept["written"] > 3
 
 
 @pytest.mark.fault("P7")
-def test_a_second_agent_on_the_same_spool_is_refused_and_harms_nobody(life: Life) -> None:
+def test_a_second_agent_on_the_same_spool_is_refused_and_harms_nobody(life: Life, figure: Figure) -> None:
     with life.start() as first:
         life.hear(b"READY=1")
+        began_s = boot_seconds()
         with life.start() as second:
             assert second.wait(timeout=WITHIN_S) == 75
+            figure(exit_code=75, refused_after_s=boot_seconds() - began_s)
             assert second.stderr
             assert "another agent already runs here" in second.stderr.read()
         life.hear(b"WATCHDOG=1")

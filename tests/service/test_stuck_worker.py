@@ -89,7 +89,10 @@ def test_a_worker_that_hangs_is_named_no_longer_vouched_for_and_the_next_life_go
 ) -> None:
     """A bus in the suite; the uplink too, and as patiently as in the product, under `./dev faults`."""
     for name, worker in {"bus": 1, "uplink": 0}.items() if thorough else [("bus", 1)]:
-        named_s, back_s = hang(tmp_path, site, worker, STUCK_S if thorough else QUICK_S)
+        try:
+            named_s, back_s = hang(tmp_path, site, worker, STUCK_S if thorough else QUICK_S)
+        except PermissionError as refusal:
+            pytest.skip(f"ptrace is forbidden: {refusal}")
         figure(**{f"{name}_named_after_s": named_s, f"{name}_back_after_s": back_s})
     assert books(tmp_path / "spool")["residual"] == 0
 

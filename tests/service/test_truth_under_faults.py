@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from fault_matrix import Figure
 from soak import soak
 
 
 @pytest.mark.fault("N7", "N8", "P5", "P6", "C1", "C2", "C4")
-def test_through_kills_outages_an_unplugged_line_wraps_and_a_reset_every_total_at_the_bureau_is_the_devices_truth() -> (
-    None
-):
+def test_through_kills_outages_an_unplugged_line_wraps_and_a_reset_every_total_at_the_bureau_is_the_devices_truth(
+    figure: Figure,
+) -> None:
     said: list[str] = []
     verdict = soak(24.0, seed=20261123, kills=3, outages=2, say=said.append)
+    figure(counters=len(verdict.counters), parcels=sum(verdict.counters.values()), differences=len(verdict.differences))
+    figure(at_the_centre=len(verdict.centre_differences), residual=verdict.books["residual"])
     assert verdict.differences == []
     assert verdict.outside == []
     assert min(verdict.counters.values()) >= 0

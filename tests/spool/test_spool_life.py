@@ -87,7 +87,7 @@ def test_a_commit_that_says_nothing_new_writes_nothing() -> None:
 
 
 @pytest.mark.fault("S10")
-def test_at_its_bound_the_oldest_go_are_counted_and_the_books_balance_over_days() -> None:
+def test_at_its_bound_the_oldest_go_are_counted_and_the_books_balance_over_days(figure: Figure) -> None:
     disk, truth, random = ModelDisk(), Truth(), Random(9)
     spool = open_spool(disk)
     for number in range(1500):
@@ -103,6 +103,7 @@ def test_at_its_bound_the_oldest_go_are_counted_and_the_books_balance_over_days(
     found, books = everything(spool), spool.books()
     assert list(found) == list(range(min(found), len(truth.contents))), "a hole, not the oldest end"
     assert found == dict(list(enumerate(truth.contents))[min(found) :])
+    figure(written=books.written, dropped=books.dropped, residual=books.residual)
     assert books.written == len(truth.contents)
     assert books.dropped > 1000
     assert books.acked > 200

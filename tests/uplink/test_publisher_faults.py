@@ -279,7 +279,7 @@ def test_the_window_never_exceeds_what_the_broker_can_receive(tmp_path: Path) ->
 
 @pytest.mark.fault("N4")
 def test_live_messages_overtake_a_backlog_which_is_paced_and_marked(
-    tmp_path: Path, broker: Broker, bureau: Subscriber
+    tmp_path: Path, broker: Broker, bureau: Subscriber, figure: Figure
 ) -> None:
     rig = Rig(tmp_path, broker.port, pace=Pace(backlog_per_s=1500))
     rig.commit(2000)
@@ -293,6 +293,7 @@ def test_live_messages_overtake_a_backlog_which_is_paced_and_marked(
         assert rig.drained()
         assert listener.wait_until(lambda: len({seq for seq, _ in order if seq}) == 2001, 10)
     ranks = {seq: rank for rank, (seq, _) in enumerate(order)}
+    figure(backlog=2000, overtaken_by_the_live_message=2000 - ranks[2001])
     assert ranks[2001] < 1500
     assert all(hist == (seq <= 2000) for seq, hist in order if seq)
 

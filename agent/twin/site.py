@@ -57,8 +57,8 @@ class Twin:
         self.script = script(scenario.kind, scenario.seed)
         self.panel = Panel(self.script, [line.id for line in settings.lines])
         self.day = Day(settings.lines, rates, scenario.seed, self.script, settings.load.floor)
-        self.day.pace(scenario.speed)
         self.day.advance(scenario.begin_s)
+        self.day.pace(scenario.speed)
         self.images = {device.id: self._image(device, scenario.seed) for device in settings.devices}
         self.certificates = Certificates(folder / "tls")
         self.lockers = Lockers(settings, folder, scenario.seed)

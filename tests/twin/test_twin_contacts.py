@@ -129,6 +129,16 @@ def test_contacts_are_calm_follow_a_jam_and_show_what_somebody_sets(tmp_path: Pa
         assert shown(twin) == {"runs": True, "jam": True, "mains": False, "hot": -12.5}
 
 
+def test_until_it_begins_a_day_goes_by_the_same_however_fast_it_is_played_then(tmp_path: Path) -> None:
+    flows = []
+    for speed in (1.0, 500.0):
+        late = Scenario(1, speed, running=False, begin_s=3600.0)
+        with playing(site(BODY.format(port=free_port())), tmp_path, late) as twin:
+            flows.append((twin.do(twin.twin.flows), twin.do(twin.twin.day.truth)))
+    assert flows[0] == flows[1]
+    assert flows[0][1]["arrived"] != 0
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     with Broker(tmp_path / "broker") as running:

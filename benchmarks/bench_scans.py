@@ -71,8 +71,8 @@ def plain_table(product: ModuleType, plain: ModuleType, frames: Frames) -> Any:
     fast.feed([(0, frames.warm)], 0)
     slow = {
         "straightforward Cython (typed, dict)": (Plain(plain.Straightforward(32, 256, WINDOW_MS, LOOP_MS)), 10),
-        "obvious Python": (Plain(Obvious(32, 256, WINDOW_MS, LOOP_MS)), 10),
-        "the model that the tests believe": (Model(), 30),
+        "obvious Python, this framing only": (Plain(Obvious(32, 256, WINDOW_MS, LOOP_MS)), 10),
+        "obvious Python, any framing (tests' model)": (Model(), 30),
     }
     contenders = {"product": contender(fast.feed, frames)}
     for name, (one, share) in slow.items():

@@ -1,4 +1,4 @@
-"""The benchmark's frames counted in the way one would write first: split, check, dicts."""
+"""The one framing of the benchmark, counted as one would write it first: split, check, dicts."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
 # cython: language_level=3
-"""What a line of a scanner says: which bytes are lane, code, chute and confidence, and whose waybill it is.
+"""What a line of a scanner says: which bytes are lane, code, chute and confidence.
 
 `line_fast` takes the ordinary line by mask algebra and gives up at anything odd; `line_exact` is the definition.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memset
+
+from fastpath.scan_carrier cimport *
 from fastpath.scan_seen cimport CODE_MOST, scan_read64
 
 
@@ -17,7 +19,6 @@ cdef extern from "scan_masks.h" nogil:
         uint64_t word
     scan_masks scan_classify(const uint8_t* at, uint8_t end, uint8_t separator)
     unsigned scan_ctz(uint64_t bits)
-    uint64_t scan_ones(unsigned count)
     void explicit_bzero(void* at, size_t length)
 
 
@@ -28,8 +29,6 @@ cdef enum:
     LINE_MOST = 512           # bytes of a line
     TEXT_MOST = 32
     TEXTS_MOST = 24
-    RULES_MOST = 64
-    S10_LETTERS = 0x1803      # of 13 characters, those that are letters
     READ_AHEAD = 80           # bytes that must be readable where line_fast looks
 
 cdef enum Column:  # of a lane's row; the first three are Sight's
@@ -41,24 +40,6 @@ cdef struct Text:
     uint8_t length
     uint8_t column
     uint8_t[TEXT_MOST] upper
-
-cdef struct Rule:  # letters, then digits: whose waybill
-    uint64_t prefix
-    uint64_t mask
-    uint64_t letters # bit i: character i of the prefix
-    unsigned least   # characters in all
-    unsigned span    # more than least
-    unsigned carrier
-    unsigned others  # 1: another rule may fit,
-    unsigned other   # the next with the same two letters, or 0
-
-cdef struct Hub:  # what a read may name
-    unsigned lanes
-    unsigned chutes
-    unsigned classes        # of carriers; 0 is any other
-    unsigned s10
-    uint8_t[1024] first     # rule for the first two characters
-    Rule[RULES_MOST] rules  # 0, at the end of all: a code of digits
 
 cdef struct Shape:  # of a line: start, fields, lead, end
     unsigned start_length       # 0 or 1
@@ -106,35 +87,6 @@ cdef inline unsigned number(const uint8_t* at, unsigned digits) noexcept nogil:
     cdef uint64_t value = <uint32_t>(scan_read64(at) << (32 - 8 * digits)) & 0x0F0F0F0F
     value = (value * 2561) >> 8
     return <uint32_t>((value & 0x00FF00FF) * 0x00640001) >> 16
-
-
-cdef inline bint s10_checks(const uint8_t* code) noexcept nogil:
-    """Check digit of UPU S10: weights 8 6 4 2 3 5 9 7, 11 less the sum modulo 11, 10 is 0 and 11 is 5."""
-    cdef uint32_t total = (8 * (code[2] & 15) + 6 * (code[3] & 15) + 4 * (code[4] & 15) + 2 * (code[5] & 15)
-                           + 3 * (code[6] & 15) + 5 * (code[7] & 15) + 9 * (code[8] & 15) + 7 * (code[9] & 15))
-    cdef uint32_t check = 11 - total % 11
-    return (5 if check == 11 else 0 if check == 10 else check) == <uint32_t>(code[10] & 15)
-
-
-cdef inline unsigned rule_fits(const Rule* rule, uint64_t head, uint64_t letters, unsigned length) noexcept nogil:
-    return ((head & rule.mask) == rule.prefix) & (letters == rule.letters) & (length - rule.least <= rule.span)
-
-
-cdef inline unsigned carrier_of(const Hub* hub, const uint8_t* code, unsigned length, uint64_t digits) noexcept nogil:
-    """Class of a code; bit i of `digits`: character i is a digit. Eight bytes can be read.
-
-    Only what is certain: a prefix of letters and the right number of digits, or an S10 check digit.
-    """
-    cdef uint64_t head = scan_read64(code), letters = ~digits & scan_ones(length)
-    cdef const Rule* rule = &hub.rules[hub.first[(head & 31) | ((head >> 3) & (31 << 5))]]
-    cdef unsigned fits = rule_fits(rule, head, letters, length)
-    if rule.others & (fits ^ 1):
-        while rule.others and not fits:
-            rule = &hub.rules[rule.other]
-            fits = rule_fits(rule, head, letters, length)
-    if letters == S10_LETTERS and length == 13:
-        return hub.s10 * s10_checks(code)
-    return fits * rule.carrier  # arithmetic, where a branch would be a coin tossed
 
 
 cdef inline bint line_fast(const Framing* framing, const Hub* hub, Shape shape,

@@ -3,7 +3,8 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastpath.scan_count cimport Counts, Line
+from fastpath.scan_banks cimport Counts
+from fastpath.scan_count cimport Line
 
 
 cdef class Source:

@@ -13,7 +13,8 @@ import pytest
 
 FASTPATH = Path(__file__).resolve().parents[2] / "fastpath"
 HOT = re.compile(
-    r"^static .*\b(__pyx_f_8fastpath_(?:9scan_seen|9scan_line|10scan_count)_\w+)\((.*)\) \{$", re.MULTILINE
+    r"^static .*\b(__pyx_f_8fastpath_\d+scan_(?:seen|carrier|line|banks|count)_\w+)\((.*)\) \{$",
+    re.MULTILINE,
 )
 PROBE = r"""
 #include <stdio.h>
@@ -57,7 +58,8 @@ def test_the_inner_functions_have_no_python_in_them(tmp_path: Path) -> None:
     subprocess.run(command, check=True, cwd=FASTPATH.parent)
     functions = bodies(made.read_text())
     names = {name.rsplit("_", 1)[-1] for name in functions} | set(functions)
-    assert {"__pyx_f_8fastpath_10scan_count_take_lines", "__pyx_f_8fastpath_9scan_line_line_exact"} <= names
+    assert {"__pyx_f_8fastpath_10scan_count_stage_lines", "__pyx_f_8fastpath_9scan_line_line_exact"} <= names
+    assert {"__pyx_f_8fastpath_12scan_carrier_carrier_of", "__pyx_f_8fastpath_10scan_banks_scan_advance"} <= names
     assert len(functions) > 20
     python = re.compile(r"\b(Py[A-Z_]\w*|__Pyx_[A-Z]\w*|PyGILState\w*)\s*\(")
     touched = {name: found for name, body in functions.items() if (found := python.findall(body))}

@@ -38,6 +38,7 @@ from agent.uplink.search import named
 from agent.uplink.spool import Spool
 
 SITE = Path(config.__file__).parent / "examples" / "demo-hub.toml"
+UNIT = Path(config.__file__).parent / "hubpulse.service"
 SITE_ID = "gz-baiyun"
 SERIAL_BUS = "panel"
 TUNNEL, READER = "tunnel-north", "reader-south"
@@ -138,7 +139,7 @@ class Site:
 
     def _start(self) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
-        return subprocess.Popen(words, stderr=self._log, env=self.wall.environment())
+        return subprocess.Popen(words, stderr=self._log, env={**unit_environment(), **self.wall.environment()})
 
     def kill(self) -> None:
         """As a power cut is to a process; it starts again at once, as systemd would."""
@@ -181,6 +182,13 @@ class Site:
         if self.agent.poll() is None:
             self.agent.send_signal(signal.SIGTERM)
         self.agent.wait(timeout=10)
+
+
+def unit_environment() -> dict[str, str]:
+    """What systemd would start the agent with."""
+    key = "Environment="
+    lines = [line.removeprefix(key) for line in UNIT.read_text().splitlines() if line.startswith(key)]
+    return dict(line.split("=", 1) for line in lines)
 
 
 @contextmanager

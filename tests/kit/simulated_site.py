@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from disk_model import ModelDisk
 
-from agent import clock
+from agent import clock, footprint
 from agent import helm as helms
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat
@@ -115,6 +115,7 @@ def seeded(world: World) -> Iterator[None]:
     with (
         patch.object(clock, "now", world.clock.now),
         patch.object(clock, "boot_seconds", world.clock.boot_s),
+        patch.object(footprint, "give_back", lambda: None),  # in the machine's time, not in the world's
         patch.multiple(
             secrets,
             token_hex=lambda octets: random.randbytes(octets).hex(),

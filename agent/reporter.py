@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from agent import clock, log
-from agent.baselines import Baselines, Epoch
+from agent.baselines import Baselines
 from agent.commits import Commits
 from agent.equipment_report import EquipmentReport
 from agent.floor_report import FloorReport
 from agent.helm import Helm
-from agent.load import memory
 from agent.load.instant import Instant
 from agent.numbering import Numbering
 from agent.obeying import Obeying
@@ -57,26 +56,28 @@ class Uplink(Protocol):
 
 
 class Reporter:
-    """Reports what is due. Lives in the beat's thread, but for `retained` (see `Commits`)."""
+    """Reports what is due. Lives in the beat's thread."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - these are the parts it connects
         self,
         settings: Settings,
-        epoch: Epoch,
         site: Site,
         spool: Spool,
-        notify: Notify,
         helm: Helm,
-        stocktakes: StockTakes | None = None,
+        numbering: Numbering,
+        commits: Commits,
+        uplink: Uplink,
+        stocktakes: StockTakes,
+        notify: Notify,
     ) -> None:
         self._settings = settings
         self._site = site
         self._spool = spool
-        self._notify = notify
         self._helm = helm
-        self._uplink: Uplink | None = None
+        self._commits = commits
+        self._uplink = uplink
+        self._notify = notify
         self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
-        self._numbering = numbering = Numbering(epoch, helm)
         self._head = head = numbering.head
         self._floor = FloorReport(settings, site, helm, head, self._started_s)
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
@@ -85,23 +86,16 @@ class Reporter:
         self._own = OwnReport(site, helm, spool, expiry, head, self._started_s)
         self._survey = Survey(settings, site, helm, spool, expiry)
         self._thinning = Thinning(spool)
-        self._ntp_s = 0
-        self._commits = Commits(spool, settings.spool.card_bytes_a_day, self._baselines)
-        self.retained = self._commits.retained
-        asked = stocktakes or StockTakes()
-        self._obeying = Obeying(site, helm, self._floor, self._commits, asked, head, self._facts)
+        self._obeying = Obeying(site, helm, self._floor, commits, stocktakes, head, self._facts)
 
-    def begin(self, now: Instant, uplink: Uplink, past: Baselines) -> None:
+    def begin(self, now: Instant, past: Baselines) -> None:
         """Make the new epoch durable with its first message; nothing of it may be published before."""
-        self._uplink = uplink
-        self._commits.begin(uplink.wake)
-        self._ntp_s = past.ntp_s
+        self._commits.begin(self._uplink.wake)
         previous = None if past.epoch is None else (str(past.epoch), past.seq)
         self._commits.commit([meta.document(self._head(now), self._settings, VERSION, previous)])
 
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
-        assert self._uplink is not None
         self._commits.watch()
         self._thin(now)
         if self._site.scans:
@@ -118,7 +112,6 @@ class Reporter:
 
     def report(self, now: Instant) -> None:
         """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
-        assert self._uplink is not None
         whole, uplink = self._is_health_due(now), self._uplink.status()
         messages = self._floor.due(now, whole=whole)
         messages += self._lockers.due(now) if self._lockers else ()
@@ -136,12 +129,10 @@ class Reporter:
 
     def _facts(self, now: Instant) -> Json:
         """How everything stands, for somebody who asks whether the site is ready."""
-        assert self._uplink is not None
         return self._survey.facts(now, now.boot_s - self._started_s, self._uplink.status())
 
     def _news(self, now: Instant) -> list[Message]:
         """What does not wait for a report: what happened, what changed, and what the uplink answers on its own."""
-        assert self._uplink is not None
         doors = self._lockers.doors(now) if self._lockers else ()
         answers = [reports.acknowledgement(self._head(now), answer) for answer in self._uplink.take_answers()]
         return [*self._floor.happened(now), *doors, *self._equipment.news(now), *answers]
@@ -163,32 +154,6 @@ class Reporter:
         """The first report does not wait for the interval: a baseline counts only once it is durable."""
         return not self._floor.is_drawn and any(meter.fresh(now) for meter in self._site.meters.values())
 
-    def _baselines(self) -> Baselines:
-        """What must outlive the process, at this moment."""
-        intake, now = self._site.intake, clock.now()
-        return Baselines(
-            self._numbering.epoch,
-            self._numbering.last,
-            {str(ref): meter.state() for ref, meter in self._site.meters.items()},
-            intake.cuts(),
-            self._remembered(now),
-            intake.identities(),
-            self._site.lockers.state(now) if self._site.lockers else {},
-            self._vouched_s(now),
-            self._helm.kept(now),
-        )
-
-    def _remembered(self, now: Instant) -> dict[str, object]:
-        """What the models of lines and site, and the register of devices, go on from after a restart."""
-        models = memory.kept(now, {model.line.id: model for model in self._site.lines}, self._site.load)
-        return models | {"devices": self._site.register.kept(now.boot_s)}
-
-    def _vouched_s(self, now: Instant) -> int:
-        """The latest wall time that a time server vouched for."""
-        if now.quality == "ntp":
-            self._ntp_s = max(self._ntp_s, int(now.wall_s))
-        return self._ntp_s
-
     def _thin(self, now: Instant) -> None:
         """Where the spool has no room left: old messages give way to what stays of them, and to a record of that."""
         if (lost := self._thinning.step()) is not None:
@@ -196,7 +161,6 @@ class Reporter:
                 log.warn("spool_full", held=self._spool.books().held, now="old messages are thinned")
             self._commits.commit([reports.loss(self._head(now), lost)])
             self._thinning.settle()
-        assert self._uplink is not None
         outsized = self._uplink.outsized
         if (large := outsized.next()) is not None and (parts := self._thinning.parts(large)) is not None:
             self._commits.commit([reports.loss(self._head(now), part) for part in parts])

@@ -30,6 +30,8 @@ class Scans(Protocol):
 
     def health(self) -> Json: ...
 
+    def finish(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

@@ -169,7 +169,7 @@ class Uplink:
         self._wire = wire = Wire(self._network)
         topic = self._life.identity.topic
         self._session = session = Session(
-            wire, Accepted(100, None), topic, self._lanes, self._shipping, self._life.reporter.retained,
+            wire, Accepted(100, None), topic, self._lanes, self._shipping, self._life.commits.retained,
             self._memory, Pace(),
         )  # fmt: skip
         session.open(contract.birth(self._life.identity, self._network.connections, clock.now()), now_s)

@@ -19,10 +19,13 @@ from disk_model import ModelDisk
 
 from agent import clock, footprint
 from agent import helm as helms
+from agent.assembling import device_plan
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.plans import DevicePlan
+from agent.commits import Commits
+from agent.handover import Handover
 from agent.intake import Intake, counter_meters
 from agent.load import memory
 from agent.load.attendance import Register
@@ -31,9 +34,11 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteModel
+from agent.numbering import Numbering
 from agent.reporter import Reporter
-from agent.service import device_plan, identity
+from agent.service import identity
 from agent.site import Site
+from agent.stocktake import StockTakes
 from agent.systemd import Notify
 from agent.uplink.spool import Spool
 from config.device_settings import CounterRef
@@ -179,6 +184,8 @@ class Scanner:
     def health(self) -> Mapping[str, object]:
         return {}
 
+    def finish(self) -> None: ...
+
 
 class Life:
     """One run of the daemon over the world's disk, assembled as `agent.service` does; its memory dies with it."""
@@ -209,10 +216,14 @@ class Life:
         site = Site(self.meters, lines, whole, self.intake, [wires], register, self.scans)  # type: ignore[list-item]
         with patch.object(helms, "trail_in", lambda *_: None):  # it would be a real file
             helm = helms.at_the_helm(settings, now)
-        self.reporter = Reporter(settings, self.epoch, site, self.spool, Notify(None), helm)
         helm.begin(now, self.past.helm)
+        numbering = Numbering(self.epoch, helm)
+        handover = Handover(numbering, site, helm, self.past.ntp_s)
+        self.commits = Commits(self.spool, settings.spool.card_bytes_a_day, handover.baselines)
         self.uplink = uplink(self)
-        self.reporter.begin(now, self.uplink, self.past)
+        parts = settings, site, self.spool, helm, numbering, self.commits, self.uplink, StockTakes(), Notify(None)
+        self.reporter = Reporter(*parts)
+        self.reporter.begin(now, self.past)
         self._beat = Beat([wires], [wires], self.intake, self.reporter, Notify(None))  # type: ignore[list-item]
 
     def tick(self, now: Instant) -> None:

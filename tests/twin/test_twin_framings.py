@@ -9,9 +9,10 @@ from twins import HEAD, playing
 
 import config
 from agent import clock
+from agent.assembling import device_plan
 from agent.bus import Answered
 from agent.intake import Intake
-from agent.service import device_plan, make_owners
+from agent.owners import make_owners
 from agent.twin.patch import copy_site
 from agent.twin.serve import addresses
 from config.bus_settings import TcpBus

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from config import (
     conflicts,
@@ -23,59 +23,88 @@ from config import (
 from config.bus_settings import Bus
 from config.document import Node
 from config.faults import Ledger
+from config.locker_settings import Locker
+from config.lockers import Wired
 from config.profiles import Library
 from config.settings import Settings
 from config.table import Table
 from config.wiring import Unit
+
+_GROUPS = ("bus", "device", "line", "scanner", "locker", "input")
+Groups = Mapping[str, Mapping[str, Table]]
+"""The tables of each group, by name."""
 
 
 def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     """The settings of a tree; worth something only when `ledger` has no fault afterwards."""
     top = Table(root, "", ledger)
     top.require("site", "bureau")
-    bus_tables, device_tables, line_tables = top.tables("bus"), top.tables("device"), top.tables("line")
-    scanner_tables, locker_tables = top.tables("scanner"), top.tables("locker")
-    inputs = top.tables("input")
-    buses = {name: wiring.bus(name, table) for name, table in bus_tables.items()}
-    units = {name: wiring.device(name, table, buses, library) for name, table in device_tables.items()}
-    if not _damaged(root, "bus"):
-        _refuse_unknown_buses(units, buses)
-    cabinets = [lockers.locker(name, table, buses) for name, table in locker_tables.items()]
-    boards = [board for _, wired in cabinets for board in wired]
+    groups: Groups = {group: top.tables(group) for group in _GROUPS}
+    buses = {name: wiring.bus(name, table) for name, table in groups["bus"].items()}
+    units = {name: wiring.device(name, table, buses, library) for name, table in groups["device"].items()}
+    cabinets = [lockers.locker(name, table, buses) for name, table in groups["locker"].items()]
     counters = lines.Counters(units, complete=not _damaged(root, "device"))
-    made = Settings(
+    made = _made(top, groups, buses, units, tuple(locker for locker, _ in cabinets), counters)
+    top.end()
+    boards = [board for _, wired in cabinets for board in wired]
+    _refuse_what_is_missing(root, groups, made, units, boards)
+    _refuse_contradictions(top, groups, made, units, boards)
+    conflicts.notice_idle_buses(groups["bus"], made)
+    conflicts.notice_experimental_profiles(units, library)
+    if not made.lines and not made.lockers:
+        ledger.add("W2405", root.place)
+    return dataclasses.replace(made, digest=digest(made)) if not ledger.faults else made
+
+
+def _made(  # noqa: PLR0913, PLR0917 - what has been read, for what has not
+    top: Table,
+    groups: Groups,
+    buses: Mapping[str, Bus],
+    units: Mapping[str, Unit],
+    cabinets: tuple[Locker, ...],
+    counters: lines.Counters,
+) -> Settings:
+    return Settings(
         site=site.site(top.table("site")),
         bureau=site.bureau(top.table("bureau")),
         spool=site.spool(top.table("spool")),
         buses=tuple(buses.values()),
         devices=tuple(unit.device for unit in units.values()),
-        lines=tuple(lines.line(name, table, counters) for name, table in line_tables.items()),
+        lines=tuple(lines.line(name, table, counters) for name, table in groups["line"].items()),
         digest="",
-        scanners=tuple(scanners.scanner(name, table, counters) for name, table in scanner_tables.items()),
+        scanners=tuple(scanners.scanner(name, table, counters) for name, table in groups["scanner"].items()),
         load=load_tables.load(top, counters),
-        lockers=tuple(locker for locker, _ in cabinets),
-        inputs=tuple(input_tables.read(name, table, counters) for name, table in inputs.items()),
+        lockers=cabinets,
+        inputs=tuple(input_tables.read(name, table, counters) for name, table in groups["input"].items()),
         reporting=reporting_tables.reporting(top.table("reporting")),
         commands=order_tables.commands(top.table("commands")),
     )
-    top.end()
-    if not _damaged(root, "line"):
-        scanners.refuse_unknown_lines(made.scanners, scanner_tables, line_tables)
-        input_tables.refuse_unknown_lines(made.inputs, inputs, tuple(line_tables))
-    scanners.refuse_contradictions(made.scanners, scanner_tables)
-    conflicts.refuse_too_small_a_spool(made, top.table("spool"))
-    conflicts.refuse_one_wire_twice(buses, bus_tables)
-    conflicts.refuse_scanners_on_one_wire(made.scanners, scanner_tables, buses, bus_tables)
-    conflicts.refuse_one_address_twice(units)
+
+
+def _refuse_what_is_missing(
+    root: Node, groups: Groups, made: Settings, units: Mapping[str, Unit], boards: Sequence[Wired]
+) -> None:
+    """References that lead nowhere, unless what they name may have been lost with an unreadable statement."""
     if not _damaged(root, "bus"):
+        buses = {bus.id: bus for bus in made.buses}
+        _refuse_unknown_buses(units, buses)
         lockers.refuse_unknown_buses(boards, buses)
+    if not _damaged(root, "line"):
+        scanners.refuse_unknown_lines(made.scanners, groups["scanner"], groups["line"])
+        input_tables.refuse_unknown_lines(made.inputs, groups["input"], tuple(groups["line"]))
+
+
+def _refuse_contradictions(
+    top: Table, groups: Groups, made: Settings, units: Mapping[str, Unit], boards: Sequence[Wired]
+) -> None:
+    buses = {bus.id: bus for bus in made.buses}
+    scanners.refuse_contradictions(made.scanners, groups["scanner"])
+    conflicts.refuse_too_small_a_spool(made, top.table("spool"))
+    conflicts.refuse_one_wire_twice(buses, groups["bus"])
+    conflicts.refuse_scanners_on_one_wire(made.scanners, groups["scanner"], buses, groups["bus"])
+    conflicts.refuse_one_address_twice(units)
     lockers.refuse_mixed_buses(boards, units)
     lockers.refuse_one_address_twice(boards)
-    conflicts.notice_idle_buses(bus_tables, made)
-    conflicts.notice_experimental_profiles(units, library)
-    if not made.lines and not made.lockers:
-        ledger.add("W2405", root.place)
-    return dataclasses.replace(made, digest=digest(made)) if not ledger.faults else made
 
 
 def digest(made: Settings) -> str:

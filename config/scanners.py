@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 from config.device_settings import CounterRef
@@ -68,7 +68,7 @@ def chutes_most(lane: int) -> int:
     return min(9999, _CELLS_MOST // (1 + lane))
 
 
-def refuse_contradictions(scanners: Sequence[Scanner], tables: dict[str, Table]) -> None:
+def refuse_contradictions(scanners: Sequence[Scanner], tables: Mapping[str, Table]) -> None:
     """What is true of a whole line, its scanners may not say in two ways."""
     for key in _LINE_KEYS:
         first = dict[str, Scanner]()
@@ -80,7 +80,7 @@ def refuse_contradictions(scanners: Sequence[Scanner], tables: dict[str, Table])
                 tables[at].fault(key, "E2334", line=one.line, scanner=than, first=tables[than].place(key))
 
 
-def refuse_unknown_lines(scanners: Sequence[Scanner], tables: dict[str, Table], lines: Collection[str]) -> None:
+def refuse_unknown_lines(scanners: Sequence[Scanner], tables: Mapping[str, Table], lines: Collection[str]) -> None:
     """A scanner counts the parcels of a line of this site."""
     for one in scanners:
         if tables[one.id].sound("line") and one.line not in lines:

@@ -50,40 +50,41 @@ class Guess:
 def guess(octets: bytes) -> Guess | None:
     """The framing of `octets`, which may begin and end anywhere; None while there is no whole line with a code."""
     end = _end(octets)
-    whole = octets.split(end)[1:-1] if octets.count(end) > 1 else octets.split(end)[:-1]
-    lines = [line for line in whole if 0 < len(line) <= _LONGEST_LINE]
+    lines = _lines(octets, end)
     if not lines:
         return None
-    lead = _lead(lines)
-    start = _STX if sum(_STX in line for line in lines) >= _MOST * len(lines) else b""
+    lead, start = _lead(lines), _start(lines)
     bodies = [body for line in lines if (body := _body(line, lead, start))]
-    texts = {body for body in bodies if _is_known(body)}
-    said = [body for body in bodies if body not in texts and all(0x20 <= one <= 0x7E or one == 9 for one in body)]
+    said = [body for body in bodies if not _is_known(body) and _is_text(body)]
     separator = _separator(said)
     rows = [body.split(separator) if separator else [body] for body in said]
-    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-    columns = list(zip(*(row for row in rows if len(row) == width), strict=True))
+    columns = _columns(rows)
     code_at = _code_column(columns)
     if code_at is None:
         return None
-    codes = columns[code_at]
-    texts |= {row[code_at] for row in rows if len(row) > code_at and _is_known(row[code_at])}  # often without the rest
-    words = sorted({text.decode() for text in texts})
+    # In the place of a code a word often comes without the fields around it.
+    words = _words([*bodies, *(row[code_at] for row in rows if len(row) > code_at)])
     fields = _fields(columns, code_at)
     return Guess(
         terminator=lead + end,
         start=start,
         separator=separator,
-        joiner=_joiner(codes, separator),
+        joiner=_joiner(columns[code_at], separator),
         fields=fields,
-        aim=any(_AIM.fullmatch(code) for code in codes),
-        no_read=tuple(word for word in words if word.upper() in NO_READS),
-        heartbeat=tuple(word for word in words if word.upper() in HEARTBEATS),
-        multi=tuple(word for word in words if word.upper() in MULTIS),
+        aim=any(_AIM.fullmatch(code) for code in columns[code_at]),
+        no_read=_among(NO_READS, words),
+        heartbeat=_among(HEARTBEATS, words),
+        multi=_among(MULTIS, words),
         lane=_highest(columns, fields, "lane"),
         chute=_highest(columns, fields, "chute"),
         lines=len(lines),
     )
+
+
+def _lines(octets: bytes, end: bytes) -> list[bytes]:
+    """The whole lines that are no longer than a scanner's; the first may have begun before we listened."""
+    whole = octets.split(end)[1:-1] if octets.count(end) > 1 else octets.split(end)[:-1]
+    return [line for line in whole if 0 < len(line) <= _LONGEST_LINE]
 
 
 def _end(octets: bytes) -> bytes:
@@ -100,6 +101,10 @@ def _lead(lines: Sequence[bytes]) -> bytes:
     return b""
 
 
+def _start(lines: Sequence[bytes]) -> bytes:
+    return _STX if sum(_STX in line for line in lines) >= _MOST * len(lines) else b""
+
+
 def _body(line: bytes, lead: bytes, start: bytes) -> bytes:
     body = line.removesuffix(lead)
     return body.rpartition(start)[2] if start else body
@@ -109,12 +114,31 @@ def _is_known(value: bytes) -> bool:
     return value.decode("latin-1").upper() in KNOWN
 
 
+def _is_text(value: bytes) -> bool:
+    return all(0x20 <= octet <= 0x7E or octet == 0x09 for octet in value)
+
+
+def _words(values: Sequence[bytes]) -> list[str]:
+    """The words of scanners among these, each once."""
+    return sorted({value.decode() for value in values if _is_known(value)})
+
+
+def _among(known: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if word.upper() in known)
+
+
 def _separator(bodies: Sequence[bytes]) -> bytes:
     for one in (_SEPARATORS[at : at + 1] for at in range(len(_SEPARATORS))):
         counts = Counter(body.count(one) for body in bodies)
         if bodies and counts and (times := counts.most_common(1)[0])[0] and times[1] >= _MOST * len(bodies):
             return one
     return b""
+
+
+def _columns(rows: Sequence[Sequence[bytes]]) -> list[tuple[bytes, ...]]:
+    """The columns of the rows that are as wide as most."""
+    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    return list(zip(*(row for row in rows if len(row) == width), strict=True))
 
 
 def _code_column(columns: Sequence[Sequence[bytes]]) -> int | None:

@@ -12,8 +12,9 @@ from agent.bus.heard_plan import HeardPlan, Plan
 from agent.bus.plans import DevicePlan
 from agent.bus.schedule import Station
 from agent.capacity import listens
+from agent.counters import counter_meters
 from agent.inputs.site import SiteInputs
-from agent.intake import Intake, counter_meters
+from agent.intake import Intake
 from agent.load import memory
 from agent.load.attendance import Register
 from agent.load.line import LineModel

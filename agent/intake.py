@@ -1,10 +1,8 @@
-"""From what the wires say to what is known: each counter's meter, each device's presence."""
+"""From what the wires say to what is known: who is there, who it is, and what it is asked from now on."""
 
 from __future__ import annotations
 
-import logging
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,22 +11,12 @@ from agent.bus import Answered, LinkChanged, Missed, Outcome, Owner, Reopened
 from agent.bus.heard_plan import NOT_ASKED, HeardPlan, Plan
 from agent.bus.identity import Identity, is_identity
 from agent.bus.plans import ABSENT_PERIODS, REFUSED, DevicePlan
+from agent.counters import Counters
 from agent.load.instant import Instant
-from agent.load.meter import CounterRule, Meter, MeterEvent
-from config.device_settings import CounterRef, Device, Point
-from config.settings import Settings
+from agent.load.meter import Meter
+from config.device_settings import CounterRef
 from drivers import Batch, Told, Value
 from drivers.plan import Cut
-
-SECOND_LOOK = frozenset({"doubt", "garbage"})
-"""Events after which a device is read again at once."""
-
-ORDINARY = frozenset({"baseline", "wrap", "doubt"})
-"""Events that nobody needs to read about in the log of a healthy site."""
-
-
-Counted = tuple[int, CounterRef, Meter]
-"""A counter's position in the values of an answer, its name and its meter."""
 
 
 @dataclass(slots=True)
@@ -52,30 +40,6 @@ class Presence:
         return self.online, self.reason, self.unsupported, self.unasked
 
 
-def counter_meters(settings: Settings) -> dict[CounterRef, Meter]:
-    """A meter for every counter that a line or its scanners name, before its first sample.
-
-    A counter without a past begins a base that none of its name ever had, even on a new card: a random number, the
-    same for all that begin now, so that a message need say it only once.
-    """
-    base = 1 + secrets.randbelow(2**31)
-    timeout_s = {bus.id: bus.timeout_s for bus in settings.buses}
-    wanted = {ref for line in settings.lines for _, ref in line.counters()}
-    wanted |= {ref for line in settings.lines for ref in settings.eyes(line.id)}
-    wanted |= set(settings.load.floor.counters())
-    return {
-        ref: Meter(_rule(point, device, timeout_s[device.bus]), first_base=base)
-        for device in settings.devices
-        for point in device.points
-        if (ref := CounterRef(device.id, point.name)) in wanted
-    }
-
-
-def _rule(point: Point, device: Device, timeout_s: float) -> CounterRule:
-    assert point.modulus is not None, "the settings let a line name counters only"
-    return CounterRule(point.modulus, point.max_rate_per_s, period_s=device.period_s, latency_s=timeout_s)
-
-
 class Lockers(Protocol):
     """Who hears what the wires say of lock boards."""
 
@@ -95,7 +59,7 @@ class Inputs(Protocol):
 
 
 class Intake:
-    """Hears outcomes, advances meters, keeps each device's presence, who it is and what it is asked.
+    """Hears outcomes, has counters and inputs fed, keeps each device's presence, who it is and what it is asked.
 
     `owner_of` gives the owner of a device's wire: it is told when a count wants a second look at once, and when the
     device is asked differently from now on. `kept` is what `identities` gave before, perhaps in another process.
@@ -114,10 +78,8 @@ class Intake:
         self._lockers = lockers
         self._inputs = inputs
         self._owner_of = owner_of
-        self._meters = meters
         self.plans = {plan.device.id: plan for plan in plans}
-        self._counters = {plan.device.id: _counters_by_ask(plan, meters) for plan in plans}
-        self._unreadable: set[CounterRef] = set()
+        self._counters = Counters(plans, meters, self._hurry)
         self._identities = {
             plan.device.id: Identity(plan.device.fingerprint, (kept or {}).get(plan.device.id))
             for plan in plans
@@ -130,31 +92,40 @@ class Intake:
         """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
         if self._lockers and isinstance(outcome, Answered | Missed | Told) and self._lockers.owns(outcome.device):
             if self._lockers.hear(outcome):
-                self._owner_of(outcome.device).hurry(outcome.device)
+                self._hurry(outcome.device)
             return
         match outcome:
             case Answered(device, ask, batch):
-                if not self._is_believed(device, ask, batch):
-                    return
-                self._answered(device, batch.at_s)
-                at = _moment(now, batch.at_s)
-                for position, ref, meter in self._counters[device].get(ask, ()):
-                    self._count(ref, meter, batch.values[position], at)
-                if self._inputs and self._inputs.hears(device) and (asked := self.plans[device].asks.get(ask)):
-                    self._inputs.hear(device, asked.points, batch.values, at)
-                if self.plans[device].answered(ask, batch.at_s):
-                    self._replanned(device, "answers", batch.at_s)
+                if self._is_believed(device, ask, batch):
+                    self._hear_answer(device, ask, batch, now)
             case Missed(device, ask, reason, at_s):
-                if reason in REFUSED and device in self._identities and is_identity(self.plans[device].device, ask):
-                    self._identify(device, None, at_s)
-                self._missed(device, reason, at_s)
-                if self.plans[device].missed(ask, reason, at_s):
-                    self._replanned(device, reason, at_s)
+                self._hear_miss(device, ask, reason, at_s)
             case LinkChanged(bus, up, reason, _):
                 log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
                 self._doubt(bus)
             case Reopened(bus):
                 self._doubt(bus)
+
+    def _hear_answer(self, device: str, ask: int, batch: Batch, now: Instant) -> None:
+        self._answered(device, batch.at_s)
+        plan, at = self.plans[device], _moment(now, batch.at_s)
+        self._counters.feed(device, ask, batch.values, at)
+        if self._inputs and self._inputs.hears(device) and (asked := plan.asks.get(ask)):
+            self._inputs.hear(device, asked.points, batch.values, at)
+        if plan.answered(ask, batch.at_s):
+            self._replanned(device, "answers", batch.at_s)
+
+    def _hear_miss(self, device: str, ask: int, reason: str, at_s: float) -> None:
+        plan = self.plans[device]
+        if reason in REFUSED and device in self._identities and is_identity(plan.device, ask):
+            self._identify(device, None, at_s)
+        self._missed(device, reason, at_s)
+        if plan.missed(ask, reason, at_s):
+            self._replanned(device, reason, at_s)
+
+    def _hurry(self, device: str) -> None:
+        """A second look at once would tell more."""
+        self._owner_of(device).hurry(device)
 
     def cuts(self) -> dict[str, list[Cut]]:
         """Where the reads of each device are parted because it refused them together."""
@@ -191,7 +162,7 @@ class Intake:
         if self.presence[device].online is False:
             identity.doubt()
         if not identity.trusted and identity.wants_asking(batch.at_s, known.period_s):
-            self._owner_of(device).hurry(device)
+            self._hurry(device)
         return identity.trusted
 
     def _identify(self, device: str, value: Value | None, at_s: float) -> None:
@@ -221,7 +192,7 @@ class Intake:
     def _ask_anew(self, device: str) -> None:
         plan = self.plans[device]
         assert isinstance(plan, DevicePlan), "only what we ask can be asked differently"
-        self._counters[device] = _counters_by_ask(plan, self._meters)
+        self._counters.follow(plan)
         self._owner_of(device).replan(device, plan.asks)
 
     def _notice_unasked(self, device: str, plan: HeardPlan, now_s: float) -> None:
@@ -235,25 +206,6 @@ class Intake:
         elif seen.online and unasked != seen.unasked:
             told = NOT_ASKED if unasked else "answers"
             self._change(device, Presence(True, told, now_s, seen.answered_s, seen.unsupported, unasked))
-
-    def _count(self, ref: CounterRef, meter: Meter, value: Value | None, at: Instant) -> None:
-        if value is None or self._unreadable:
-            self._notice(ref, readable=value is not None)
-        if value is None:
-            return
-        for event in meter.advance(int(value), at):
-            _tell(ref, event)
-            if event.kind in SECOND_LOOK:
-                self._owner_of(ref.device).hurry(ref.device)
-
-    def _notice(self, ref: CounterRef, *, readable: bool) -> None:
-        """A device that answers with what is no number within the declared limits: said once, not each time."""
-        if readable and ref in self._unreadable:
-            self._unreadable.discard(ref)
-            log.event("counter_readable", counter=ref)
-        elif not readable and ref not in self._unreadable:
-            self._unreadable.add(ref)
-            log.warn("counter_unreadable", counter=ref, detail="no number within its limits")
 
     def _answered(self, device: str, at_s: float) -> None:
         seen = self.presence[device]
@@ -278,21 +230,6 @@ class Intake:
         log.event(event, device=device, reason=presence.reason, unsupported=lacks, unasked=unasked)
 
 
-def _counters_by_ask(plan: Plan, meters: Mapping[CounterRef, Meter]) -> dict[int, tuple[Counted, ...]]:
-    """Which values of each ask's batch feed which meters."""
-    return {number: tuple(_counters_in(plan.device, ask.points, meters)) for number, ask in plan.asks.items()}
-
-
-def _counters_in(device: Device, points: Sequence[str], meters: Mapping[CounterRef, Meter]) -> Iterator[Counted]:
-    named = ((position, CounterRef(device.id, name)) for position, name in enumerate(points))
-    return ((position, ref, meters[ref]) for position, ref in named if ref in meters)
-
-
 def _moment(now: Instant, at_s: float) -> Instant:
     """The instant of boot-clock second `at_s`, a little before `now`."""
     return Instant(now.boot_id, at_s, now.wall_s - (now.boot_s - at_s), now.quality)
-
-
-def _tell(ref: CounterRef, event: MeterEvent) -> None:
-    level = logging.DEBUG if event.kind in ORDINARY else logging.INFO if event.kind == "trusted" else logging.WARNING
-    log.event(f"counter_{event.kind}", level, counter=ref, detail=event.detail)

@@ -88,11 +88,6 @@ def line(name: str, table: Table, counters: Counters) -> Line:
     table.require_one("induct", "discharge")
     name_zh, name_en = table.text("name_zh", ""), table.text("name_en", "")
     refs = _refs(table, counters)
-    if len(refs["energy"]) > 1:
-        table.fault("energy", "E2708")
-    passes = table.flag("induct_counts_passes", False)
-    if passes and not refs["recirculation"] and table.faultless("recirculation"):
-        table.fault("induct_counts_passes", "E2707")
     made = Line(
         id=name,
         name_zh=name_zh or name_en or name,
@@ -105,12 +100,26 @@ def line(name: str, table: Table, counters: Counters) -> Line:
         buffer_parcels=table.whole("buffer_parcels", 1, 1, 10_000_000),
         manual=refs["manual"],
         energy=refs["energy"],
-        kwh_per_count=counters.kwh_per_count(table, refs["energy"][0]) if len(refs["energy"]) == 1 else 1.0,
-        induct_counts_passes=passes,
+        kwh_per_count=_kwh_per_count(table, counters, refs["energy"]),
+        induct_counts_passes=_passes(table, refs),
         capacity_observed=table.flag("capacity_observed", False),
     )
     table.end()
     return made
+
+
+def _kwh_per_count(table: Table, counters: Counters, energy: Sequence[CounterRef]) -> float:
+    if len(energy) > 1:
+        table.fault("energy", "E2708")
+    return counters.kwh_per_count(table, energy[0]) if len(energy) == 1 else 1.0
+
+
+def _passes(table: Table, refs: Mapping[str, tuple[CounterRef, ...]]) -> bool:
+    """Whether the induct counters count a parcel each time it comes round; needs a counter of those that do."""
+    passes = table.flag("induct_counts_passes", False)
+    if passes and not refs["recirculation"] and table.faultless("recirculation"):
+        table.fault("induct_counts_passes", "E2707")
+    return passes
 
 
 def _refs(table: Table, counters: Counters) -> dict[str, tuple[CounterRef, ...]]:

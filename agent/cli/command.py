@@ -99,11 +99,9 @@ def _signed(args: argparse.Namespace, fields: dict[str, object]) -> dict[str, ob
 
 
 def _send(args: argparse.Namespace, lang: Language, order: Mapping[str, object]) -> int:
-    import paho.mqtt.publish as mqtt_publish
-
+    """Say the order, and wait for the site's answer to it."""
     from agent.bureau.subscriber import Subscriber
     from agent.bureau.view import Heard
-    from agent.uplink.contract import ROOT
 
     answers: list[Mapping[str, object]] = []
 
@@ -114,20 +112,29 @@ def _send(args: argparse.Namespace, lang: Language, order: Mapping[str, object])
     tls, login = broker_options.tls(args), broker_options.login(args)
     port = broker_options.port(args)
     with Subscriber(args.host, port, tls=tls, login=login, site=args.site, listener=listen) as site:
-        mqtt_publish.single(
-            f"{ROOT}/{args.site}/cmd/{args.kind}",
-            json.dumps(order, ensure_ascii=False).encode(),
-            qos=1,
-            retain=args.retain,
-            hostname=args.host,
-            port=port,
-            auth=None if login is None else {"username": login.username, "password": login.password or ""},
-            tls=None if tls is None else {"ca_certs": str(tls.ca_file)},
-        )
+        _publish(args, json.dumps(order, ensure_ascii=False).encode())
         site.wait_until(lambda: bool(answers), WITHIN_S)
     if not answers:
         return local_order.fail(lang, "E2769", as_json=args.json, site=args.site, within_s=int(WITHIN_S))
     return _tell(args, lang, answers[0])
+
+
+def _publish(args: argparse.Namespace, order: bytes) -> None:
+    import paho.mqtt.publish as mqtt_publish
+
+    from agent.uplink.contract import ROOT
+
+    tls, login = broker_options.tls(args), broker_options.login(args)
+    mqtt_publish.single(
+        f"{ROOT}/{args.site}/cmd/{args.kind}",
+        order,
+        qos=1,
+        retain=args.retain,
+        hostname=args.host,
+        port=broker_options.port(args),
+        auth=None if login is None else {"username": login.username, "password": login.password or ""},
+        tls=None if tls is None else {"ca_certs": str(tls.ca_file)},
+    )
 
 
 def _tell(args: argparse.Namespace, lang: Language, answer: Mapping[str, object]) -> int:

@@ -28,6 +28,7 @@ from config import messages
 from config.messages import Language
 
 if TYPE_CHECKING:
+    from agent.commission.wires import AgentsBus
     from agent.tap.pcap import Capture
     from agent.tap.sources import Source
     from agent.tap.understanding import Understanding
@@ -142,21 +143,14 @@ def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Unde
 
     from agent.bus.link import LinkError
     from agent.commission.wires import AgentsBus, complaint_of, found
-    from agent.control import ControlError
-    from agent.tap.sources import AgentSource, PortSource
+    from agent.tap.sources import PortSource
     from agent.tap.understanding import Understanding
     from config.bus_settings import SerialBus
 
     wire = found(args.target, options_of(args))
     if isinstance(wire, AgentsBus):
         stack.callback(wire.close)
-        try:
-            line, heard = wire.agent.listen(wire.id)
-        except (ControlError, OSError) as refusal:
-            raise ComplaintError("E2614", bus=wire.id, reason=refusal) from refusal
-        if line.get("boards"):
-            _note("tap_boards", chosen_language(args.lang, sys.stdout))
-        return AgentSource(heard), Understanding.of_line(line)
+        return _through_the_agent(wire, chosen_language(args.lang, sys.stdout))
     if not isinstance(wire, SerialBus):
         raise ComplaintError("E2251", 2, target=args.target)
     if wire.id == wire.port:  # not of the settings
@@ -168,6 +162,20 @@ def _listening(args: argparse.Namespace, stack: ExitStack) -> tuple[Source, Unde
         raise complaint_of(wire, fault) from fault
     stack.callback(port.close)
     return port, Understanding.of_bus(wire)
+
+
+def _through_the_agent(bus: AgentsBus, lang: Language) -> tuple[Source, Understanding]:
+    from agent.control import ControlError
+    from agent.tap.sources import AgentSource
+    from agent.tap.understanding import Understanding
+
+    try:
+        line, heard = bus.agent.listen(bus.id)
+    except (ControlError, OSError) as refusal:
+        raise ComplaintError("E2614", bus=bus.id, reason=refusal) from refusal
+    if line.get("boards"):
+        _note("tap_boards", lang)
+    return AgentSource(heard), Understanding.of_line(line)
 
 
 def _capture(path: Path | None, stack: ExitStack) -> Capture | None:

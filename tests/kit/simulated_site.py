@@ -25,8 +25,9 @@ from agent.beat import Beat
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.plans import DevicePlan
 from agent.commits import Commits
+from agent.counters import counter_meters
 from agent.handover import Handover
-from agent.intake import Intake, counter_meters
+from agent.intake import Intake
 from agent.load import memory
 from agent.load.attendance import Register
 from agent.load.instant import ClockQuality, Instant

@@ -13,7 +13,7 @@ from uplink_rig import eventually
 
 import config
 from agent import clock
-from agent.intake import counter_meters
+from agent.counters import counter_meters
 from agent.scans.site import SiteScans
 
 

@@ -16,7 +16,7 @@ from fault_matrix import Figure
 from simulated_site import Life, World, seeded
 from simulation import Simulation, simulate
 
-from agent import intake
+from agent import counters
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
 from agent.uplink.outsized import Outsized
@@ -51,8 +51,8 @@ def at_the_broker(spool: Lanes, epoch: str, by_receipt: bool) -> Lanes:
 
 
 MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    "a reset taken for a wrap": lambda: patch.object(intake, "Meter", ResetAsWrap),
-    "negative differences": lambda: patch.object(intake, "Meter", NegativeDelta),
+    "a reset taken for a wrap": lambda: patch.object(counters, "Meter", ResetAsWrap),
+    "negative differences": lambda: patch.object(counters, "Meter", NegativeDelta),
     "freed when the broker acknowledges": lambda: patch.object(simulated_network, "Lanes", at_the_broker),
 }
 

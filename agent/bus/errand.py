@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from itertools import count
 
-from agent.bus import Answered, Missed, Outcome
+from agent.bus.outcomes import Answered, Missed, Outcome
 from agent.bus.schedule import Slot
 from agent.clock import boot_seconds
 from drivers import Ask

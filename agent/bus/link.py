@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.bus import LinkChanged
+from agent.bus.outcomes import LinkChanged
 
 _REPEAT_S = 60.0
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.bus import Answered, Missed
 from agent.bus.counts import BusCounts
 from agent.bus.ear import Ears, OverheardPort
 from agent.bus.errand import Errand
 from agent.bus.guard import nothing
 from agent.bus.link import LinkError, LinkState
+from agent.bus.outcomes import Answered, Missed
 from agent.bus.owner import OwnerThread
 from agent.bus.serial_port import SerialPort
 from agent.bus.waiter import Waiter

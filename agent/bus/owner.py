@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from agent.bus import Outcome
 from agent.bus.counts import BusCounts
 from agent.bus.ear import Ears
 from agent.bus.errand import Errand, Errands
+from agent.bus.outcomes import Outcome
 from agent.bus.waiter import Stopped, Waiter
 from agent.clock import boot_seconds
 from drivers import Ask

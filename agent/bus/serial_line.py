@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.bus import Answered, Missed, Reopened
 from agent.bus.counts import BusCounts, Tally
 from agent.bus.ear import Ears, OverheardPort
 from agent.bus.errand import Errand
@@ -12,6 +11,7 @@ from agent.bus.exchange import BabbleError, DoubtError, SilenceError
 from agent.bus.health import BusHealth
 from agent.bus.line_port import LinePort, patience_with, way_to
 from agent.bus.link import LinkError, LinkState
+from agent.bus.outcomes import Answered, Missed, Reopened
 from agent.bus.owner import OwnerThread
 from agent.bus.schedule import DeadlineSchedule, Slot, Station, slots_of
 from agent.bus.serial_talk import Conversation, Unasked, nothing_unasked
@@ -87,11 +87,7 @@ class SerialOwner(OwnerThread):
 
     def _round(self, waiter: Waiter, schedule: DeadlineSchedule) -> None:
         now_s = waiter.alive()
-        while self._hurried:
-            schedule.hurry(self._hurried.popleft())
-        while self._replanned:
-            device, asks = self._replanned.popleft()
-            schedule.replan(self._devices[device], asks, now_s)
+        self._heed(schedule, now_s)
         if self._port is None and now_s >= self._retry_s:
             self._open(waiter, schedule)
             now_s = waiter.alive()
@@ -113,6 +109,14 @@ class SerialOwner(OwnerThread):
                 schedule.done(slot, boot_seconds())
         while self._talk.told:
             self._tell(self._talk.told.popleft())
+
+    def _heed(self, schedule: DeadlineSchedule, now_s: float) -> None:
+        """What others want: a device sooner, or asked differently."""
+        while self._hurried:
+            schedule.hurry(self._hurried.popleft())
+        while self._replanned:
+            device, asks = self._replanned.popleft()
+            schedule.replan(self._devices[device], asks, now_s)
 
     def _errand(self, schedule: DeadlineSchedule, now_s: float) -> Errand | None:
         """The errand whose turn it is: there is time for it before the next poll, or it has waited long enough."""

@@ -6,10 +6,10 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from agent.bus import Missed, Reopened
 from agent.bus.counts import Tally
 from agent.bus.ear import Ears
 from agent.bus.link import LinkError, LinkState
+from agent.bus.outcomes import Missed, Reopened
 from agent.bus.schedule import Slot
 from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial
 from agent.bus.tcp_talk import Channel, NobodyAnswersError, TcpTalk, Tell

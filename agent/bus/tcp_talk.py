@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.bus import Answered, Missed, Outcome
 from agent.bus.counts import Tally
 from agent.bus.ear import Ears
 from agent.bus.guard import check_outgoing
 from agent.bus.health import BusHealth
 from agent.bus.link import LinkError
+from agent.bus.outcomes import Answered, Missed, Outcome
 from agent.bus.schedule import Slot
 from agent.bus.tcp_stream import ReplyStream
 from drivers import DeviceError, FrameError

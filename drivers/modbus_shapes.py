@@ -17,7 +17,6 @@ NO_MESSAGE = -1
 """No such message begins here."""
 
 LONGEST = 253
-READS = frozenset({1, 2, 3, 4})
 WRITES = frozenset({5, 6, 15, 16, 21, 22, 23})
 REPEATED: Mapping[int, int] = MappingProxyType({5: 5, 6: 5, 8: 3, 15: 5, 16: 5, 22: 7})
 """By function, how many bytes of the request its reply begins with."""

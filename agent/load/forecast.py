@@ -21,7 +21,6 @@ from agent.load.calibration import Calibration
 
 MARK_S = 300.0
 WINDOW_S = 900.0
-CAP_MIN = 1440.0
 STATED = 0.90
 """The truth lies within the interval so often."""
 

@@ -44,6 +44,18 @@ _MOST_WORKERS = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="run | totals | gaps | sites")
     running = actions.add_parser("run", help="subscribe and keep", description=__doc__)
+    _add_running(running)
+    totals = actions.add_parser("totals", help="what each counter has counted", description=_TOTALS)
+    gaps = actions.add_parser("gaps", help="what is missing; exit code 1 while something may still come")
+    gaps.description = _GAPS
+    sites = actions.add_parser("sites", help="who the sites are, by the newest word of each, and who is connected")
+    for action in (running, totals, gaps, sites):
+        action.add_argument("--store", default=_STORE, help=f"sqlite:PATH or postgresql://HOST/NAME ({_STORE})")
+        action.add_argument("--json", action="store_true", help="JSON instead of text")
+        add_language(action)
+
+
+def _add_running(running: argparse.ArgumentParser) -> None:
     running.formatter_class = argparse.RawDescriptionHelpFormatter
     broker_options.add_broker(running)
     broker_options.add_duration(running)
@@ -60,14 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.add_argument(
         "--resend-after", type=duration, default=60.0, metavar="TIME", help="ask for a gap so old (60s)"
     )
-    totals = actions.add_parser("totals", help="what each counter has counted", description=_TOTALS)
-    gaps = actions.add_parser("gaps", help="what is missing; exit code 1 while something may still come")
-    gaps.description = _GAPS
-    sites = actions.add_parser("sites", help="who the sites are, by the newest word of each, and who is connected")
-    for action in (running, totals, gaps, sites):
-        action.add_argument("--store", default=_STORE, help=f"sqlite:PATH or postgresql://HOST/NAME ({_STORE})")
-        action.add_argument("--json", action="store_true", help="JSON instead of text")
-        add_language(action)
 
 
 def run(args: argparse.Namespace) -> int:

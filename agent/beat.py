@@ -12,7 +12,7 @@ from agent.bus import Owner
 from agent.footprint import Sweep
 from agent.intake import Intake
 from agent.load.instant import Instant
-from agent.reporter import BEAT_S, Reporter
+from agent.report.reporter import BEAT_S, Reporter
 from agent.systemd import Notify
 
 FIRST_BEATS_S = 0.1

@@ -7,7 +7,7 @@ import os
 import sys
 
 from agent import clock
-from agent.uplink.bucket import TokenBucket
+from agent.bucket import TokenBucket
 
 LINES_AT_ONCE = 30
 LINES_A_MINUTE = 4.0

@@ -13,14 +13,14 @@ from agent.baselines import Baselines, Epoch
 from agent.beat import Beat, block_stop_signals
 from agent.bus import Owner
 from agent.capacity import budgets, overfull
-from agent.commits import Commits
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
-from agent.handover import Handover
 from agent.helm import Helm, at_the_helm
-from agent.numbering import Numbering
 from agent.release import VERSION
-from agent.reporter import Reporter
+from agent.report.commits import Commits
+from agent.report.handover import Handover
+from agent.report.numbering import Numbering
+from agent.report.reporter import Reporter
 from agent.site import Site
 from agent.stocktake import StockTakes
 from agent.systemd import Notify

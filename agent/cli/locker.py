@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from agent.lockers.choice import chosen, sight_of
+    from agent.cli.locker_choice import chosen, sight_of
 
     lang = chosen_language(args.lang, sys.stdout)
     try:

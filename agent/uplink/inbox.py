@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.uplink.bucket import TokenBucket
+from agent.bucket import TokenBucket
 from agent.uplink.connection import Heard
 from agent.uplink.contract import Json
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
+from agent.bucket import TokenBucket
 from agent.load.instant import Instant
-from agent.uplink.bucket import TokenBucket
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes, Record
 from agent.uplink.late import FRAME_BYTES, FRAME_MESSAGES, as_history, packed

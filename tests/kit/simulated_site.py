@@ -24,9 +24,7 @@ from agent.baselines import Baselines, Epoch
 from agent.beat import Beat
 from agent.bus import Answered, Missed, Outcome
 from agent.bus.plans import DevicePlan
-from agent.commits import Commits
 from agent.counters import counter_meters
-from agent.handover import Handover
 from agent.intake import Intake
 from agent.load import memory
 from agent.load.attendance import Register
@@ -35,8 +33,10 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteModel
-from agent.numbering import Numbering
-from agent.reporter import Reporter
+from agent.report.commits import Commits
+from agent.report.handover import Handover
+from agent.report.numbering import Numbering
+from agent.report.reporter import Reporter
 from agent.service import identity
 from agent.site import Site
 from agent.stocktake import StockTakes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.uplink.bucket import TokenBucket
+from agent.bucket import TokenBucket
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.positions import Positions

@@ -14,7 +14,7 @@ from agent import clock
 from agent.bureau import databases
 from agent.bureau.arrival import read
 from agent.bureau.store import Store
-from agent.thinning import Thinning
+from agent.report.thinning import Thinning
 from agent.uplink.connection import Accepted, Acknowledged
 from agent.uplink.contract import Message, compact
 from agent.uplink.lanes import Lanes

@@ -13,7 +13,7 @@ from agent.bureau import databases
 from agent.bureau.arrival import read
 from agent.bureau.totals import Totals
 from agent.bureau.view import View
-from agent.thinning import Thinning
+from agent.report.thinning import Thinning
 from agent.uplink.contract import Message, compact
 from agent.uplink.spool import Room, Spool
 from agent.uplink.spool.wear import Allowance, pages

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agent import log
-from agent.commits import Commits
-from agent.floor_report import FloorReport
 from agent.helm import Helm
 from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
 from agent.local_orders import Asked
 from agent.orders.order import BaselineOrder
+from agent.report.commits import Commits
+from agent.report.floor import FloorReport
 from agent.site import Site
 from agent.stocktake import StockTake, StockTakes
 from agent.uplink import input_reports

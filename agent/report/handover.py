@@ -7,7 +7,7 @@ from agent.baselines import Baselines
 from agent.helm import Helm
 from agent.load import memory
 from agent.load.instant import Instant
-from agent.numbering import Numbering
+from agent.report.numbering import Numbering
 from agent.site import Site
 
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent import clock, log
 from agent.baselines import Baselines
-from agent.commits import Commits
-from agent.equipment_report import EquipmentReport
-from agent.floor_report import FloorReport
 from agent.helm import Helm
 from agent.load.instant import Instant
-from agent.numbering import Numbering
-from agent.obeying import Obeying
-from agent.own_report import OwnReport
 from agent.release import VERSION
+from agent.report.commits import Commits
+from agent.report.equipment import EquipmentReport
+from agent.report.floor import FloorReport
+from agent.report.numbering import Numbering
+from agent.report.obeying import Obeying
+from agent.report.own import OwnReport
+from agent.report.thinning import Thinning
 from agent.site import Site
 from agent.stocktake import StockTakes
 from agent.survey import Survey
 from agent.systemd import Notify
-from agent.thinning import Thinning
 from agent.uplink import meta, reports
 from agent.uplink.contract import Head, Json, Message
 from agent.uplink.expiry import Expiry

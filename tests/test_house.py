@@ -106,7 +106,6 @@ LONG_FILES = {
     "benchmarks/bench_scans.py",
     "tests/kit/counting_model.py",
     "tests/kit/slaves.py",
-    "tests/kit/soak.py",
 }
 LONG_FUNCTIONS = {
     "agent/load/line.py LineModel.__init__",

@@ -10,47 +10,30 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 from broker import Broker
-from hardship import RIGHT, WRONG, WallClock, forget, starved
-from soak_centre import Centre, Held
-from tcp_proxy import FaultProxy
+from soak_centre import Held
+from soak_plan import plan
+from soak_site import SITE_ID, Site, books, counters_of, records
 from traces import files, with_waybills
-from vitals import WARM_S, Vitals, steady
+from vitals import steady
 
-import config
 from agent.bureau.subscriber import Subscriber
 from agent.load.reckoning import Reckoning
-from agent.twin.control import SOCKET, Remote
 from agent.twin.show import bureau_scans
 from agent.uplink.search import named
-from agent.uplink.spool import Spool
 
-SITE = Path(config.__file__).parent / "examples" / "demo-hub.toml"
-UNIT = Path(config.__file__).parent / "hubpulse.service"
-SITE_ID = "gz-baiyun"
-SERIAL_BUS = "panel"
-TUNNEL, READER = "tunnel-north", "reader-south"
-COMMIT_S = 4.0
-"""What was scanned so shortly before a kill may be lost: a second that has not ended, a report, the bureau's hurry."""
-RESET_DEVICE = "odd-shapes"
 SETTLE_S = 90.0
 LAST_WORD_S = 10.0
 """What the agent said as it ended is on its way to the consumer's store."""
 START_S = 30.0
-EARLY = 0.35
-"""By this part of a long soak the last kill is done; one of the outages has begun."""
 COMPRESSED = ("spool/", "bureau.db")
 """Where compressed or hashed bytes look like anything by chance; what is in them is looked at as it was said."""
 
@@ -115,96 +98,6 @@ class Verdict:
         return counted and kept and all(scans.good for scans in self.scans.values()) and not self.waybills_in
 
 
-class Site:
-    """The processes of one simulated site."""
-
-    def __init__(self, folder: Path, broker: Broker, stack: ExitStack, seed: int) -> None:
-        self.folder = folder
-        self.broker = broker
-        self.proxy = stack.enter_context(FaultProxy(broker.port))
-        self.vitals, self.centre_vitals = Vitals(), Vitals()
-        self.wall = WallClock(folder)
-        self._log = stack.enter_context((folder / "agent.log").open("ab"))
-        words = ["simulate", SITE, "--at", folder, "--frozen", "--seed", seed, "--spool", folder / "spool"]
-        stack.enter_context(process([*words, "--broker", f"127.0.0.1:{self.proxy.port}"], "ready"))
-        settings = folder / "hubpulse.toml"
-        settings.write_text(settings.read_text().replace("[bureau]", "[bureau]\nreceipts = true"))
-        self.twin = stack.enter_context(Remote(folder / SOCKET))
-        self.agent = self._start()
-        self.said: list[tuple[float, dict[str, int]]] = []
-        self.at_stake: Counter[str] = Counter()
-        stack.callback(self.stop)
-        self.centre = Centre(folder, broker.port)
-        stack.callback(self.centre.stop)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
-        return subprocess.Popen(words, stderr=self._log, env={**unit_environment(), **self.wall.environment()})
-
-    def kill(self) -> None:
-        """As a power cut is to a process; it starts again at once, as systemd would."""
-        self.agent.kill()
-        self.agent.wait()
-        forget(self.agent.pid)
-        self.look()
-        now_s, now = self.said[-1]
-        before = next(said for at_s, said in reversed(self.said) if now_s - at_s >= COMMIT_S or at_s == self.said[0][0])
-        self.at_stake.update({line: now[line] - before[line] for line in now})
-        self.agent = self._start()
-
-    def pause(self, seconds: float) -> None:
-        """As a machine that is suspended, or a virtual one that is moved."""
-        self.agent.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.agent.send_signal(signal.SIGCONT)
-
-    def starve(self, seconds: float) -> None:
-        """A tenth of a processor."""
-        with starved(self.agent, 0.1):
-            self.wait(time.monotonic() + seconds)
-
-    def look(self) -> None:
-        """Note how much each line's scanners have said by now."""
-        scans = self.twin.ask("truth")["scans"]
-        self.said.append((time.monotonic(), {line: sum(columns.values()) for line, columns in scans.items()}))
-
-    def wait(self, until_s: float) -> None:
-        """Let time pass."""
-        while (left_s := until_s - time.monotonic()) > 0:
-            self.look()
-            self.vitals.look(self.agent.pid)
-            self.centre_vitals.look(self.centre.pid)
-            self.centre.keep_alive()
-            time.sleep(min(left_s, 0.5))
-
-    def stop(self) -> None:
-        """As `systemctl stop`."""
-        if self.agent.poll() is None:
-            self.agent.send_signal(signal.SIGTERM)
-        self.agent.wait(timeout=10)
-
-
-def unit_environment() -> dict[str, str]:
-    """What systemd would start the agent with."""
-    key = "Environment="
-    lines = [line.removeprefix(key) for line in UNIT.read_text().splitlines() if line.startswith(key)]
-    return dict(line.split("=", 1) for line in lines)
-
-
-@contextmanager
-def process(words: list[object], ready: str) -> Iterator[subprocess.Popen[str]]:
-    """A verb of hubpulse as a process, from its line beginning with `ready` on."""
-    command = [sys.executable, "-m", "agent", *(str(word) for word in words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout
-        try:
-            if not any(line.startswith(ready) for line in running.stdout):
-                raise RuntimeError(f"{words[0]} did not become ready")
-            yield running
-        finally:
-            running.terminate()
-
-
 def soak(
     seconds: float,
     seed: int,
@@ -247,94 +140,6 @@ def soak(
         compare_centre(site, verdict)
         verdict.vitals, verdict.centre_vitals = site.vitals.summary(), site.centre_vitals.summary()
     return verdict
-
-
-def plan(
-    site: Site, chance: random.Random, seconds: float, *, kills: int, outages: int, wipes: int, holes: int
-) -> list[tuple[float, str, Callable[[], None]]]:
-    """What happens when: kills anywhere, outages of a tenth of the time, one unplugging, one reset left in peace.
-
-    Where the time is long enough to judge how memory grows, kills are early: what comes later comes to one life.
-    The broker keeps nothing over its death: a wipe is its death between an acknowledgement and the consumer.
-    """
-    start_s, twin, broker = time.monotonic(), site.twin, site.broker
-    reset_s = 0.5 * seconds
-    events: list[tuple[float, str, Callable[[], None]]] = [
-        (reset_s, f"reset {RESET_DEVICE}", lambda: twin.ask("reset", device=RESET_DEVICE, clean=True) and None),
-        (0.15 * seconds, f"unplug {SERIAL_BUS}", lambda: twin.ask("unplug", bus=SERIAL_BUS) and None),
-        (0.22 * seconds, f"plug {SERIAL_BUS}", lambda: twin.ask("plug", bus=SERIAL_BUS) and None),
-        (
-            0.02 * seconds,
-            "garbage",
-            lambda: [twin.ask("garbage", scanner=one, share=0.2) for one in (TUNNEL, READER)] and None,
-        ),
-        (0.30 * seconds, f"unplug {TUNNEL}", lambda: twin.ask("unplug", scanner=TUNNEL) and None),
-        (0.34 * seconds, f"plug {TUNNEL}", lambda: twin.ask("plug", scanner=TUNNEL) and None),
-        (0.60 * seconds, "burst", lambda: twin.ask("burst", scanner=TUNNEL, parcels=5000) and None),
-        (seconds, "end", lambda: None),
-    ]
-    for n in range(outages):
-        down_s = (0.28 + 0.4 * n) * seconds
-        events += [(down_s, "broker stopped", broker.stop), (down_s + 0.1 * seconds, "broker back", start(broker))]
-    for _ in range(wipes):
-        wipe_s = chance.uniform(0.45, 0.6) * seconds
-        events += [
-            (wipe_s - 0.01 * seconds, "consumer killed", site.centre.kill),
-            (wipe_s, "broker wiped", wipe(broker)),
-        ]
-    for _ in range(holes):
-        hole_s = chance.uniform(0.75, 0.85) * seconds
-        events += [(hole_s, "packets vanish", swallow(site, True))]
-        events += [(hole_s + min(0.1 * seconds, 40.0), "packets pass", swallow(site, False))]
-    events += hardships(site, chance, seconds)
-    last = EARLY if (1 - EARLY) * seconds >= WARM_S else 0.95
-    for _ in range(kills):
-        kill_s = chance.uniform(0.05, last) * seconds
-        while abs(kill_s - reset_s) < 5.0:
-            kill_s = chance.uniform(0.05, last) * seconds
-        events.append((kill_s, "agent killed", site.kill))
-    return [(start_s + at_s, name, act) for at_s, name, act in sorted(events, key=lambda event: event[0])]
-
-
-def hardships(site: Site, chance: random.Random, seconds: float) -> Iterator[tuple[float, str, Callable[[], None]]]:
-    """Every wrong clock once, each for a while, in any order; a pause of a minute at most, and a lack of processor."""
-    wrong = chance.sample(WRONG, len(WRONG))
-    for n, what in enumerate(wrong):
-        at_s = (0.05 + 0.14 * n) * seconds
-        yield at_s, f"clock {what}", partial(site.wall.say, what)
-        yield at_s + 0.09 * seconds, "clock right", partial(site.wall.say, RIGHT)
-    yield 0.4 * seconds, "agent paused", partial(site.pause, min(0.08 * seconds, 60.0))
-    yield 0.7 * seconds, "agent starved", partial(site.starve, min(0.08 * seconds, 60.0))
-
-
-def wipe(broker: Broker) -> Callable[[], None]:
-    """With -9: it keeps nothing over its death."""
-
-    def act() -> None:
-        broker.kill()
-        broker.start()
-
-    return act
-
-
-def swallow(site: Site, swallowed: bool) -> Callable[[], None]:
-    """Whether the packets between agent and broker vanish, while nobody hangs up."""
-
-    def act() -> None:
-        site.proxy.black_hole = swallowed
-
-    return act
-
-
-def start(broker: Broker) -> Callable[[], None]:
-    return lambda: broker.start() and None
-
-
-def counters_of(twin: Remote) -> dict[str, int]:
-    """Every counter of every line and of the docks, as its device counted since the twin began."""
-    told = twin.ask("truth")
-    groups = [*told["truth"].values(), told["docks"]]
-    return {name: count for roles in groups for counts in roles.values() for name, count in counts.items()}
 
 
 def compare(site: Site, bureau: Subscriber, verdict: Verdict) -> None:
@@ -386,25 +191,6 @@ def compare_centre(site: Site, verdict: Verdict) -> None:
         lost, found = verdict.lost.get(name, 0), held.totals.get(name)
         if found is None or found.total != count - lost:
             verdict.centre_differences.append(Difference(name, count, lost, found or Reckoning(0, 0, 0)))
-
-
-def records(folder: Path) -> list[bytes]:
-    """Every message that the spool still has."""
-    spool = Spool.open(folder / "spool", 16 << 20)
-    try:
-        return [record for _, record in spool.read(0, 1 << 20, 1 << 30)]
-    finally:
-        spool.close()
-
-
-def books(directory: Path) -> dict[str, int]:
-    """The spool's books after the agent has ended."""
-    spool = Spool.open(directory, 16 << 20)
-    try:
-        found = spool.books()
-        return {**asdict(found), "residual": found.residual}
-    finally:
-        spool.close()
 
 
 def main() -> int:

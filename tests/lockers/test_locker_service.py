@@ -11,7 +11,7 @@ from pathlib import Path
 
 from broker import Broker
 from lock_boards import SITE
-from soak import process
+from soak_site import process
 
 import config
 from agent.bureau.subscriber import Subscriber

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from fault_matrix import Figure
-from soak import SITE, SITE_ID, process
+from soak_site import SITE, SITE_ID, process
 from uplink_rig import eventually
 from vitals import sample
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from fault_matrix import Figure
-from soak import SITE, SITE_ID, books, process
+from soak_site import SITE, SITE_ID, books, process
 
 from agent.beat import STUCK_S, Beat
 from agent.bureau.subscriber import Subscriber

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from site_text import SITE as PLAIN
-from soak import process
+from soak_site import process
 from uplink_rig import assert_in_order, eventually
 
 from agent.bureau.subscriber import Subscriber

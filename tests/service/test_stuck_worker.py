@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from fault_matrix import Figure
-from soak import SITE, SITE_ID, books, process
+from soak_site import SITE, SITE_ID, books, process
 from stuck_threads import stopped, workers
 from uplink_rig import eventually
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from broker import Broker
-from soak import SITE, SITE_ID, counters_of, process
+from soak_site import SITE, SITE_ID, counters_of, process
 
 from agent.bureau.subscriber import Subscriber
 from agent.twin.control import SOCKET, Remote

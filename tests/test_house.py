@@ -105,7 +105,6 @@ LONGEST_FUNCTION = 25
 LONG_FILES = {
     "benchmarks/bench_scans.py",
     "tests/kit/counting_model.py",
-    "tests/kit/slaves.py",
 }
 LONG_FUNCTIONS = {
     "agent/load/line.py LineModel.__init__",

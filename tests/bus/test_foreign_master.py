@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from broker import Broker
+from foreign_servers import pymodbus_serial
 from ptys import Serving
 from pymodbus import FramerType
 from pymodbus.client import ModbusSerialClient
 from pymodbus.simulator import DataType, SimData, SimDevice
 from shared_line import SharedLine
 from site_text import changed
-from slaves import RtuUnits, answers, outcomes_until, pymodbus_serial
+from slaves import RtuUnits, answers, outcomes_until
 
 from agent.bureau.subscriber import Subscriber
 from agent.bus import LinkChanged

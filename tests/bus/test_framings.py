@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from converters import Converter, in_ascii
+from foreign_servers import pymodbus_gateway, pymodbus_serial, registers
 from modbus_oracle import framed
 from ptys import Cable, Serving, raw_pty
 from pymodbus.framer import FramerType
 from pymodbus.simulator import SimDevice
 from serial import serialposix
-from slaves import RtuUnits, answers, outcomes_until, pymodbus_gateway, pymodbus_serial, registers, unit_device
+from slaves import RtuUnits, answers, outcomes_until, unit_device
 
 from agent.bus import LinkChanged, Missed, Owner, Reopened
 from agent.bus.guard import ForbiddenFrameError

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from foreign_servers import pymodbus_gateway
 from hypothesis import given
 from hypothesis import strategies as st
 from modbus_oracle import point
 from ptys import Adapter, Serving
 from pymodbus.simulator import DataType, SimData, SimDevice
-from slaves import counter_point, pymodbus_gateway, rtu, unit_device
+from slaves import counter_point, rtu, unit_device
 from tcp_proxy import FaultProxy
 
 from agent import clock

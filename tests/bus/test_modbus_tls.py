@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from certificates import Authority, Pair
+from foreign_servers import pymodbus_gateway, registers
 from pymodbus.simulator import SimDevice
-from slaves import answers, outcomes_until, pymodbus_gateway, registers, unit_device
+from slaves import answers, outcomes_until, unit_device
 from tcp_proxy import FaultProxy
 
 from agent.bus import Answered, LinkChanged, Outcome

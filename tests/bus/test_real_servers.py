@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from foreign_servers import libmodbus_on, pymodbus_gateway, pymodbus_serial, registers
 from modbus_oracle import point
 from modbus_servers import build_libmodbus_server, libmodbus_tcp
 from ptys import Cable
 from pymodbus.simulator import SimDevice
-from slaves import answers, libmodbus_on, outcomes_until, pymodbus_gateway, pymodbus_serial, registers, unit_device
+from slaves import answers, outcomes_until, unit_device
 
 from agent.bus import Missed
 from agent.bus.serial_line import SerialOwner

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from foreign_servers import pymodbus_gateway, pymodbus_serial
 from modbus_oracle import device, point
 from ptys import Cable
 from pymodbus.simulator import DataType, SimData, SimDevice
-from slaves import TcpUnits, mbap, pymodbus_gateway, pymodbus_serial
+from slaves import TcpUnits, mbap
 
 from agent import clock
 from agent.baselines import Baselines

@@ -26,7 +26,6 @@ class Survey:
     def facts(self, now: Instant, up_s: float, uplink: UplinkStatus) -> Json:
         """All of it, JSON-able, as `agent.readiness` judges it."""
         tls = self._settings.bureau.tls
-        books, condition, room = self._spool.books(), self._spool.condition, self._spool.room()
         return {
             "version": VERSION,
             "site": self._settings.site.id,
@@ -34,30 +33,27 @@ class Survey:
             "clock": now.quality,
             "devices": self._devices(),
             "scanners": self._site.scans.health() if self._site.scans else {},
-            "counters": {
-                str(ref): {"base": meter.base, "total": meter.total, "fresh": meter.fresh(now)}
-                for ref, meter in self._site.meters.items()
-            },
+            "counters": self._counters(now),
             "inputs": dict(self._helm.inputs.states()),
-            "spool": {
-                "place": condition.place,
-                "reason": condition.reason,
-                "acked": books.acked,
-                "held": books.held,
-                "hours_left": room.hours_left(up_s),
-            },
-            "uplink": {
-                "connected": uplink.connected,
-                "reason": uplink.reason,
-                "protocol": uplink.protocol,
-                "denied": list(uplink.denied),
-                "deaf": list(uplink.deaf),
-                "no_subscribers": uplink.no_subscribers,
-                "duplicate_identity": uplink.duplicate_identity,
-            },
+            "spool": self._spooled(up_s),
+            "uplink": _told(uplink),
             "receipts": self._settings.bureau.receipts,
             "tls": [] if tls is None else ["ca", *(["own"] if tls.cert_file else [])],
             "certificate_days": self._expiry.days_left(now),
+        }
+
+    def _counters(self, now: Instant) -> dict[str, Json]:
+        meters = self._site.meters.items()
+        return {str(ref): {"base": one.base, "total": one.total, "fresh": one.fresh(now)} for ref, one in meters}
+
+    def _spooled(self, up_s: float) -> Json:
+        books, condition = self._spool.books(), self._spool.condition
+        return {
+            "place": condition.place,
+            "reason": condition.reason,
+            "acked": books.acked,
+            "held": books.held,
+            "hours_left": self._spool.room().hours_left(up_s),
         }
 
     def _devices(self) -> dict[str, Json]:
@@ -72,3 +68,15 @@ class Survey:
             }
             for device, seen in self._site.presence().items()
         }
+
+
+def _told(uplink: UplinkStatus) -> Json:
+    return {
+        "connected": uplink.connected,
+        "reason": uplink.reason,
+        "protocol": uplink.protocol,
+        "denied": list(uplink.denied),
+        "deaf": list(uplink.deaf),
+        "no_subscribers": uplink.no_subscribers,
+        "duplicate_identity": uplink.duplicate_identity,
+    }

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from broker import Broker
 from site_text import SITE
-from soak import process
+from soak_site import process
 
 from agent.__main__ import main
 from agent.bureau.subscriber import Subscriber

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from broker import Broker
-from site_text import SITE
+from site_text import changed
 from soak_site import process
 
 from agent.__main__ import main
@@ -128,7 +128,7 @@ def control(tmp_path: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(tmp_path / "broker"))
         settings = tmp_path / "site.toml"
-        settings.write_text(SITE)
+        settings.write_text(changed("[bureau]\n", "[bureau]\nreport_s = 2\n"))
         words = ["simulate", settings, "--at", tmp_path, "--spool", tmp_path / "spool"]
         stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
         bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))

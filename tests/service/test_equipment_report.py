@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from agent.equipment_report import EquipmentReport
 from agent.intake import Presence
 from agent.load.attendance import Register
 from agent.load.instant import Instant
+from agent.report.equipment import EquipmentReport
 from agent.uplink.contract import Head, Message
 
 HOUR_S = 1_800_000_000 - 1_800_000_000 % 3600

@@ -15,6 +15,7 @@ def test_the_sanitizers_find_nothing_in_any_compiled_parser(thorough: bool, figu
     found = parser_fuzz.campaign(1_000_000 if thorough else 3000, 1)
     figure(cases_a_parser=found["cases"], crashes=len(found["crashes"]))
     assert found["crashes"] == {}
+    assert set(sanitizer.PARSERS) == {source.stem for source in sanitizer.FASTPATH.glob("*.pyx")}
     assert found["wrong"] == dict.fromkeys(sanitizer.PARSERS, 0)
 
 

@@ -1,6 +1,7 @@
 """Every compiled parser fuzzed, built with AddressSanitizer and UndefinedBehaviorSanitizer: a million cases each.
 
-A case is one call with hostile bytes: a chunk for the scan counter, a turn on a line, a checksum over pieces. The
+A case is one call with hostile input: a chunk for the scan counter, a turn on a line, a checksum over pieces, a sample
+of a rate. The
 sanitizers end the process at the first byte out of place; what the parsers say is compared where that is quick.
 """
 
@@ -110,7 +111,34 @@ def checksum(dice: random.Random, cases: int) -> int:
     return wrong
 
 
-PARSERS: dict[str, Fuzz] = {"scans": scans, "turn": turn, "checksum": checksum}
+def rates(dice: random.Random, cases: int) -> int:
+    """Samples at any distance, also backward, endless and of no time, of totals of any size, with restarts between."""
+    from fastpath.rates import SmoothedRate, WindowRate
+
+    wrong = done = 0
+    while done < cases:
+        window, smoothed = WindowRate(dice.choice((1.0, 60.0, 900.0))), SmoothedRate(dice.choice((1.0, 300.0)))
+        at_s, total = dice.choice((0.0, 1e9, -5.0)), 0
+        is_sane = dice.random() < 0.7
+        for _ in range(min(cases - done, 500)):
+            at_s += dice.choice((0.0, 0.001, 0.5, 1.0, 17.0, 61.0, 2000.0))
+            total += dice.choice((0, 1, 3, 1000))
+            if not is_sane and dice.random() < 0.05:
+                at_s = dice.choice((float("nan"), float("inf"), -1e300, 1e300, 0.0, -7.0))
+                total = dice.choice((0, -(1 << 63), (1 << 63) - 1001, 1 << 40))
+            total = min(max(total, -(1 << 63)), (1 << 63) - 1)
+            window.advance(at_s, total)
+            smoothed.advance(at_s, total)
+            found = (window.per_hour, smoothed.per_hour)
+            wrong += is_sane and any(one is not None and not 0.0 <= one < 1e11 for one in found)
+            if dice.random() < 0.01:
+                window.restart()
+                smoothed.restart()
+            done += 1
+    return wrong
+
+
+PARSERS: dict[str, Fuzz] = {"scans": scans, "turn": turn, "checksum": checksum, "rates": rates}
 
 
 BEYOND_THE_END = "for i in range(length):", "for i in range(length + 64):"

@@ -14,7 +14,7 @@ KIT = Path(__file__).resolve().parent
 ROOT = KIT.parent.parent
 FASTPATH = ROOT / "fastpath"
 FLAGS = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-PARSERS = ("scans", "turn", "checksum")
+PARSERS = ("scans", "turn", "checksum", "rates")
 
 
 def runtime() -> str | None:

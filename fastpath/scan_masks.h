@@ -3,9 +3,7 @@
 #ifndef HUBPULSE_SCAN_MASKS_H
 #define HUBPULSE_SCAN_MASKS_H
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define scan_inline static inline __attribute__((always_inline))
 #define scan_prefetch(at) __builtin_prefetch((at), 1)
@@ -26,16 +24,6 @@ scan_inline uint64_t scan_read64(const uint8_t *at) {
     uint64_t x;
     memcpy(&x, at, 8);
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? x : __builtin_bswap64(x);
-}
-
-static inline void *scan_pages(size_t size) { /* zeroed, in large pages where the system has them; NULL: no memory */
-    size_t page = (size_t)2 << 20;
-    void *at = aligned_alloc(size < page ? 64 : page, size);
-#ifdef MADV_HUGEPAGE
-    if (at && size >= page)
-        (void)madvise(at, size, MADV_HUGEPAGE);
-#endif
-    return at ? memset(at, 0, size) : NULL;
 }
 
 scan_inline uint64_t scan_fold(uint64_t a, uint64_t b) { /* both halves of a * b, one upon the other */

@@ -23,7 +23,6 @@ cdef extern from "scan_masks.h" nogil:
     uint64_t scan_fold(uint64_t a, uint64_t b)
     scan_slot scan_find(const scan_bucket* at, uint32_t low, uint16_t high, uint16_t now)
     void scan_prefetch(const void* at)
-    void* scan_pages(size_t size)
     void explicit_bzero(void* at, size_t length)
 
 

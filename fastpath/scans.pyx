@@ -4,12 +4,14 @@
 One thread feeds, one other may take. A code is hashed with the counter's key and never kept.
 """
 
+import mmap
+from contextlib import suppress
+
 from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cython cimport final
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastpath.scan_count cimport *
@@ -21,6 +23,7 @@ COLUMN_NAMES = ("new", "duplicate", "recirculated", "no_read", "multi", "heartbe
 BAD_NAMES = COLUMN_NAMES[OVERLONG:]
 
 cdef enum:
+    LARGE_PAGE = 1 << 21
     RELEASE = 16384  # bytes from which it pays to let other Python threads run
 
 
@@ -112,9 +115,6 @@ cdef class ScanCounter:
         self._set_carriers(tuple(carriers), s10, numeric)
         self._take_memory(max(6, (live_codes - 1).bit_length() - 1), key)
 
-    def __dealloc__(self):
-        free(self.counts.seen.buckets)
-
     cdef _set_windows(self, duplicate_ms, loop_ms):
         cdef Seen* seen = &self.counts.seen
         shift, duplicate, least, most = windows(duplicate_ms, loop_ms, HORIZON)
@@ -141,20 +141,19 @@ cdef class ScanCounter:
     cdef _take_memory(self, unsigned bits, bytes key):
         cdef Counts* counts = &self.counts
         cdef array.array before = _zeros("Q", counts.hub.lanes + 1)
-        cdef array.array cells, rows, peaks, notes, totals, by_class, by_chute
-        counts.seen.buckets = <scan_bucket*>scan_pages(<size_t>64 << bits)
-        if counts.seen.buckets == NULL:
-            raise MemoryError
+        cdef array.array rows, peaks, notes, totals, by_class, by_chute
+        cdef uint8_t[::1] buckets = _pages(64 << bits)
+        cdef uint32_t[::1] cells
+        counts.seen.buckets = <scan_bucket*>&buckets[0]
         counts.seen.count, counts.seen.mask = 1 << bits, 64 * ((1 << bits) - 1)
         memcpy(counts.seen.key, PyBytes_AS_STRING(key), 32)
         counts.before = <uint64_t*>before.data.as_ulonglongs
         self.banks = []
         for i in range(BANKS):
-            cells = _zeros("I", counts.hub.lanes * (counts.hub.chutes + 1) * counts.hub.classes)
+            cells = _pages(4 * counts.hub.lanes * (counts.hub.chutes + 1) * counts.hub.classes).cast("I")
             rows, peaks, notes = _zeros("Q", counts.hub.lanes * COLUMNS), _zeros("I", counts.hub.lanes + 1), _zeros("q", sizeof(Notes) // 8)
-            counts.banks[i] = Bank(<uint32_t*>cells.data.as_uints, <uint64_t*>rows.data.as_ulonglongs,
-                                   <uint32_t*>peaks.data.as_uints, <Notes*>notes.data.as_longlongs)
-            self.banks.append((cells, rows, peaks, notes))
+            counts.banks[i] = Bank(&cells[0], <uint64_t*>rows.data.as_ulonglongs, <uint32_t*>peaks.data.as_uints, <Notes*>notes.data.as_longlongs)
+            self.banks.append((cells.base, rows, peaks, notes))
         counts.bank = counts.banks[0]
         counts.active, counts.ready, counts.spare, self.held = 0, -1, 1, 2
         totals, by_class = _zeros("Q", counts.hub.lanes * COLUMNS), _zeros("Q", counts.hub.lanes * counts.hub.classes)
@@ -165,7 +164,7 @@ cdef class ScanCounter:
         self.totals = _view(totals, counts.hub.lanes, COLUMNS)
         self.carrier_totals = _view(by_class, counts.hub.lanes, counts.hub.classes)
         self.chute_totals = _view(by_chute, counts.hub.chutes + 1)
-        self.memory = before
+        self.memory = before, buckets
         self.views = []
 
     def feed(self, Source source not None, bytes octets not None, uint64_t now_ms):
@@ -248,5 +247,18 @@ cdef array.array _zeros(str code, Py_ssize_t length):
     return array.clone(array.array(code), length, zero=True)
 
 
+def _pages(Py_ssize_t size):
+    """Zeroed bytes on a page's boundary; from 2 MB on in large pages, where the system has them."""
+    cdef bint large = size >= LARGE_PAGE
+    block = mmap.mmap(-1, size + large * LARGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    cdef const uint8_t[::1] view = block
+    cdef Py_ssize_t start = -<Py_ssize_t>&view[0] & (LARGE_PAGE - 1) if large else 0
+    if large and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            block.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(block)[start : start + size]
+
+
 def _view(numbers, *shape):
-    return memoryview(numbers).toreadonly().cast("B").cast(numbers.typecode, shape)
+    flat = memoryview(numbers).toreadonly()
+    return flat.cast("B").cast(flat.format, shape)

@@ -51,6 +51,13 @@ def is_ready(findings: Sequence[Finding]) -> bool:
     return all(one.verdict == "good" for one in findings)
 
 
+def watched_from(first: Json, now: Json) -> Json:
+    """`first`, but a counter that had no base then, or has another since, is watched from what it says now."""
+    before = first["counters"]
+    known = {name: was for name, was in before.items() if was["base"] == now["counters"].get(name, was)["base"]}
+    return {**first, "counters": {**now["counters"], **known}}
+
+
 def unmoved(first: Json, last: Json) -> list[str]:
     """The counters that have not been seen to count between the two."""
     before, after = first["counters"], last["counters"]

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _watched(args: argparse.Namespace, agent: Any, lang: Language) -> tuple[dict[str, Any], dict[str, Any], float]:
     """What the agent says first, and what it says when everything has moved or the time is over."""
-    from agent.readiness import is_delivering, unmoved
+    from agent.readiness import is_delivering, unmoved, watched_from
 
     live = sys.stderr.isatty() and not args.json
     began_s = time.monotonic()
@@ -75,8 +75,7 @@ def _watched(args: argparse.Namespace, agent: Any, lang: Language) -> tuple[dict
             print(f"\r\x1b[K{said}", end="", file=sys.stderr, flush=True)
         time.sleep(min(_LOOK_S, left_s))
         last = agent.ask("survey")
-        if last["up_s"] < first["up_s"]:
-            first = last
+        first = last if last["up_s"] < first["up_s"] else watched_from(first, last)
     if live:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return first, last, time.monotonic() - began_s

@@ -20,7 +20,7 @@ from soak_site import process
 from agent.__main__ import main
 from agent.bureau.subscriber import Subscriber
 from agent.control import SOCKET
-from agent.readiness import Finding, is_ready, judged, unmoved
+from agent.readiness import Finding, is_ready, judged, unmoved, watched_from
 from config.messages import LANGUAGES, word
 
 WITHIN_S = 20.0
@@ -113,6 +113,14 @@ def test_a_counter_counts_as_moved_only_within_its_base_and_since_a_first_sample
     first = later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
     assert unmoved(first, later()) == ["plc.in"]
     assert unmoved(FIRST, later()) == []
+
+
+def test_a_counter_that_had_no_sample_when_the_watch_began_is_watched_from_its_first_one() -> None:
+    unsampled = later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
+    first = watched_from(unsampled, FIRST)
+    assert unmoved(first, FIRST) == unmoved(FIRST, FIRST)
+    assert unmoved(first, later()) == []
+    assert watched_from(FIRST, later()) == FIRST
 
 
 def test_where_no_agent_runs_it_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from twins import HEAD
 
 import config
 from agent.uplink.contract import Json, Message
+from agent.uplink.outsized import Outsized
 from agent.uplink.status import UplinkStatus
 from agent.uplink.worth import ALWAYS
 from config.device_settings import CounterRef
@@ -80,6 +81,7 @@ class Reader:
 
     def __init__(self, life: Life) -> None:
         self._spool = life.spool
+        self.outsized = Outsized()
         self.said: dict[str, list[Said]] = {place: [] for place in PLACES}
 
     def wake(self) -> None: ...

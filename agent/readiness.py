@@ -51,7 +51,7 @@ def is_ready(findings: Sequence[Finding]) -> bool:
     return all(one.verdict == "good" for one in findings)
 
 
-def watched_from(first: Json, now: Json) -> Json:
+def watched_from(first: Json, now: Json) -> dict[str, Any]:
     """`first`, but a counter that had no base then, or has another since, is watched from what it says now."""
     before = first["counters"]
     known = {name: was for name, was in before.items() if was["base"] == now["counters"].get(name, was)["base"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 CHUNK_BYTES = 1460
@@ -49,7 +50,9 @@ class ThinLine:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
-        await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer), return_exceptions=True)
+        with suppress(asyncio.CancelledError):  # at the end; the stream's own callback would print it
+            both_ways = self._carry(reader, far_writer), self._carry(far_reader, writer)
+            await asyncio.gather(*both_ways, return_exceptions=True)
         for end in (writer, far_writer):
             end.close()
 

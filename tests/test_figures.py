@@ -8,7 +8,7 @@ from pathlib import Path
 
 import figures
 import pytest
-from figures import PAGES, Page
+from figures import PAGES, SOURCES, Page
 
 UNIT = {"unit": {"exposure": 1.25}}
 
@@ -39,3 +39,9 @@ def test_the_pages_have_a_line_for_every_row() -> None:
         lines = page.path.read_text(encoding="utf-8").splitlines()
         heads = [f"| {row[f'goal{page.ending}']} | {row[f'beside{page.ending}']} |" for row in figures.rows()]
         assert [head for head in heads if not any(line.startswith(head) for line in lines)] == []
+
+
+def test_every_source_is_a_program() -> None:
+    for program, *_ in SOURCES.values():
+        assert isinstance(program, Path)
+        assert '\nif __name__ == "__main__":\n' in program.read_text(), program

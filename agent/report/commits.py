@@ -14,6 +14,9 @@ from agent.uplink.spool.wear import Allowance
 MOST_WAIT_S = 60.0
 """A commit waits no longer for the card's budget: what waits is lost with the power."""
 
+SLOW_S = 1.0
+"""A commit that takes longer holds up the beat; cards that fail flush for seconds before they refuse."""
+
 
 class Commits:
     """For the beat's thread, but for `retained`. `baselines` gives what must be kept at the moment of a commit."""
@@ -29,6 +32,7 @@ class Commits:
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition
+        self._slowest_s = 0.0
 
     def begin(self, wake: Callable[[], None]) -> None:
         """From now on call `wake` after each commit."""
@@ -52,10 +56,22 @@ class Commits:
             return
         state = self._baselines().encode(self._texts)
         for records in _pieces([message.encode() for message in messages], self._spool.most_bytes):
+            began_s = clock.boot_seconds()
             self._spool.commit(records, state)
+            self._time(clock.boot_seconds() - began_s)
         self._retained.update((message.tail, message) for message in messages if message.retain)
         self._retained_now = self._spool.next_position, tuple(self._retained.values())
         self._wake()
+
+    def _time(self, took_s: float) -> None:
+        self._slowest_s = max(self._slowest_s, took_s)
+        if took_s > SLOW_S:
+            log.warn("spool_slow", commit_s=round(took_s, 1), do="look at the card: it may be about to fail")
+
+    def take_slowest_s(self) -> float:
+        """The longest that a commit took since this was asked last; 0 where there was none."""
+        slowest_s, self._slowest_s = self._slowest_s, 0.0
+        return slowest_s
 
     def retained(self) -> tuple[int, Sequence[Message]]:
         """The documents the broker shall keep, and the position from which on the spool's records are newer than they

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from agent.helm import Helm
 from agent.load.instant import Instant
+from agent.report.commits import Commits
 from agent.site import Site
 from agent.uplink import reports
 from agent.uplink.contract import Head, Message
@@ -22,6 +23,7 @@ class OwnReport:
         site: Site,
         helm: Helm,
         spool: Spool,
+        commits: Commits,
         expiry: Expiry,
         head: Callable[[Instant], Head],
         started_s: float,
@@ -29,6 +31,7 @@ class OwnReport:
         self._site = site
         self._helm = helm
         self._spool = spool
+        self._commits = commits
         self._expiry = expiry
         self._head = head
         self._started_s = started_s
@@ -46,6 +49,7 @@ class OwnReport:
             self._spool.room(),
             self._expiry.days_left(now),
             self._helm.health(),
+            self._commits.take_slowest_s(),
         )
         yield from self._helm.measured(lambda: self._head(now))
 

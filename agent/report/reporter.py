@@ -83,7 +83,7 @@ class Reporter:
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
         self._equipment = EquipmentReport(site, head)
         expiry = Expiry(settings.bureau.tls)
-        self._own = OwnReport(site, helm, spool, expiry, head, self._started_s)
+        self._own = OwnReport(site, helm, spool, commits, expiry, head, self._started_s)
         self._survey = Survey(settings, site, helm, spool, expiry)
         self._thinning = Thinning(spool)
         self._obeying = Obeying(site, helm, self._floor, commits, stocktakes, head, self._facts)

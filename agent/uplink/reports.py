@@ -191,6 +191,7 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     room: Room | None = None,
     certificate_days: Json | None = None,
     audit: Json | None = None,
+    slowest_commit_s: float = 0.0,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute.
 
@@ -198,7 +199,12 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     """
     fields = head.fields() | {
         "up_s": round(up_s),
-        "spool": {**asdict(books), **asdict(condition), **_room(room, up_s)},
+        "spool": {
+            **asdict(books),
+            **asdict(condition),
+            **_room(room, up_s),
+            "commit_s_max": round(slowest_commit_s, 3),
+        },
         "uplink": asdict(uplink),
         "buses": dict(buses),
         "scanners": scanners,

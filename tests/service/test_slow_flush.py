@@ -10,8 +10,11 @@ import pytest
 from fault_matrix import Figure
 from slaves import TcpUnits, answers, outcomes_until, unit_device
 
+from agent.baselines import Baselines, Epoch
 from agent.bus.tcp_poller import TcpOwner
 from agent.clock import boot_seconds
+from agent.report.commits import SLOW_S, Commits
+from agent.uplink.contract import Message
 from agent.uplink.spool import Spool
 from agent.uplink.spool.disk import CardDisk, File
 from config.bus_settings import TcpBus
@@ -75,4 +78,21 @@ def test_while_a_flush_takes_its_time_every_device_is_read_at_its_period(
     assert len(outcomes) >= len(moments) - 1, "what was read meanwhile waits for the beat"
     assert owner.dropped == 0
     assert dict(spool.read(0, 9, 99))[position] == b"during"
+    spool.close()
+
+
+@pytest.mark.fault("S8")
+def test_the_longest_commit_is_told_once_and_a_slow_one_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = SlowCard(tmp_path / "spool")
+    spool = Spool.open(tmp_path / "spool", 1 << 20, disk=card)
+    commits = Commits(spool, 1 << 30, lambda: Baselines(Epoch(1, "abcdef"), 1, {}))
+    commits.commit([Message("event", b"{}")])
+    assert "spool_slow" not in caplog.text
+    card.flush_s = SLOW_S + 0.1
+    commits.commit([Message("event", b"{}")])
+    assert "spool_slow" in caplog.text
+    assert commits.take_slowest_s() >= card.flush_s
+    assert commits.take_slowest_s() == 0.0
     spool.close()

@@ -264,6 +264,7 @@ def test_health_balances_the_spools_books() -> None:
         "held": 2,
         "dropped": 1,
         "corrupt": 0,
+        "commit_s_max": 0.0,
         "place": "ram",
         "reason": "no space",
     }

@@ -142,6 +142,11 @@ class Compartment:
 
     # --- what it is ---
 
+    @property
+    def ordered(self) -> bool:
+        """Whether a host ordered the door to open, and it has not yet."""
+        return self._ordered_s is not None
+
     def status(self, at_s: float, silence: Fault | None) -> Status:
         """All of it at `at_s`; `silence` is why its board is not heard, None while it is."""
         door = _DOORS[self.door.now]

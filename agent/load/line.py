@@ -34,7 +34,7 @@ from agent.load.observed import ObservedCapacity
 from agent.load.progress import WorkInProgress
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
-from agent.load.survey import survey
+from agent.load.survey import combined
 from config.device_settings import CounterRef
 from config.line_settings import Line
 from config.load_settings import LoadSettings, Thresholds
@@ -85,9 +85,8 @@ class LineModel:
         self.counters = tuple(counter for flow in self._flows for counter in flow.counters)
         self.counted = tuple(f"{role} {ref}" for role, ref in line.counters())
         self.steering = Steering(settings.thresholds, patience(patience_s, self.counters))
-        again = self._recirculation.meters if line.induct_counts_passes else ()
-        self._leaving = self._discharge.meters and self._discharge.meters + self._reject.meters + again
-        self._progress = WorkInProgress(self._induct.meters, self._leaving)
+        self._leaving = self._ways_out()
+        self._progress = WorkInProgress(self._induct.meters, [one for flow in self._leaving for one in flow.meters])
         self._history = LineHistory(self._induct, self._discharge, self._reject, self._energy)
         self._ledger = LineLedger(settings, self._parcels)
         self._observed = ObservedCapacity(line.capacity_pph)
@@ -96,6 +95,11 @@ class LineModel:
         self.standing = NOWHERE
         self.quality: Quality = "unsupported"
         self._sampled_s = -SAMPLE_S
+
+    def _ways_out(self) -> tuple[RoleFlow, ...]:
+        """What takes parcels off the line; nothing where nobody counts the discharge."""
+        again = (self._recirculation,) if self.line.induct_counts_passes else ()
+        return tuple(flow for flow in (self._discharge, self._reject, *again) if flow) if self._discharge else ()
 
     def sample(self, at: Instant, conditions: Conditions = ORDINARY) -> None:
         """Follow the counters; call it each second, it does something every SAMPLE_S."""
@@ -110,7 +114,8 @@ class LineModel:
         for flow in self._flows:
             flow.follow(at)
             breaks += flow.seen.breaks
-        self._wip = wip = self._progress.advance(at.boot_s, self._induct.seen, survey(self._leaving, at))
+        left = combined([flow.seen for flow in self._leaving])
+        self._wip = wip = self._progress.advance(at.boot_s, self._induct.seen, left)
         known = wip.total if wip and self._progress.known(at) else None
         self._history.advance(at, breaks, known, self._conditions)
         self.standing, self.quality = self._stand(at, wip, breaks), self._quality(at)

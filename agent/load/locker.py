@@ -17,6 +17,7 @@ of a stay or a part of the day was not seen (these figures are then what is cert
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -108,6 +109,7 @@ class LockerModel:
         self._day = Day()
         self._heard = 0
         self._undated: tuple[Instant, Instant] | None = None
+        self._drawn: tuple[object, float, LockerLoad] | None = None
 
     def hear(self, board: str, points: Points, values: Values, at_s: float) -> list[DoorEvent]:
         """One answer of one board; what happened, oldest first."""
@@ -119,6 +121,7 @@ class LockerModel:
     def order(self, board: str, points: Points, at_s: float) -> None:
         """A foreign host orders these doors of a board to open: what it wants, not what is."""
         self.boards[board].order(points, at_s)
+        self._drawn = None
 
     def _count(self, number: int, happening: Happening) -> None:
         stream = STREAMS.get(happening.what)
@@ -143,10 +146,30 @@ class LockerModel:
         return sum(board.changes for board in self.boards.values())
 
     def draw(self, at: Instant) -> LockerLoad:
-        """The load at `at`, of all that was heard until now."""
+        """The load at `at`, of all that was heard until now: the one drawn before, while it cannot be another."""
         self.advance(at)
         self._date(at)
+        mark = self.changes, self._heard, self._day.number, self._day.partial
+        if self._drawn is not None and self._drawn[0] == mark and at.boot_s < self._drawn[1]:
+            return self._drawn[2]
         seen = list(self.compartments(at.boot_s))
+        load = self._draw(at, seen)
+        self._drawn = mark, self._holds_until_s(seen, at.boot_s), load
+        return load
+
+    def _holds_until_s(self, seen: Sequence[Seen], at_s: float) -> float:
+        """Until when nothing but an answer can change what was seen: a silence, an order, an open door wait for more
+        than that; and parcels become overdue."""
+        if self._heard < len(self.boards) or any(
+            [one.status.door == "open" or one.compartment.ordered for one in seen]
+        ):
+            return at_s
+        stays = [one.compartment.stay for one in seen if one.kind == "occupied"]
+        limit_s = self._limit_s(at_s)
+        to_come = [stay.start_s for stay in stays if stay is not None and stay.start_s > limit_s]
+        return min(to_come, default=math.inf) + (at_s - limit_s)
+
+    def _draw(self, at: Instant, seen: Sequence[Seen]) -> LockerLoad:
         whole = self._share(seen, at.boot_s, self._day.deliveries())
         dwell = self._day.dwell
         by_size: dict[Size, Share] = {
@@ -180,7 +203,7 @@ class LockerModel:
     def _share(self, seen: Sequence[Seen], at_s: float, deliveries: int | None) -> Share:
         kinds, doors = [one.kind for one in seen], [one.status.door for one in seen]
         sensed = all(one.compartment.has_item for one in seen)
-        limit_s = at_s - 3600.0 * self.locker.overdue_h
+        limit_s = self._limit_s(at_s)
         stays = [one.compartment.stay for one in seen if one.kind == "occupied"]
         return Share(
             total=len(seen),
@@ -192,6 +215,10 @@ class LockerModel:
             overdue=sum([stay is not None and stay.start_s <= limit_s for stay in stays]) if sensed else None,
             turnover_day=deliveries / len(seen) if sensed and deliveries is not None else None,
         )
+
+    def _limit_s(self, at_s: float) -> float:
+        """A parcel that came in until then is overdue at `at_s`."""
+        return at_s - 3600.0 * self.locker.overdue_h
 
     def _stay_quality(self, seen: Sequence[Seen]) -> Quality:
         if not any(one.compartment.has_item for one in seen):
@@ -222,6 +249,7 @@ class LockerModel:
             case _:
                 raise ValueError("not the state of a locker")
         self._day.restore(day)
+        self._drawn = None
         away_s = at.since_s(left)
         self._undated = (left, at) if away_s is None else None
         shift_s = at.boot_s - left.boot_s - (away_s or 0.0)
@@ -233,6 +261,7 @@ class LockerModel:
         if self._undated is None or (away_s := at.since_s(self._undated[0])) is None:
             return
         restored, self._undated = self._undated[1], None
+        self._drawn = None
         for board in self.boards.values():
             board.shift(restored.boot_s, at.boot_s - away_s - restored.boot_s)
 

@@ -58,7 +58,6 @@ class Meter:
         "_refusal",
         "_suspects",
         "_unseen",
-        "_watched_s",
         "at",
         "base",
         "breaks",
@@ -70,6 +69,7 @@ class Meter:
         "refused_s",
         "rule",
         "total",
+        "watched_s",
     )
 
     def __init__(self, rule: CounterRule, first_base: int) -> None:
@@ -78,7 +78,7 @@ class Meter:
         self._modulus = rule.modulus
         self._rate = rule.max_rate_per_s
         self._latency_s = rule.latency_s
-        self._watched_s = rule.watched_s
+        self.watched_s = rule.watched_s
         self._blind = rule.blind
         self._suspects = Suspects(rule)
         self._refusal = Refusal(rule)
@@ -105,7 +105,7 @@ class Meter:
             cap = int(self._rate * (since_s + self._latency_s)) + 1
             step = raw - self.raw
             # No reset can hide behind a count above the cap, or the chance of one is in `hi` already.
-            certain = raw > cap or (since_s < self._watched_s and cap - step <= self._unseen)
+            certain = raw > cap or (since_s < self.watched_s and cap - step <= self._unseen)
             if certain and 0 <= step <= cap < self._blind and raw < self._modulus:
                 self.raw = raw
                 self.at = at
@@ -212,12 +212,12 @@ class Meter:
 
     def refusing(self, at: Instant) -> bool:
         """True when the counter answers (less than 3 periods from `at`) and the answers are not taken."""
-        return self.refused_s is not None and abs(at.boot_s - self.refused_s) < self._watched_s
+        return self.refused_s is not None and abs(at.boot_s - self.refused_s) < self.watched_s
 
     def fresh(self, at: Instant) -> bool:
         """True when the last accepted sample is less than 3 periods from `at`."""
         last = self.at
-        return last is not None and at.boot_id == last.boot_id and abs(at.boot_s - last.boot_s) < self._watched_s
+        return last is not None and at.boot_id == last.boot_id and abs(at.boot_s - last.boot_s) < self.watched_s
 
     @property
     def overall(self) -> Reckoning:

@@ -86,4 +86,4 @@ def _reckoning(values: list[object]) -> Reckoning:
     found = Reckoning(_whole(lo), None if hi is None else _whole(hi), _whole(total))
     if not found.sound:
         raise ValueError("a counter's state holds an interval without its total")
-    return found
+    return NOTHING if found == NOTHING else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agent.load.instant import Instant
@@ -33,17 +33,38 @@ def survey(meters: Iterable[Meter], at: Instant) -> Survey:
     """The meters as they are at `at`."""
     lo = total = breaks = 0
     hi: int | None = 0
+    boot_id, now_s = at.boot_id, at.boot_s
     first_s, last_s, fresh = math.inf, -math.inf, True
     for meter in meters:
-        earlier_lo, earlier_hi, earlier = meter.earlier
-        lo += earlier_lo + meter.lo
-        total += earlier + meter.total
-        hi = None if hi is None or earlier_hi is None or meter.hi is None else hi + earlier_hi + meter.hi
+        lo += meter.lo
+        total += meter.total
+        hi = None if hi is None or meter.hi is None else hi + meter.hi
         breaks += meter.breaks
-        if meter.at is None or not meter.fresh(at):
+        if meter.earlier is not NOTHING:
+            lo, hi, total = Reckoning(lo, hi, total).plus(meter.earlier)
+        read = meter.at
+        if read is None or read.boot_id != boot_id or abs(now_s - read.boot_s) >= meter.watched_s:
             fresh = False
             continue
-        read_s = meter.at.boot_s
-        first_s = min(first_s, read_s)
-        last_s = max(last_s, read_s)
+        if read.boot_s < first_s:
+            first_s = read.boot_s
+        if read.boot_s > last_s:
+            last_s = read.boot_s
     return Survey(Reckoning(lo, hi, total), breaks, fresh and last_s >= first_s, first_s, last_s)
+
+
+def combined(surveys: Sequence[Survey]) -> Survey:
+    """What meters say together that were surveyed apart, at the same moment."""
+    if len(surveys) == 1:
+        return surveys[0]
+    lo = total = breaks = 0
+    hi: int | None = 0
+    first_s, last_s, fresh = math.inf, -math.inf, bool(surveys)
+    for counted, its_breaks, its_fresh, its_first_s, its_last_s in surveys:
+        lo += counted.lo
+        total += counted.total
+        hi = None if hi is None or counted.hi is None else hi + counted.hi
+        breaks += its_breaks
+        fresh = fresh and its_fresh
+        first_s, last_s = min(first_s, its_first_s), max(last_s, its_last_s)
+    return Survey(Reckoning(lo, hi, total), breaks, fresh, first_s, last_s)

@@ -61,6 +61,11 @@ class Day:
         else:
             self.partial = True
 
+    @property
+    def number(self) -> int | None:
+        """Which day it is; None before any clock told it."""
+        return self._number
+
     def deliveries(self, size: str | None = None) -> int | None:
         """Parcels put in today, of one size or of all; None while no clock tells what today is."""
         if self._number is None:

@@ -37,12 +37,13 @@ class LockerReport:
 
     def _news(self, now: Instant, name: str, load: LockerLoad, *, turn: bool) -> Iterator[Message]:
         """The figures when they changed or it is their turn, the state when that changed."""
-        compartments = locker_fields.shares(load)
-        if turn or load != self._told.get(name):
+        same = load is self._told.get(name)
+        compartments = self._states[name][1] if same else locker_fields.shares(load)
+        if turn or not (same or load == self._told.get(name)):
             self._told[name] = load
             yield locker_fields.telemetry(self._head(now), name, load, compartments)
         state = load.quality, compartments
-        if state != self._states.get(name):
+        if not same and state != self._states.get(name):
             self._states[name] = state
             yield locker_fields.state(self._head(now), name, load, compartments)
 

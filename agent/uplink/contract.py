@@ -14,7 +14,7 @@ ROOT = "hubpulse/v1"
 SCHEMA = 1
 Json: TypeAlias = Mapping[str, object]
 
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 _RECORD_FORM = 0x10
 _RETAIN = 0x01
@@ -104,7 +104,9 @@ def wall_ms(at: Instant) -> int:
 
 def compact(fields: Json) -> bytes:
     """JSON without spaces, Chinese as it is; None at the top is left out. ValueError for numbers JSON does not have."""
-    kept = {name: value for name, value in fields.items() if value is not None}
+    kept = dict(fields)
+    if None in kept.values():
+        kept = {name: value for name, value in kept.items() if value is not None}
     return _ENCODE(kept).encode()
 
 

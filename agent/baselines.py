@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.counter_states import packed, unpacked
 from agent.texts import Texts
 from drivers.plan import Cut
 
@@ -57,13 +58,15 @@ class Baselines:
 
     def encode(self, texts: Texts | None = None) -> bytes:
         """As JSON, with the `texts` of what was encoded before."""
-        form: dict[str, object] = {
-            "form": _FORM,
-            "epoch": str(self.epoch or ""),
-            "seq": self.seq,
-            "counters": self.counters,
+        counters, moments = packed(self.counters)
+        form: dict[str, object] = {"form": _FORM, "epoch": str(self.epoch or ""), "seq": self.seq, "counters": counters}
+        more = {
+            "moments": moments,
+            "cuts": self.cuts,
+            "load": self.load,
+            "identities": self.identities,
+            "lockers": self.lockers,
         }
-        more = {"cuts": self.cuts, "load": self.load, "identities": self.identities, "lockers": self.lockers}
         more |= {"helm": self.helm}
         form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
         texts = texts or Texts()
@@ -81,7 +84,7 @@ class Baselines:
         epoch, seq, counters = form.get("epoch"), form.get("seq"), form.get("counters")
         if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(counters, dict)):
             raise ValueError("baselines are incomplete")
-        kept = {name: state for name, state in counters.items() if isinstance(state, list)}
+        kept = unpacked(counters, form.get("moments"))
         load, known, lockers, helm = (_table(form.get(name)) for name in ("load", "identities", "lockers", "helm"))
         ntp_s = form.get("ntp_s", 0)
         vouched_s = ntp_s if type(ntp_s) is int and 0 <= ntp_s < _FAR_S else 0

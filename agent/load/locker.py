@@ -160,9 +160,8 @@ class LockerModel:
     def _holds_until_s(self, seen: Sequence[Seen], at_s: float) -> float:
         """Until when nothing but an answer can change what was seen: a silence, an order, an open door wait for more
         than that; and parcels become overdue."""
-        if self._heard < len(self.boards) or any(
-            [one.status.door == "open" or one.compartment.ordered for one in seen]
-        ):
+        waits = any(one.status.door == "open" or one.compartment.ordered for one in seen)
+        if waits or self._heard < len(self.boards):
             return at_s
         stays = [one.compartment.stay for one in seen if one.kind == "occupied"]
         limit_s = self._limit_s(at_s)

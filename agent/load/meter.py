@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from agent.load.counter import CounterRule, Suspects
 from agent.load.instant import Instant
-from agent.load.reckoning import NOTHING, MeterState, Reckoning, possible
+from agent.load.reckoning import FORM, NOTHING, MeterState, Reckoning, possible
 from agent.load.refusal import EventKind, MeterEvent, Refusal
 
 __all__ = ["CounterRule", "Meter", "MeterEvent"]
@@ -228,8 +228,8 @@ class Meter:
         """What must be kept with the messages that hold these counts; JSON-able; empty before the first sample."""
         if self.at is None:
             return []
-        here = Reckoning(self.lo, self.hi, self.total)
-        return MeterState(self._modulus, self.base, here, self.earlier, self.raw, self._unseen, self.at).to_list()
+        here = self.lo, self.hi, self.total
+        return [FORM, self._modulus, self.base, *here, *self.earlier, self.raw, self._unseen, *self.at.to_list()]
 
     def restore(self, state: object) -> None:
         """Go on from `state()` of an earlier run.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from agent.load.instant import Instant
 
-_FORM = 1
+FORM = 1
 _FIELDS = 15
 
 
@@ -58,15 +58,10 @@ class MeterState(NamedTuple):
     unseen: int
     at: Instant
 
-    def to_list(self) -> list[object]:
-        """The state as JSON holds it."""
-        modulus, base, here, earlier, raw, unseen, at = self
-        return [_FORM, modulus, base, *here, *earlier, raw, unseen, at.boot_id, at.boot_s, at.wall_s, at.quality]
-
     @classmethod
     def from_list(cls, state: object) -> MeterState:
-        """The state in `state`; ValueError with the reason for anything `to_list` cannot have made."""
-        if not isinstance(state, list) or len(state) != _FIELDS or state[0] != _FORM:
+        """The state in `Meter.state()`; ValueError with the reason for anything that cannot have made."""
+        if not isinstance(state, list) or len(state) != _FIELDS or state[0] != FORM:
             raise ValueError("a counter's state of an unknown form")
         modulus, base, raw, unseen = (_whole(state[n]) for n in (1, 2, 9, 10))
         here, earlier = _reckoning(state[3:6]), _reckoning(state[6:9])

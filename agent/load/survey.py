@@ -43,13 +43,13 @@ def survey(meters: Iterable[Meter], at: Instant) -> Survey:
         if meter.earlier is not NOTHING:
             lo, hi, total = Reckoning(lo, hi, total).plus(meter.earlier)
         read = meter.at
-        if read is None or read.boot_id != boot_id or abs(now_s - read.boot_s) >= meter.watched_s:
+        if read is not None and read.boot_id == boot_id and abs(now_s - read.boot_s) < meter.watched_s:
+            if read.boot_s < first_s:  # noqa: PLR1730 - the calls cost more than the rest of it
+                first_s = read.boot_s
+            if read.boot_s > last_s:  # noqa: PLR1730
+                last_s = read.boot_s
+        else:
             fresh = False
-            continue
-        if read.boot_s < first_s:
-            first_s = read.boot_s
-        if read.boot_s > last_s:
-            last_s = read.boot_s
     return Survey(Reckoning(lo, hi, total), breaks, fresh and last_s >= first_s, first_s, last_s)
 
 

@@ -106,7 +106,6 @@ LONG_FILES = {
     "tests/kit/counting_model.py",
 }
 LONG_FUNCTIONS = {
-    "agent/load/scans.py LineScans.advance",
     "agent/load/site.py SiteModel.advance",
     "config/wiring.py device",
     "drivers/scan_guess.py guess",

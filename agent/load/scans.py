@@ -74,31 +74,21 @@ class LineScans:
         self._unread, self._passed = WindowRate(LONG_S), WindowRate(LONG_S)
         for rate in (self._short, self._long, self._unread, self._passed):
             rate.advance(started_s, 0)
+        self._totals = counter.totals.cast("B").cast("Q")
         self._at_s = started_s
         self._forgotten = self._peak = 0
         self._of_chutes = counter.chute_totals.tolist()
 
     def advance(self, at: Instant) -> ScanLoad:
         """The scans counted in the seconds that had ended when they were last taken, which is now."""
-        self.take()
-        rows = _rows(self.counter.totals.cast("B").cast("Q").tolist(), len(COLUMN_NAMES))
-        lanes = [dict(zip(COLUMN_NAMES, row, strict=True)) for row in rows]
-        counts = {name: sum(lane[name] for lane in lanes) for name in COLUMN_NAMES}
-        passes_of = [lane["new"] + lane["recirculated"] for lane in lanes]
-        no_read = counts["no_read"] + sum(eye.unread(passes_of, at) for eye in self._eyes)
-        for rate, total in (
-            (self._short, counts["new"]),
-            (self._long, counts["new"]),
-            (self._passed, sum(passes_of)),
-            (self._unread, no_read),
-        ):
-            rate.advance(self._at_s, total)
+        self.take(at)
+        counts = {name: sum(self._lanes(name)) for name in COLUMN_NAMES}
         load = ScanLoad(
             streams={name: count for name, count in self._streams(counts) if count},
             total=counts["new"],
             recirculated=counts["recirculated"],
             duplicate=counts["duplicate"],
-            no_read=no_read,
+            no_read=counts["no_read"] + self._unseen(at),
             multi=counts["multi"],
             bad=sum(counts[name] for name in BAD_NAMES),
             forgotten=self._forgotten,
@@ -114,16 +104,39 @@ class LineScans:
     def finish(self) -> None:
         """Nobody feeds the counter any more: what it counted in the second that has not ended is taken too."""
         while not self.counter.finish():
-            self.take()
+            self._take()
 
-    def take(self) -> None:
-        """Take over what was counted; each second, for what is not taken keeps the seconds after it back."""
+    def take(self, at: Instant) -> None:
+        """Take over what was counted; each second, for what is not taken keeps the seconds after it back, and a rate
+        that hears nothing for as long as its window begins anew."""
+        if not self._take():
+            return
+        new = sum(self._lanes("new"))
+        self._short.advance(self._at_s, new)
+        self._long.advance(self._at_s, new)
+        self._passed.advance(self._at_s, new + sum(self._lanes("recirculated")))
+        self._unread.advance(self._at_s, sum(self._lanes("no_read")) + self._unseen(at))
+
+    def _take(self) -> bool:
+        """Whether a second has ended since this was called before."""
         snapshot = self.counter.take()
         if snapshot is None:
-            return
+            return False
         self._at_s = snapshot.last_second + 1.0
         self._forgotten += snapshot.forgotten
         self._peak = max(self._peak, snapshot.peaks[-1])
+        return True
+
+    def _lanes(self, name: str) -> list[int]:
+        """What was counted as that, by lane."""
+        return self._totals[COLUMN_NAMES.index(name) :: len(COLUMN_NAMES)].tolist()
+
+    def _unseen(self, at: Instant) -> int:
+        """Parcels of which only the photo-eyes tell."""
+        if not self._eyes:
+            return 0
+        passes_of = [new + again for new, again in zip(self._lanes("new"), self._lanes("recirculated"), strict=True)]
+        return sum(eye.unread(passes_of, at) for eye in self._eyes)
 
     def _streams(self, counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
         for name, count in counts.items():

@@ -99,7 +99,7 @@ class Reporter:
         self._commits.watch()
         self._thin(now)
         if self._site.scans:
-            self._site.scans.take()
+            self._site.scans.take(now)
         self._obeying.advance(now, self._uplink.take_commands())
         self._floor.sample(now)
         if self._site.lockers:

@@ -32,10 +32,10 @@ class SiteScans:
         self._slowed = dict.fromkeys((one.id for one in settings.scanners), 0)
         self._flooding: frozenset[str] = frozenset()
 
-    def take(self) -> None:
+    def take(self, at: Instant) -> None:
         """Each beat: what was counted is taken over from the readers."""
         for scans in self._lines.values():
-            scans.take()
+            scans.take(at)
 
     def advance(self, at: Instant) -> dict[str, ScanLoad]:
         """Each line's scans, for the lines that have scanners."""

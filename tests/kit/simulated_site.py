@@ -174,7 +174,7 @@ class Scanner:
         self._world = world
         self.reads = self.reported = 0
 
-    def take(self) -> None:
+    def take(self, at: Instant) -> None:
         self.reads += self._world.random.randrange(40)
 
     def advance(self, at: Instant) -> Mapping[str, ScanLoad]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import pytest
 from scanners import LINE, PLAIN, code, lines
 
 from agent.bureau.totals import Totals
@@ -35,7 +36,7 @@ class Fed:
 
     def hear(self, second: float, octets: bytes) -> None:
         self._counter.feed(self._source, octets, int(1000 * second))
-        self.scans.take()
+        self.scans.take(at(second))
 
     def load(self, second: float) -> ScanLoad:
         """The scans of the seconds before."""
@@ -87,6 +88,21 @@ def test_the_no_read_rate_is_told_when_enough_parcels_have_passed() -> None:
     load = line.load(60.0)
     assert load.no_read_rate == 0.2
     assert load.pph_60 == 8 * 3600.0
+
+
+@pytest.mark.parametrize("report_s", [10, 60, 61, 300, 900, 1000])
+def test_the_rates_are_those_of_the_last_minute_and_quarter_of_an_hour_however_seldom_they_are_told(
+    report_s: int,
+) -> None:
+    line, told = Fed(), []
+    for second in range(2 * max(report_s, 900) + 2):
+        if second and second % report_s == 0:
+            told.append(line.load(second))
+        line.hear(second, lines(second, second + 1) + b"NOREAD\r\n")
+    rates = [(load.pph_60, load.pph_900) for load in told]
+    assert all(short == pytest.approx(3600.0, rel=0.1) for short, _ in rates), rates
+    assert all(long == pytest.approx(3600.0, rel=0.1) for _, long in rates), rates
+    assert told[-1].no_read_rate == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_silent_scanners_no_reads_are_what_the_photo_eye_saw_and_it_did_not_read() -> None:

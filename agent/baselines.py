@@ -13,7 +13,7 @@ from agent.texts import Texts
 from drivers.plan import Cut
 
 _FORM = 1
-_DEPTHS = {"load": 2}
+_DEPTHS = {"load": 3}
 """Where most parts are what they were in the last frame: each line's memory. Counters' states are others each time."""
 
 _FAR_S = 1 << 33  # a year 2242 that no time server said
@@ -70,7 +70,7 @@ class Baselines:
         more |= {"helm": self.helm}
         form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
         texts = texts or Texts()
-        parts = [f'"{name}":{texts.of(kept, _DEPTHS.get(name), name)}' for name, kept in form.items()]
+        parts = [f'"{name}":{texts.part(name).of(kept, _DEPTHS.get(name))}' for name, kept in form.items()]
         return ("{" + ",".join(parts) + "}").encode()
 
     @classmethod

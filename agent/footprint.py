@@ -30,10 +30,16 @@ def keep_little() -> None:
         mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
+CIRCLES = 50_000
+"""CPython looks for circles each 700 new objects. A report makes some thousands that are gone after it, and what is
+left the sweep finds; so they are looked for in between only where something makes them in masses."""
+
+
 def settle() -> None:
     """Give back what reading the settings took, and never again go round what is here now."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(CIRCLES)
     give_back()
 
 

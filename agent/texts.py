@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Texts:
-    """Remembers parts of documents and their texts. A part must not be changed after it was given."""
+    """Remembers a document and its text, and so each of its parts. A part must not be changed after it was given."""
+
+    __slots__ = ("_document", "_parts", "_text")
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[object, str]] = {}
+        self._document: object = self
+        self._text = ""
+        self._parts: dict[str, Texts] = {}
 
-    def of(self, document: object, depth: int | None, place: str) -> str:
-        """The document without spaces. Its tables are looked into `depth` deep for what changed; None: all of it does.
-        `place` tells it from others."""
+    def of(self, document: object, depth: int | None) -> str:
+        """The document without spaces. Its tables are looked into `depth` deep for what changed; None: all does."""
         if depth is None:
             return _encode(document)
-        if depth == 0 or not isinstance(document, dict):
-            return self._text(document, place)
-        parts = [f"{_encode(name)}:{self.of(part, depth - 1, f'{place}/{name}')}" for name, part in document.items()]
-        return "{" + ",".join(parts) + "}"
+        if depth and isinstance(document, dict):
+            parts = [f"{_name(name)}:{self.part(name).of(part, depth - 1)}" for name, part in document.items()]
+            return "{" + ",".join(parts) + "}"
+        if document != self._document:
+            self._document, self._text = document, _encode(document)
+        return self._text
 
-    def _text(self, part: object, place: str) -> str:
-        known = self._known.get(place)
-        if known is None or known[0] != part:
-            self._known[place] = known = part, _encode(part)
-        return known[1]
+    def part(self, name: str) -> Texts:
+        """The texts of that part of the document."""
+        found = self._parts.get(name)
+        if found is None:
+            found = self._parts[name] = Texts()
+        return found
+
+
+@cache
+def _name(name: str) -> str:
+    return _encode(name)

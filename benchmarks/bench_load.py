@@ -14,7 +14,6 @@ this process; how the frame is packed and flushed is the spool's, `pack_ms` says
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import statistics
 import sys
@@ -25,6 +24,7 @@ from random import Random
 from typing import Any
 
 import config
+from agent import footprint
 from agent.baselines import Baselines, Epoch
 from agent.bus import Answered
 from agent.load import memory
@@ -165,8 +165,7 @@ def lockers() -> Sequence[Locker]:
 
 def measure(beats: int, seed: int, say: Callable[[int], None]) -> dict[str, Any]:
     site = Site(seed)
-    gc.collect()
-    gc.freeze()  # as the service does before it beats
+    footprint.settle()  # as the service does before it beats
     took, frame_bytes, packing = [], [], []
     for second in range(beats):
         began = time.process_time_ns()

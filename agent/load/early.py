@@ -38,6 +38,9 @@ class EarlyWarnings:
 
     def advance(self, at_s: float, tts: TimeToSaturation | None, settled: bool) -> list[EarlyWarning]:
         """Judge the forecast at boot-clock second `at_s`; until `settled` none says nothing."""
+        if tts is None and not self.active:
+            self._since.clear()
+            return []
         return [found for level in LEVELS_MIN if (found := self._judge(level, at_s, tts, settled))]
 
     def _judge(self, level: int, at_s: float, tts: TimeToSaturation | None, settled: bool) -> EarlyWarning | None:

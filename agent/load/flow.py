@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -82,16 +83,21 @@ class RoleFlow:
     def follow(self, at: Instant) -> None:
         """Take in what the meters have counted until `at`."""
         before, self.seen = self.seen, (now := survey(self.meters, at))
-        guesses = 0.0
+        known, pph, span_s, guesses = now.fresh, 0.0, math.inf, 0.0
         for one in self.counters:
             one.advance(at.boot_id)
             guesses += one.meter.estimated_s or 0.0
+            span_s = min(span_s, one.long.span_s)
+            rate = one.long.per_hour
+            if rate is None:
+                known = False
+            else:
+                pph += rate
         self.total, self.guesses = now.counted.total, guesses + now.breaks
+        self.pph_900, self.span_s = pph if known else None, span_s if self.counters else 0.0
         if now.breaks != before.breaks or not now.fresh:
             self._display.restart()
         self._display.advance(at.boot_s, self.total)
-        self.pph_900 = together([one.long.per_hour for one in self.counters]) if now.fresh else None
-        self.span_s = min([one.long.span_s for one in self.counters], default=0.0)
 
     def draw(self) -> Flow | None:
         """All of it; None of a role without counters."""

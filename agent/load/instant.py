@@ -36,6 +36,10 @@ class Instant:
             return self.wall_s - earlier.wall_s + BETWEEN_BOOTS_S
         return None
 
+    def rounded(self, digits: int) -> Instant:
+        """The same moment with so many decimals of a second."""
+        return Instant(self.boot_id, round(self.boot_s, digits), round(self.wall_s, digits), self.quality)
+
     def to_list(self) -> list[object]:
         """The moment as JSON holds it."""
         return [self.boot_id, self.boot_s, self.wall_s, self.quality]

@@ -132,13 +132,15 @@ class LockerModel:
         elif happening.stay is not None:
             self._day.collected(happening.stay, happening.at_s)
 
-    def advance(self, at: Instant) -> None:
-        """Let go of what is too old; each second."""
+    def advance(self, at: Instant) -> bool:
+        """Let go of what is too old; each second. True when every board is heard."""
         self._heard = 0
         for board in self.boards.values():
             board.advance(at.boot_s)
             self._heard += board.heard
-        self._day.advance(at, whole=self._heard == len(self.boards))
+        whole = self._heard == len(self.boards)
+        self._day.advance(at, whole=whole)
+        return whole
 
     @property
     def changes(self) -> int:
@@ -232,7 +234,7 @@ class LockerModel:
         """What the next run needs, as JSON can hold it."""
         self._date(at)
         return {
-            "at": [at.boot_id, round(at.boot_s, 1), round(at.wall_s, 1), at.quality],
+            "at": at.to_list(),
             "day": self._day.state(),
             "boards": {board: model.state() for board, model in self.boards.items()},
         }

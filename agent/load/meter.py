@@ -51,11 +51,14 @@ class Meter:
 
     __slots__ = (
         "_blind",
+        "_high",
         "_latency_s",
         "_modulus",
         "_next_base",
         "_rate",
         "_refusal",
+        "_small",
+        "_soon_s",
         "_suspects",
         "_unseen",
         "at",
@@ -80,6 +83,8 @@ class Meter:
         self._latency_s = rule.latency_s
         self.watched_s = rule.watched_s
         self._blind = rule.blind
+        self._soon_s = rule.period_s / 2
+        self._small, self._high = rule.within(self._soon_s), rule.within(rule.watched_s)
         self._suspects = Suspects(rule)
         self._refusal = Refusal(rule)
         self.base = 0
@@ -101,12 +106,9 @@ class Meter:
         """
         last = self.at
         if last is not None and at.boot_id == last.boot_id and self.refused_s is None:
-            since_s = at.boot_s - last.boot_s
-            cap = int(self._rate * (since_s + self._latency_s)) + 1
-            step = raw - self.raw
-            # No reset can hide behind a count above the cap, or the chance of one is in `hi` already.
-            certain = raw > cap or (since_s < self.watched_s and cap - step <= self._unseen)
-            if certain and 0 <= step <= cap < self._blind and raw < self._modulus:
+            since_s, step = at.boot_s - last.boot_s, raw - self.raw
+            usual = self._soon_s <= since_s < self.watched_s and 0 <= step <= self._small and self._high < raw
+            if (usual or self._is_certain(raw, step, since_s)) and raw < self._modulus:
                 self.raw = raw
                 self.at = at
                 if step:
@@ -117,6 +119,14 @@ class Meter:
                 return ()
         events = self._consider(raw, at)
         return events if self.refused_s is not None else self._refusal.end(raw, events)
+
+    def _is_certain(self, raw: int, step: int, since_s: float) -> bool:
+        """Whether it can only have run on by `step`: as it has when a count above what a reset can reach rises by no
+        more than half a period allows, half a period or more after the last, without a silence (`usual` above)."""
+        cap = int(self._rate * (since_s + self._latency_s)) + 1
+        # No reset can hide behind a count above the cap, or the chance of one is in `hi` already.
+        certain = raw > cap or (since_s < self.watched_s and cap - step <= self._unseen)
+        return certain and 0 <= step <= cap < self._blind
 
     def _consider(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
         if -self._modulus // 2 <= raw < 0:

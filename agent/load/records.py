@@ -59,6 +59,7 @@ class Records:
         kinds += [Seasons(settings.season)] if settings.season else []
         self._tallies = {kind.kind: Tally(kind) for kind in kinds}
         self._waves = {f"wave {span.id}": Tally(Spans("wave", (span,))) for span in settings.waves}
+        self._every = (*self._tallies.values(), *self._waves.values())
         self._hours: deque[int] = deque(maxlen=HOURS)
         self._last_hour: Period | None = None
         self._peak: Peak | None = None
@@ -74,12 +75,13 @@ class Records:
             return []
         if pph_900 is not None:
             self._top(at.wall_s, pph_900)
-        every = (*self._tallies.values(), *self._waves.values())
-        found = (tally.advance(at.wall_s, totals, left, sure=sure) for tally in every)
-        closed = [record for record in found if record is not None]
-        for record in closed:
-            if record.kind == "hour":
-                self._note_hour(record)
+        closed = []
+        for tally in self._every:
+            record = tally.advance(at.wall_s, totals, left, sure=sure)
+            if record is not None:
+                closed.append(record)
+                if record.kind == "hour":
+                    self._note_hour(record)
         return closed
 
     def _top(self, wall_s: float, pph: float) -> None:

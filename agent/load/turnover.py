@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from itertools import accumulate, chain
@@ -35,20 +36,25 @@ class Day:
 
     def __init__(self) -> None:
         self._number: int | None = None
+        self._begin_s = self._end_s = math.inf
         self._delivered: Counter[str] = Counter()
         self._tenths: Counter[int] = Counter()
         self.partial = True
 
     def advance(self, at: Instant, *, whole: bool) -> None:
         """Time goes by; `whole`: at this moment every board is heard, and nothing is in doubt."""
-        number = None if at.quality == "none" else int((at.wall_s + LOCAL_S) // _DAY_S)
-        if number is not None and number != self._number:
-            if self._number is not None:
-                self._delivered.clear()
-                self._tenths.clear()
-                self.partial = False
-            self._number = number
+        if not self._begin_s <= at.wall_s < self._end_s and at.quality != "none":
+            self._turn(int((at.wall_s + LOCAL_S) // _DAY_S))
         self.partial |= not whole
+
+    def _turn(self, number: int) -> None:
+        """It is that day, mostly another."""
+        if self._number is not None and number != self._number:
+            self._delivered.clear()
+            self._tenths.clear()
+            self.partial = False
+        self._number = number
+        self._begin_s, self._end_s = number * _DAY_S - LOCAL_S, (number + 1) * _DAY_S - LOCAL_S
 
     def delivered(self, size: str) -> None:
         """A parcel was put into a compartment of that size."""
@@ -99,6 +105,7 @@ class Day:
         if len(pairs) != len(tenths) or not all(map(_is_count, (*delivered.values(), *chain(*pairs)))):
             raise ValueError("not a locker's day")
         self._number, self.partial = number, True
+        self._begin_s = self._end_s = math.inf
         self._delivered, self._tenths = Counter(delivered), Counter({tenth: n for tenth, n in pairs if n})
 
 

@@ -33,6 +33,7 @@ class SiteLockers:
         }
         self._home = {board.id: self.models[locker.id] for locker in lockers for board in locker.boards}
         self.presence = {board.id: Presence(None, "not_asked", now_s, None) for board in boards}
+        self._all_online = False
         self._events: list[tuple[Locker, DoorEvent]] = []
 
     def owns(self, device: str) -> bool:
@@ -68,9 +69,9 @@ class SiteLockers:
     def advance(self, at: Instant) -> None:
         """Each second: what is too old is let go, boards come and go."""
         for model in self.models.values():
-            model.advance(at)
-            for device, board in model.boards.items():
-                if not (board.heard and self.presence[device].online):
+            whole = model.advance(at)
+            if not (whole and self._all_online):
+                for device, board in model.boards.items():
                     self._watch(device, board, at.boot_s)
 
     def _watch(self, device: str, board: BoardModel, at_s: float) -> None:
@@ -80,6 +81,7 @@ class SiteLockers:
         if online is None or (online is seen.online and reason == seen.reason):
             return
         seen.online, seen.reason, seen.since_s = online, reason, at_s
+        self._all_online = all(one.online for one in self.presence.values())
         log.event("board_online" if online else "board_offline", board=device, reason=reason)
 
     # --- what is known ---
@@ -103,6 +105,7 @@ class SiteLockers:
 
     def state(self, at: Instant) -> Mapping[str, object]:
         """As JSON can hold it, by locker."""
+        at = at.rounded(1)
         return {name: model.state(at) for name, model in self.models.items()}
 
     def restore(self, kept: Mapping[str, object], at: Instant) -> None:

@@ -93,6 +93,8 @@ class Head:
 
     def _ordered(self) -> dict[str, object]:
         """The plan in force, why the site is suspended, whether all this is a drill: where there is anything to say."""
+        if not (self.plan or self.suspended or self.exercise):
+            return {}
         said = {"plan": self.plan, "suspended": self.suspended, "exercise": self.exercise}
         return {name: value for name, value in said.items() if value}
 

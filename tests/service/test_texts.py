@@ -23,7 +23,7 @@ def test_a_document_in_parts_says_what_it_says_at_once_whatever_it_was_before(
 ) -> None:
     texts = Texts()
     for document in documents:
-        assert json.loads(texts.of(document, depth, "a")) == document
+        assert json.loads(texts.of(document, depth)) == document
 
 
 def test_a_part_that_stays_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_a_part_that_stays_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("agent.texts._encode", lambda part: encoded.append(part) or json.dumps(part))
     texts, calm = Texts(), {"wip": [1, 2]}
     for seq in range(3):
-        texts.of({"lines": {"north": dict(calm), "south": [seq]}}, 2, "load")
+        texts.of({"lines": {"north": dict(calm), "south": [seq]}}, 2)
     assert [part for part in encoded if not isinstance(part, str)] == [calm, [0], [1], [2]]
 
 

@@ -42,9 +42,8 @@ class JsonTalk:
 
     def close(self) -> None:
         """Hang up."""
-        with suppress(OSError):
+        with suppress(OSError), self._socket:
             self._replies.close()
-            self._socket.close()
 
     def __enter__(self) -> Self:
         return self

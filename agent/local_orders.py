@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from agent.orders.order import RefusedError
 
@@ -41,11 +41,8 @@ class LocalOrders:
         return asked.answer
 
     def serve(self, obey: Callable[[Asked], None]) -> None:
-        """The beat's side: have every one that waits obeyed, and tell who waits for it."""
-        while True:
-            try:
-                asked = self._waiting.get_nowait()
-            except Empty:
-                return
+        """The beat's side: have all that wait now obeyed, and tell them; who comes meanwhile has the next beat."""
+        for _ in range(self._waiting.qsize()):
+            asked = self._waiting.get_nowait()
             obey(asked)
             asked.done.set()

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 WITHIN_S = 10.0
 """For so long whoever asks waits for the beat."""
@@ -51,11 +51,8 @@ class StockTakes:
         return asked.before
 
     def serve(self, take_over: Callable[[StockTake], None]) -> None:
-        """The beat's side: have every one that waits taken over, and tell who waits for it."""
-        while True:
-            try:
-                asked = self._waiting.get_nowait()
-            except Empty:
-                return
+        """The beat's side: have all that wait now taken over, and tell them; who comes meanwhile has the next beat."""
+        for _ in range(self._waiting.qsize()):
+            asked = self._waiting.get_nowait()
             take_over(asked)
             asked.done.set()

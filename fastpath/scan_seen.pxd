@@ -3,8 +3,8 @@
 
 A code is 64 bits of keyed hash: some choose a bucket, 48 stay in it with a 16-bit tick. A slot is never empty: what was
 last seen before all windows is the same as nothing. Ticks wrap, so nothing may stay so long that it looks young again: each
-tick of time sweeps some buckets, every one at least once in SWEEP ticks, and a LEAP of the clock sweeps them all; there what
-is past the horizon is put back to just past it. HORIZON + SWEEP + LEAP is less than 2 ** 16.
+tick of time sweeps some buckets, every one at least once in 2 ** SWEEP_BITS ticks, and a LEAP of the clock sweeps them all;
+there what is past the horizon is put back to just past it. HORIZON + 2 ** SWEEP_BITS + LEAP is less than 2 ** 16.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t

@@ -10,8 +10,8 @@ from config.load_settings import Mode
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """How things stand at one moment. `run` None: no input tells. `jammed`: an input says that nothing gets through.
-    `suspended` is why the site does not work, "" where
-    it does. `plan` and `capacity_pph` are those of an active plan."""
+    `suspended` is why the site does not work, "" where it does. `plan` and `capacity_pph` are those of an active plan.
+    """
 
     mode: Mode = "normal"
     run: bool | None = None

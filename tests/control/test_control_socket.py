@@ -310,6 +310,17 @@ def test_more_talks_than_allowed_are_told_so_and_a_hang_up_makes_room(line: Seri
         assert eventually(lambda: _let_in(line.path))
 
 
+def test_a_talk_is_hung_up_also_when_its_reading_end_fails_to_close(line: SerialSite) -> None:
+    class Failing:
+        def close(self) -> None:
+            replies.close()
+            raise OSError(errno.EIO, "Input/output error")
+
+    with Remote(line.path) as agent:
+        replies, agent._replies = agent._replies, Failing()  # type: ignore[assignment]
+    assert agent._socket.fileno() == -1
+
+
 def _let_in(path: Path) -> bool:
     try:
         with Remote(path) as agent:

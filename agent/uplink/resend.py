@@ -31,7 +31,7 @@ class Resends:
         self._spool = spool
         self._epoch = epoch
         self._wanted: deque[Wanted] = deque()
-        self._under_way: dict[int, tuple[Wanted, int]] = {}
+        self._under_way: dict[int, list[tuple[Wanted, int]]] = {}
         self._set_aside: set[int] = set()
         self._ahead: deque[tuple[int, Named, bytes]] = deque()
         self.answers: deque[Json] = deque()
@@ -75,23 +75,24 @@ class Resends:
                 wanted.gone.append((seq, seq, NOT_TAKEN))
             elif seq not in wanted.sent:
                 wanted.under_way.add(seq)
-                self._under_way[position] = wanted, seq
-                return position, Message.decode(record)
+                waiting = self._under_way.setdefault(position, [])
+                waiting.append((wanted, seq))
+                if len(waiting) == 1:  # more of them share what becomes of it
+                    return position, Message.decode(record)
         return None
 
     # --- what became of it ---
 
     def sent(self, position: int) -> None:
         """A broker has acknowledged the message there."""
-        if (found := self._under_way.pop(position, None)) is not None:
-            wanted, seq = found
+        for wanted, seq in self._under_way.pop(position, ()):
             wanted.sent.add(seq)
             self._ended(wanted, seq)
 
     def refused(self, position: int) -> None:
         """The broker did not take the message there, and may another time: it is neither sent nor gone."""
-        if (found := self._under_way.pop(position, None)) is not None:
-            self._ended(*found)
+        for wanted, seq in self._under_way.pop(position, ()):
+            self._ended(wanted, seq)
 
     def too_large(self, position: int) -> None:
         """The broker takes nothing so large as the message there."""
@@ -103,8 +104,7 @@ class Resends:
         self._lose(position, NOT_TAKEN)
 
     def _lose(self, position: int, reason: str) -> None:
-        if (found := self._under_way.pop(position, None)) is not None:
-            wanted, seq = found
+        for wanted, seq in self._under_way.pop(position, ()):
             wanted.gone.append((seq, seq, reason))
             self._ended(wanted, seq)
 
@@ -147,10 +147,13 @@ class Resends:
         return True
 
     def _read_ahead(self, wanted: Wanted) -> None:
+        """Of records with an identity at least one, if there is any more; the others are passed over."""
         assert wanted.position is not None
-        for position, record in read(self._spool, wanted.position, _CHUNK):
-            with suppress(ValueError):
-                self._ahead.append((position, named(record), record))
+        while not self._ahead and (found := read(self._spool, wanted.position, _CHUNK)):
+            for position, record in found:
+                with suppress(ValueError):
+                    self._ahead.append((position, named(record), record))
+            wanted.position = found[-1][0] + 1
 
     def _read_to_its_end(self, wanted: Wanted) -> None:
         """What was not found by now is gone; but of the running epoch only what has a later message behind it."""

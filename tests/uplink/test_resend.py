@@ -195,15 +195,28 @@ def test_what_was_on_a_card_that_is_lost_is_gone_once_the_bureau_knows_which_run
     assert [one["gone"] for one in resends.answers] == [[[4, 7, NOT_HERE]]]
 
 
-@given(shelves, st.lists(st.sampled_from(["send", "acknowledge", "break", "refuse"]), max_size=40), st.randoms())
-def test_sent_is_what_a_broker_acknowledged_however_often_the_connection_breaks(
-    held: Shelf, steps: list[str], chance: Random
+requests = st.lists(
+    st.tuples(st.integers(1, 6), st.integers(0, 3)).map(lambda ask: (ask[0], sum(ask))),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
+
+
+happenings = st.sampled_from(["send", "send", "send", "acknowledge", "break", "refuse"])
+
+
+@given(shelves, requests, st.lists(happenings, max_size=40), st.randoms())
+def test_sent_is_what_a_broker_acknowledged_however_requests_overlap_and_connections_break(
+    held: Shelf, asked: list[tuple[int, int]], steps: list[str], chance: Random
 ) -> None:
     resends, under_way = Resends(held, "5-abcdef"), dict[int, Message]()
     acknowledged, refused = set[int](), set[int]()
-    resends.ask({"epoch": "2-abcdef", "from": 1, "to": 9})
+    for first, last in asked:
+        resends.ask({"epoch": "2-abcdef", "from": first, "to": last})
     for step in steps:
         if step == "send" and (found := resends.next()) is not None:
+            assert found[0] not in under_way, "it is on its way already"
             under_way[found[0]] = found[1]
         elif step == "break":
             under_way.clear()
@@ -217,12 +230,41 @@ def test_sent_is_what_a_broker_acknowledged_however_often_the_connection_breaks(
         acknowledged.add(identity(one.encode())[1])
         resends.sent(position)
     acknowledged.update(identity(one.encode())[1] for one in all_sent(resends))
-    (answer,) = resends.answers
     there = {seq for epoch, seq in map(identity, held.records.values()) if epoch == "2-abcdef"}
-    gone = {seq for start, end, _ in answer["gone"] for seq in range(start, end + 1)}  # type: ignore[attr-defined]
-    assert answer["sent"] == len(acknowledged)
-    assert gone == set(range(1, 10)) - there
-    assert there - acknowledged <= refused
+    assert sorted((one["from"], one["to"]) for one in resends.answers) == sorted(asked)
+    for answer in resends.answers:
+        gone = {seq for start, end, _ in answer["gone"] for seq in range(start, end + 1)}  # type: ignore[attr-defined]
+        wanted = set(range(answer["from"], answer["to"] + 1))  # type: ignore[call-overload]
+        sent = wanted & acknowledged
+        assert len(sent - refused) <= answer["sent"] <= len(sent)  # type: ignore[operator]
+        assert gone == wanted - there
+        assert wanted & there - acknowledged <= refused
+
+
+def test_requests_that_overlap_are_all_answered_and_each_message_is_on_its_way_once() -> None:
+    resends = Resends(shelf([30, 1], set()), "2-abcdef")
+    for first, last in ((1, 20), (11, 30), (15, 15)):
+        resends.ask({"epoch": "1-abcdef", "from": first, "to": last})
+    under_way = []
+    while (found := resends.next()) is not None:
+        under_way.append(found[0])
+    assert under_way == list(range(30))
+    for position in under_way:
+        resends.sent(position)
+    assert sorted((one["from"], one["to"], one["sent"]) for one in resends.answers) == [
+        (1, 20, 20),
+        (11, 30, 20),
+        (15, 15, 1),
+    ]
+
+
+def test_records_without_an_identity_do_not_end_the_search() -> None:
+    held = shelf([200, 1], set())
+    held.records |= {position: Message("alarm/a", b"", retain=True).encode() for position in range(10, 190)}
+    resends = Resends(held, "2-abcdef")
+    resends.ask({"epoch": "1-abcdef", "from": 1, "to": 200})
+    assert len(all_sent(resends)) == 20
+    assert resends.answers[0]["gone"] == [[11, 190, LOST]]
 
 
 def test_what_no_broker_takes_is_gone_and_is_not_tried_again() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby, islice
+from dataclasses import dataclass
+from itertools import count, groupby, islice
 from operator import itemgetter
 from typing import Protocol
 
-from agent.bureau.ranges import Range, cut
+from agent.bureau.ranges import Range, piece, pieces_in
 from agent.bureau.store import Hole, Store
 from agent.uplink.contract import ROOT, compact
 from agent.uplink.search import epoch_number
@@ -21,11 +22,21 @@ PIECE = 1000
 PIECES = 8
 """Of one site at most so many pieces are asked for in one round, by one desk of all: with its receipt they are fewer
 than the ten commands that a site hears at once."""
+TRIES = 4 * PIECES
+"""So many pieces are looked at for them: each costs a transaction, and most may have been asked for a moment ago."""
 EPOCHS = 90
 """A receipt names at most so many epochs, the oldest first: more than 4 KiB a site does not read. The rest is told in
 the next rounds."""
 
 _Gap = tuple[str, str, Range]
+
+
+@dataclass(slots=True)
+class _Known:
+    """Since when a gap has not moved, and how often it was the turn of one of its pieces, each after the one before."""
+
+    since_s: float
+    turns: int = 0
 
 
 class Publish(Protocol):
@@ -49,7 +60,7 @@ class Desk:
         self._grace_s = grace_s
         self._again_s = round(AGAIN_GRACES * grace_s)
         self._due_s = 0.0
-        self._seen_s: dict[_Gap, float] = {}
+        self._known: dict[_Gap, _Known] = {}
 
     def round(self, now_s: float, wall_s: float) -> None:
         """Do what is due at `now_s` on the boot-time clock. Raises StoreError, and does it again next time."""
@@ -67,23 +78,34 @@ class Desk:
 
     def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> None:
         gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}
-        self._seen_s = {gap: self._seen_s.get(gap, now_s) for gap in gaps}
+        self._known = {gap: self._known.get(gap) or _Known(now_s) for gap in gaps}
         running = self._store.running()
         self._store.forget_asked(wall_s)
-        old = sorted(gap for gap in gaps if gap[0] in running and now_s - self._seen_s[gap] >= self._grace_s)
+        old = sorted(gap for gap in gaps if gap[0] in running and now_s - self._known[gap].since_s >= self._grace_s)
         for site, of_site in groupby(old, itemgetter(0)):
             if not self._store.claim((site, "", (0, 0)), wall_s, round(self._receipt_s)):
                 continue  # another desk has asked it in this round
-            claimed = (piece for piece in _pieces(of_site) if self._store.claim(piece, wall_s, self._again_s))
-            for piece in islice(claimed, PIECES):
-                self._resend(*piece, running[site])
+            tried = islice(self._in_turn(list(of_site), running[site]), TRIES)
+            claimed = (one for one in tried if self._store.claim(one, wall_s, self._again_s))
+            for one in islice(claimed, PIECES):
+                self._resend(*one, running[site])
+
+    def _in_turn(self, gaps: list[_Gap], running: str) -> Iterator[_Gap]:
+        """A piece of each gap in turn, none twice: an absurd gap holds up no other. The least tried is first."""
+        gaps.sort(key=lambda gap: (self._known[gap].turns, gap[1] != running))
+        for turn in count(1):
+            yield from map(self._next_piece, gaps)
+            gaps = [gap for gap in gaps if pieces_in(gap[2], PIECE) > turn]
+            if not gaps:
+                return
+
+    def _next_piece(self, gap: _Gap) -> _Gap:
+        site, epoch, numbers = gap
+        known = self._known[gap]
+        wanted = piece(numbers, PIECE, known.turns % pieces_in(numbers, PIECE))
+        known.turns += 1
+        return site, epoch, wanted
 
     def _resend(self, site: str, epoch: str, gap: Range, running: str) -> None:
         wanted = {"v": 1, "epoch": epoch, "from": gap[0], "to": gap[1], "run": running or None}
         self._publish(f"{ROOT}/{site}/cmd/resend", compact(wanted), retain=False)
-
-
-def _pieces(gaps: Iterator[_Gap]) -> Iterator[_Gap]:
-    for site, epoch, gap in gaps:
-        for piece in cut([gap], PIECE):
-            yield site, epoch, piece

@@ -46,9 +46,15 @@ def common(ranges: Iterable[Range], others: Sequence[Range]) -> Iterator[Range]:
         yield from ((max(first, start), min(last, end)) for start, end in _near(others, first, last))
 
 
-def cut(ranges: Iterable[Range], most: int) -> Iterator[Range]:
-    """The same numbers in pieces of at most `most`, so that one request never asks for a week."""
-    return ((first, min(first + most - 1, last)) for start, last in ranges for first in range(start, last + 1, most))
+def pieces_in(one: Range, most: int) -> int:
+    """How many pieces of at most `most` numbers it has."""
+    return (one[1] - one[0]) // most + 1
+
+
+def piece(one: Range, most: int, number: int) -> Range:
+    """Piece `number` of them, counted from 0, so that one request never asks for a week."""
+    first = one[0] + number * most
+    return first, min(first + most - 1, one[1])
 
 
 def _near(ranges: Sequence[Range], first: int, last: int) -> Iterator[Range]:

@@ -107,11 +107,11 @@ EPOCHS_OF = "SELECT epoch FROM epoch WHERE site = ?"
 
 TELL_AGAIN = "UPDATE epoch SET told = 0 WHERE site = ? AND epoch = ?"
 
-# One of several workers asks: the one whose row this becomes.
+# One of several workers asks: the one whose row this becomes. A clock that was set back delays nothing.
 CLAIM = """INSERT INTO asked VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (site, epoch, first, last) DO UPDATE SET
-    at_s = excluded.at_s, times = asked.times + 1 WHERE asked.at_s <= ?"""
+    at_s = excluded.at_s, times = asked.times + 1 WHERE ABS(excluded.at_s - asked.at_s) >= ?"""
 
-FORGET_ASKED = "DELETE FROM asked WHERE at_s <= ?"
+FORGET_ASKED = "DELETE FROM asked WHERE ABS(at_s - ?) >= ?"
 
 # --- answers for people ---
 

@@ -129,13 +129,13 @@ class Store:
         """Whether it is on the caller to ask for this: nobody did within the last `again_s`."""
         site, epoch, (first, last) = hole
         with self._database.transaction():
-            claimed = self._database.execute(schema.CLAIM, (site, epoch, first, last, now_s, now_s - again_s))
+            claimed = self._database.execute(schema.CLAIM, (site, epoch, first, last, now_s, again_s))
             return claimed.rowcount == 1
 
     def forget_asked(self, now_s: int) -> None:
         """What was asked for a week ago need not be remembered."""
         with self._database.transaction():
-            self._database.execute(schema.FORGET_ASKED, (now_s - ASKED_KEPT_S,))
+            self._database.execute(schema.FORGET_ASKED, (now_s, ASKED_KEPT_S))
 
     # --- answers ---
 

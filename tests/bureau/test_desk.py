@@ -10,7 +10,7 @@ import pytest
 
 from agent.bureau import databases
 from agent.bureau.arrival import read
-from agent.bureau.feedback import EPOCHS, PIECES, Desk
+from agent.bureau.feedback import EPOCHS, PIECES, TRIES, Desk
 from agent.bureau.store import Store
 from agent.uplink.contract import Json
 from agent.uplink.inbox import BURST, MAX_BYTES
@@ -34,6 +34,7 @@ class Told:
         self._said: list[tuple[str, bytes]] = []
         self._desk = Desk(store, self._publish, grace_s=10.0)
         self._now_s = 0.0
+        self.clock_ahead_s = 0.0
         self.connected = True
 
     def _publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
@@ -45,7 +46,7 @@ class Told:
         """By command what was told in one round."""
         self._said.clear()
         self._now_s += 10.0
-        self._desk.round(self._now_s, self._now_s)
+        self._desk.round(self._now_s, self._now_s + self.clock_ahead_s)
         found: dict[str, list[Json]] = {}
         for topic, payload in self._said:
             assert len(payload) <= MAX_BYTES, "a site does not read it"
@@ -71,6 +72,43 @@ def test_a_gap_of_a_thousand_billion_is_asked_for_a_little_at_a_time(store: Stor
     assert [one["from"] for one in asked] == [1 + 1000 * piece for piece in range(2 * PIECES)]
     keep(store, online=False)
     assert "resend" not in told.round()
+
+
+def test_an_absurd_gap_holds_up_no_other_though_nothing_is_ever_answered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, ("1-abcdef", GREATEST), ("2-abcdef", 200_001), *(("3-abcdef", seq) for seq in range(2, 41, 2)))
+    claim, tries = store.claim, list[object]()
+
+    def counted(hole: tuple[str, str, tuple[int, int]], now_s: int, again_s: int) -> bool:
+        tries.append(hole)
+        return claim(hole, now_s, again_s)
+
+    monkeypatch.setattr(store, "claim", counted)
+    told, asked = Told(store), dict[object, set[object]]()
+    for _ in range(100):
+        for one in told.round().get("resend", []):
+            asked.setdefault(one["epoch"], set()).add(one["from"])
+        assert len(tries) <= TRIES + 1, "each is a transaction"
+        tries.clear()
+    assert asked["3-abcdef"] == set(range(1, 41, 2))
+    assert min(len(asked["1-abcdef"]), len(asked["2-abcdef"])) > 50
+
+
+def test_what_is_missing_in_the_run_of_today_is_asked_for_first(store: Store) -> None:
+    keep(store, ("8-abcdef", GREATEST), ("9-abcdef", 2), run="9-abcdef")
+    told = Told(store)
+    told.round()
+    assert [one["epoch"] for one in told.round()["resend"]] == ["9-abcdef"] + ["8-abcdef"] * (PIECES - 1)
+
+
+def test_a_clock_of_the_bureau_that_is_set_back_delays_no_request(store: Store) -> None:
+    keep(store, ("1-abcdef", 2))
+    told = Told(store)
+    told.round()
+    assert told.round()["resend"]
+    told.clock_ahead_s = -3600.0
+    assert told.round()["resend"]
 
 
 def test_several_desks_together_ask_a_site_for_no_more_than_it_hears_at_once(store: Store) -> None:

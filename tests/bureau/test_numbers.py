@@ -14,7 +14,7 @@ from agent.bureau import databases, schema
 from agent.bureau.arrival import Gone
 from agent.bureau.connection import Cursor, Database
 from agent.bureau.numbers import Fate, News, Numbers, after
-from agent.bureau.ranges import Range, common, cut, joined, runs, without
+from agent.bureau.ranges import Range, common, joined, piece, pieces_in, runs, without
 
 EPOCH = ("44/4401/gz-baiyun", "3-abcdef")
 
@@ -60,8 +60,9 @@ def test_ranges_are_the_sets_of_their_numbers(these: list[Range], those: list[Ra
     assert runs(numbers(these)) == one
     assert numbers(without(one, other)) == sorted(set(numbers(these)) - set(numbers(those)))
     assert numbers(common(one, other)) == sorted(set(numbers(these)) & set(numbers(those)))
-    assert numbers(cut(one, most)) == numbers(one)
-    assert all(last - first < most for first, last in cut(one, most))
+    pieces = [piece(whole, most, number) for whole in one for number in range(pieces_in(whole, most))]
+    assert numbers(pieces) == numbers(one)
+    assert all(last - first < most for first, last in pieces)
 
 
 @given(st.lists(batches, max_size=8))

@@ -1,7 +1,7 @@
 """Whether a site is ready for the season: what the running agent said twice, judged point by point.
 
-Ready is only what was seen to be: a counter that did not move, an agent too young to know how long its spool lasts, a
-clock that nobody vouches for are not. No finding is good for want of knowledge.
+Ready is only what was seen to be: a counter that did not move, a scanner that sent nothing, an agent too young to know
+how long its spool lasts, a clock that nobody vouches for are not. No finding is good for want of knowledge.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def judged(first: Json, last: Json) -> list[Finding]:
     return [
         Finding("agent", str(last["site"]), "good", "version", {"version": last["version"]}),
         *_devices(last["devices"]),
-        *_scanners(last["scanners"]),
+        *_scanners(first["scanners"], last["scanners"]),
         *_counters(first["counters"], last["counters"]),
         *_inputs(last["inputs"]),
         _clock(last["clock"]),
@@ -52,16 +52,24 @@ def is_ready(findings: Sequence[Finding]) -> bool:
 
 
 def watched_from(first: Json, now: Json) -> dict[str, Any]:
-    """`first`, but a counter that had no base then, or has another since, is watched from what it says now."""
+    """`first`, but a counter that had no base then, or has another since, is watched from what it says now, and so is a
+    scanner that was not known then."""
     before = first["counters"]
     known = {name: was for name, was in before.items() if was["base"] == now["counters"].get(name, was)["base"]}
-    return {**first, "counters": {**now["counters"], **known}}
+    scanners = {**now["scanners"], **first["scanners"]}
+    return {**first, "counters": {**now["counters"], **known}, "scanners": scanners}
 
 
 def unmoved(first: Json, last: Json) -> list[str]:
     """The counters that have not been seen to count between the two."""
     before, after = first["counters"], last["counters"]
     return [name for name, now in after.items() if not _moved(before.get(name), now)]
+
+
+def unheard(first: Json, last: Json) -> list[str]:
+    """The scanners of which nothing has been heard between the two, or that are away at the end."""
+    before, after = first["scanners"], last["scanners"]
+    return [name for name, now in after.items() if not (now["up"] and _sent_octets(before.get(name), now))]
 
 
 def is_delivering(first: Json, last: Json) -> bool:
@@ -72,6 +80,11 @@ def is_delivering(first: Json, last: Json) -> bool:
 def _moved(before: Json | None, now: Json) -> bool:
     same = before is not None and before["base"] == now["base"] != 0
     return same and before is not None and now["total"] > before["total"]
+
+
+def _sent_octets(before: Json | None, now: Json) -> int:
+    """What a scanner has sent since; nothing is known of one that was not there before."""
+    return 0 if before is None else int(now["octets"] - before["octets"])
 
 
 def _devices(devices: Mapping[str, Json]) -> Iterator[Finding]:
@@ -89,10 +102,16 @@ def _devices(devices: Mapping[str, Json]) -> Iterator[Finding]:
             yield Finding("device", name, "good", "answers")
 
 
-def _scanners(scanners: Mapping[str, Json]) -> Iterator[Finding]:
-    for name, one in scanners.items():
-        verdict: Verdict = "good" if one["connected"] else "bad"
-        yield Finding("scanner", name, verdict, "linked" if one["connected"] else "unlinked")
+def _scanners(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Finding]:
+    """An open connection is not enough: a serial line opens also where no scanner is plugged in."""
+    for name, now in after.items():
+        octets = _sent_octets(before.get(name), now)
+        if not now["up"]:
+            yield Finding("scanner", name, "bad", "unlinked", {"reason": now["reason"]})
+        elif octets > 0:
+            yield Finding("scanner", name, "good", "heard", {"octets": octets})
+        else:
+            yield Finding("scanner", name, "unknown", "unheard", {"reason": now["reason"]})
 
 
 def _counters(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Finding]:

@@ -1,9 +1,9 @@
 """Ask the running agent whether the site is ready for the season: one report, point by point.
 
-Every device answers, every counter moves, scanners and inputs are heard, the clock is synchronised, the spool has a
-day of room, the broker takes what is sent, certificates last a month. Run parcels (or your hand) past every
-counter while it watches; it ends as soon as all have moved, at the latest after --for. What is not known is not
-ready. Exit code 0 only when everything is.
+Every device answers, every counter moves, every scanner sends, inputs are known, the clock is synchronised, the spool
+has a day of room, the broker takes what is sent, certificates last a month. Run parcels (or your hand) past every
+counter and a label past every scanner while it watches; it ends as soon as all have told of it, at the latest after
+--for. What is not known is not ready. Exit code 0 only when everything is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COLOURS = {"good": _GREEN, "bad": _RED, "unknown": _YELLOW}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--for", dest="for_s", type=duration, default=90.0, metavar="TIME", help="watch the counters so long (90s)"
+        "--for", dest="for_s", type=duration, default=90.0, metavar="TIME", help="watch them at most so long (90s)"
     )
     local_order.add_agent(parser)
 
@@ -59,19 +59,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _watched(args: argparse.Namespace, agent: Any, lang: Language) -> tuple[dict[str, Any], dict[str, Any], float]:
-    """What the agent says first, and what it says when everything has moved or the time is over."""
-    from agent.readiness import is_delivering, unmoved, watched_from
+    """What the agent says first, and what it says when everything has been seen to work or the time is over."""
+    from agent.readiness import is_delivering, unheard, unmoved, watched_from
 
     live = sys.stderr.isatty() and not args.json
     began_s = time.monotonic()
     first = last = agent.ask("survey")
-    while (waiting := unmoved(first, last)) or not is_delivering(first, last):
+    while (waiting := unmoved(first, last) + unheard(first, last)) or not is_delivering(first, last):
         left_s = began_s + args.for_s - time.monotonic()
         if left_s <= 0:
             break
         if live:
-            counters = len(last["counters"])
-            said = word("ready_progress", lang, moved=counters - len(waiting), counters=counters, left=round(left_s))
+            watched = len(last["counters"]) + len(last["scanners"])
+            said = word("ready_progress", lang, seen=watched - len(waiting), watched=watched, left=round(left_s))
             print(f"\r\x1b[K{said}", end="", file=sys.stderr, flush=True)
         time.sleep(min(_LOOK_S, left_s))
         last = agent.ask("survey")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,55 +17,56 @@ import pytest
 from broker import Broker
 from site_text import changed
 from soak_site import process
+from surveyed_site import surveyed_site
 
 from agent.__main__ import main
 from agent.bureau.subscriber import Subscriber
 from agent.control import SOCKET
-from agent.readiness import Finding, is_ready, judged, unmoved, watched_from
+from agent.readiness import Finding, is_ready, judged, unheard, unmoved, watched_from
 from config.messages import LANGUAGES, word
 
 WITHIN_S = 20.0
-DEVICE = {"online": True, "reason": "answers", "unsupported": [], "unasked": [], "known_as": None}
-FIRST: dict[str, Any] = {
-    "version": "1.0",
-    "site": "gz-baiyun",
-    "up_s": 7200.0,
-    "clock": "ntp",
-    "devices": {"plc": DEVICE},
-    "scanners": {"gate": {"connected": True}},
-    "counters": {"plc.in": {"base": 7, "total": 100, "fresh": True}},
-    "inputs": {"run-1": "on"},
-    "spool": {"place": "disk", "reason": "", "acked": 50, "held": 0, "hours_left": 200.0},
-    "uplink": {
-        "connected": True,
-        "reason": "",
-        "protocol": "5",
-        "denied": [],
-        "deaf": [],
-        "no_subscribers": False,
-        "duplicate_identity": False,
-    },
-    "receipts": False,
-    "tls": ["ca", "own"],
-    "certificate_days": {"ca": 900.0, "own": 200.0},
-}
+SCANNER = """
+[scanner.tunnel]
+line = "north"
+tcp = "192.168.10.40:2001"
+"""
 
 
-def later(*path: str, value: object = None) -> dict[str, Any]:
-    """What a ready site says a while later, but for one thing."""
-    said = deepcopy(FIRST)
-    said["counters"]["plc.in"]["total"] = 105
-    said["spool"]["acked"] = 60
-    place = said
-    for name in path[:-1]:
-        place = place[name]
-    if path:
+@dataclass(frozen=True)
+class Said:
+    """What a real site says `first`, with nothing moved yet, and `last`, when all of it has been seen to work."""
+
+    first: dict[str, Any]
+    last: dict[str, Any]
+
+    def later(self, *path: str, value: object) -> dict[str, Any]:
+        """What is said last, but for one thing, which must be there."""
+        said = deepcopy(self.last)
+        place = said
+        for name in path[:-1]:
+            place = place[name]
+        assert path[-1] in place
         place[path[-1]] = value
-    return said
+        return said
 
 
-def test_a_site_of_which_all_was_seen_is_ready() -> None:
-    findings = judged(FIRST, later())
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
+    with surveyed_site(tmp_path_factory.mktemp("site")) as site:
+        first = site.once(_all_there)
+        site.work()
+        yield Said(first, site.once(lambda now: not unmoved(first, now) and not unheard(first, now)))
+
+
+def _all_there(now: Mapping[str, Any]) -> bool:
+    counted = all(one["fresh"] for one in now["counters"].values())
+    linked = [one["up"] for one in now["scanners"].values()] == [True, True]
+    return counted and linked and now["inputs"] == {"run-1": "on"}
+
+
+def test_a_site_of_which_all_was_seen_is_ready(said: Said) -> None:
+    findings = judged(said.first, said.last)
     assert is_ready(findings)
     seen = "agent device scanner counter input clock spool buffer broker delivery certificate"
     assert {one.check for one in findings} == set(seen.split())
@@ -77,17 +79,18 @@ def test_a_site_of_which_all_was_seen_is_ready() -> None:
         (("devices", "plc", "online"), None, "device", "unknown"),
         (("devices", "plc", "unsupported"), ["di5"], "device", "bad"),
         (("devices", "plc", "unasked"), ["di5"], "device", "bad"),
-        (("scanners", "gate", "connected"), False, "scanner", "bad"),
-        (("counters", "plc.in", "total"), 100, "counter", "bad"),
-        (("counters", "plc.in"), {"base": 7, "total": 100, "fresh": False}, "counter", "unknown"),
-        (("counters", "plc.in"), {"base": 8, "total": 105, "fresh": True}, "counter", "bad"),
+        (("scanners", "gate", "up"), False, "scanner", "bad"),
+        (("scanners", "gate", "octets"), 0, "scanner", "unknown"),
+        (("counters", "plc.in", "total"), 0, "counter", "bad"),
+        (("counters", "plc.in"), {"base": 8, "total": 5, "fresh": False}, "counter", "unknown"),
+        (("counters", "plc.in", "base"), 8, "counter", "bad"),
         (("inputs", "run-1"), "unknown", "input", "unknown"),
         (("clock",), "rtc", "clock", "unknown"),
         (("clock",), "none", "clock", "bad"),
         (("spool", "place"), "ram", "spool", "bad"),
         (("spool", "hours_left"), None, "buffer", "unknown"),
         (("spool", "hours_left"), 3.0, "buffer", "bad"),
-        (("spool", "acked"), 50, "delivery", "unknown"),
+        (("spool", "acked"), 0, "delivery", "unknown"),
         (("uplink", "connected"), False, "broker", "bad"),
         (("uplink", "denied"), ["state"], "broker", "bad"),
         (("uplink", "deaf"), ["mode"], "broker", "bad"),
@@ -98,9 +101,9 @@ def test_a_site_of_which_all_was_seen_is_ready() -> None:
     ],
 )
 def test_one_point_that_is_not_seen_to_be_good_is_named_and_the_site_not_ready(
-    path: tuple[str, ...], value: object, check: str, verdict: str
+    said: Said, path: tuple[str, ...], value: object, check: str, verdict: str
 ) -> None:
-    findings = judged(FIRST, later(*path, value=value))
+    findings = judged(said.first, said.later(*path, value=value))
     wrong = [one for one in findings if one.verdict != "good"]
     assert {(one.check, one.verdict) for one in wrong} == {(check, verdict)}
     assert not is_ready(findings)
@@ -109,18 +112,38 @@ def test_one_point_that_is_not_seen_to_be_good_is_named_and_the_site_not_ready(
         assert english and chinese
 
 
-def test_a_counter_counts_as_moved_only_within_its_base_and_since_a_first_sample() -> None:
-    first = later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
-    assert unmoved(first, later()) == ["plc.in"]
-    assert unmoved(FIRST, later()) == []
+def test_a_scanner_whose_line_is_open_is_not_known_to_work_before_it_sends(said: Said) -> None:
+    def judged_scanners(last: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+        return {(one.subject, one.verdict, one.why) for one in judged(said.first, last) if one.check == "scanner"}
+
+    assert judged_scanners(said.first) == {("gate", "unknown", "unheard"), ("hand", "unknown", "unheard")}
+    assert judged_scanners(said.last) == {("gate", "good", "heard"), ("hand", "good", "heard")}
 
 
-def test_a_counter_that_had_no_sample_when_the_watch_began_is_watched_from_its_first_one() -> None:
-    unsampled = later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
-    first = watched_from(unsampled, FIRST)
-    assert unmoved(first, FIRST) == unmoved(FIRST, FIRST)
-    assert unmoved(first, later()) == []
-    assert watched_from(FIRST, later()) == FIRST
+def test_a_scanner_is_waited_for_until_it_has_sent_and_is_there(said: Said) -> None:
+    assert unheard(said.first, said.first) == ["gate", "hand"]
+    assert unheard(said.first, said.last) == []
+    assert unheard(said.first, said.later("scanners", "hand", "up", value=False)) == ["hand"]
+
+
+def test_a_scanner_that_was_not_there_when_the_watch_began_is_watched_from_its_first_word(said: Said) -> None:
+    before = {**said.first, "scanners": {}}
+    assert unheard(before, said.last) == ["gate", "hand"]
+    assert unheard(watched_from(before, said.first), said.last) == []
+
+
+def test_a_counter_counts_as_moved_only_within_its_base_and_since_a_first_sample(said: Said) -> None:
+    first = said.later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
+    assert unmoved(first, said.last) == ["plc.in"]
+    assert unmoved(said.first, said.last) == []
+
+
+def test_a_counter_that_had_no_sample_when_the_watch_began_is_watched_from_its_first_one(said: Said) -> None:
+    unsampled = said.later("counters", "plc.in", value={"base": 0, "total": 0, "fresh": False})
+    first = watched_from(unsampled, said.first)
+    assert unmoved(first, said.first) == ["plc.in"]
+    assert unmoved(first, said.last) == []
+    assert watched_from(said.first, said.last) == said.first
 
 
 def test_where_no_agent_runs_it_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +159,7 @@ def control(tmp_path: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(tmp_path / "broker"))
         settings = tmp_path / "site.toml"
-        settings.write_text(changed("[bureau]\n", "[bureau]\nreport_s = 2\n"))
+        settings.write_text(changed("[bureau]\n", "[bureau]\nreport_s = 2\n") + SCANNER)
         words = ["simulate", settings, "--at", tmp_path, "--spool", tmp_path / "spool"]
         stack.enter_context(process([*words, "--broker", f"127.0.0.1:{broker.port}"], "ready"))
         bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
@@ -157,6 +180,8 @@ def test_the_running_agent_is_asked_and_a_verdict_stands_for_every_device_and_co
     assert {subject for check, subject in points if check == "device"} == {"plc-a", "eye-1"}
     assert points["device", "plc-a"]["verdict"] == points["counter", "plc-a.inducted"]["verdict"] == "good"
     assert points["counter", "plc-a.inducted"]["counted"] > 0
+    assert points["scanner", "tunnel"]["verdict"] == "good"
+    assert points["scanner", "tunnel"]["octets"] > 0
     assert points["broker", ""]["verdict"] == points["delivery", ""]["verdict"] == "good"
     assert points["buffer", ""]["verdict"] == "unknown", "no minute has gone by"
     assert (told["ready"], said.returncode) == (False, 1)

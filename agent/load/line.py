@@ -107,6 +107,18 @@ class LineModel:
         if at.boot_s - self._sampled_s >= SAMPLE_S - 0.5:
             self._follow(at)
 
+    def judge(self, at: Instant, conditions: Conditions) -> None:
+        """Judge it at `at` by conditions that are others than a moment ago."""
+        self._conditions = conditions
+        if at.boot_s == self._sampled_s:
+            self._judge(at, self.standing.breaks)
+        else:
+            self._follow(at)
+
+    def _judge(self, at: Instant, breaks: int) -> None:
+        self.standing = self._stand(at, self._wip, breaks)
+        self.steering.advance(at.boot_s, self.standing, self.quality, self._conditions)
+
     def _follow(self, at: Instant) -> Reckoning | None:
         if at.boot_s == self._sampled_s:
             return self._wip
@@ -118,8 +130,8 @@ class LineModel:
         self._wip = wip = self._progress.advance(at.boot_s, self._induct.seen, left)
         known = wip.total if wip and self._progress.known(at) else None
         self._history.advance(at, breaks, known, self._conditions)
-        self.standing, self.quality = self._stand(at, wip, breaks), self._quality(at)
-        self.steering.advance(at.boot_s, self.standing, self.quality, self._conditions)
+        self.quality = self._quality(at)
+        self._judge(at, breaks)
         self._observed.advance(at.boot_s, self.standing.out_pph)
         for record in self._ledger.advance(at, self.standing):
             self.steering.note(record)

@@ -113,12 +113,23 @@ class SiteModel:
         self._stock = self.backlog.advance(at)
         for event in self.backlog.take_events():
             self.steering.note(event)
-        self._standing = now = self._stand()
-        quality = self._quality(at)
-        self.steering.advance(at.boot_s, now, quality, self._conditions)
-        for record in self._record(at, now, quality):
+        quality = self._judge(at)
+        for record in self._record(at, self._standing, quality):
             self.steering.note(record)
-        return now
+        return self._standing
+
+    def judge(self, at: Instant, conditions: Conditions) -> None:
+        """Judge it at `at`, after the lines, by conditions that are others than a moment ago."""
+        self._conditions = conditions
+        if at.boot_s == self._sampled_s:
+            self._judge(at)
+        else:
+            self.follow(at)
+
+    def _judge(self, at: Instant) -> Quality:
+        self._standing, quality = self._stand(), self._quality(at)
+        self.steering.advance(at.boot_s, self._standing, quality, self._conditions)
+        return quality
 
     def _record(self, at: Instant, now: Standing, quality: Quality) -> list[Record]:
         gone = "load" if self._unload else "out"

@@ -46,6 +46,12 @@ class FloorReport:
             model.sample(now, self._helm.conditions(model.line.id))
         self._site.load.sample(now, self._helm.conditions())
 
+    def judge(self, now: Instant) -> None:
+        """Have every model judged by what is in force now, which is something else than at its last sample."""
+        for model in self._site.lines:
+            model.judge(now, self._helm.conditions(model.line.id))
+        self._site.load.judge(now, self._helm.conditions())
+
     def due(self, now: Instant, *, whole: bool) -> list[Message]:
         """The figures that a reporting interval owes, and the states that changed; where `whole`, all of them.
 

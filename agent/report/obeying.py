@@ -10,12 +10,13 @@ from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
 from agent.local_orders import Asked
 from agent.orders.order import BaselineOrder
+from agent.orders.post import Steer
 from agent.report.commits import Commits
 from agent.report.floor import FloorReport
 from agent.site import Site
 from agent.stocktake import StockTake, StockTakes
 from agent.uplink import input_reports
-from agent.uplink.contract import Head, Json
+from agent.uplink.contract import Head, Json, Message
 from agent.uplink.inbox import Command
 
 
@@ -48,9 +49,14 @@ class Obeying:
             lambda: self._head(now), lambda: input_reports.last_gasp(self._head(now), self._site.meters)
         )
         answers = self._helm.answers(lambda: self._head(now))
-        standing = [self._helm.changed(self._head(now), before), *self._floor.standing(now)] if changed else []
+        standing = self._standing(now, before) if changed else ()
         if news or answers or standing:
             self._commits.commit([*news, *answers, *standing])
+
+    def _standing(self, now: Instant, before: Steer) -> list[Message]:
+        """How everything stands by what is in force now, not by what was."""
+        self._floor.judge(now)
+        return [self._helm.changed(self._head(now), before), *self._floor.standing(now)]
 
     def serve(self, now: Instant) -> None:
         """Obey everybody on this machine who waits for it."""

@@ -86,6 +86,19 @@ def test_a_steady_line_has_totals_rates_and_load() -> None:
     assert load.recirculation is None, "a role without counters is None, never 0"
 
 
+def test_a_line_that_was_just_drawn_is_judged_by_other_conditions_at_the_same_moment() -> None:
+    belt = Belt(line(), {IN_1: 5, OUT: 5}).run_empty()
+    before = belt.run(1000)
+    assert before.load_index == pytest.approx(90)
+    moment = at(belt.now_s)
+    belt.model.judge(moment, Conditions(capacity_pph=36_000.0, suspended="flood"))
+    after = belt.model.advance(moment)
+    assert after.load_index == pytest.approx(50)
+    assert (after.steered.state, after.room.capacity_eff_pph) == ("SUSPENDED", 36_000.0)
+    assert (after.induct, after.wip, after.pace) == (before.induct, before.wip, before.pace)
+    assert [one for one in belt.model.steering.take_events() if isinstance(one, Transition)][-1].after == "SUSPENDED"
+
+
 def test_the_load_index_is_the_fill_when_the_floor_is_fuller_than_the_belt() -> None:
     load = Belt(line(buffer_parcels=1000), {IN_1: 3, OUT: 2}).run(901)
     assert load.load_index == pytest.approx(90)

@@ -50,7 +50,3 @@ class Site:
     def presence(self) -> dict[str, Presence]:
         """Whether each device and each lock board is there."""
         return {**self.intake.presence, **(self.lockers.presence if self.lockers else {})}
-
-    def counters_of(self, model: LineModel) -> dict[CounterRef, Meter]:
-        """The meters of one line."""
-        return {ref: self.meters[ref] for _, ref in model.line.counters()}

@@ -77,7 +77,7 @@ class _Sample:
         """The sizes of what each report sends."""
         scanned = {one.line for one in self._settings.scanners}
         for model in self.models:
-            name, counts = model.line.id, {ref: self.meters[ref] for _, ref in model.line.counters()}
+            name, counts = model.line.id, model.meters
             said = reports.telemetry(self._head(), name, self.loads[name], counts, self.loads[name], 10.0)
             yield self._size(said) + (SCAN_BYTES if name in scanned else 0)
         docks = {ref: self.meters[ref] for ref in self._settings.load.floor.counters()}

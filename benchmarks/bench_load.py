@@ -126,8 +126,7 @@ class Site:
         told = []
         for model in self.models:
             name = model.line.id
-            counts = {ref: self.meters[ref] for _, ref in model.line.counters()}
-            told.append(reports.telemetry(self._head(at), name, loads[name], counts, self.before.get(name), 10.0))
+            told.append(reports.telemetry(self._head(at), name, loads[name], model.meters, self.before.get(name), 10.0))
         self.before = loads
         told += [*self.locker_report.due(at), *self.locker_report.doors(at)]
         return [*told, site_reports.site_state(self._head(at), self.site.advance(at, loads))]

@@ -55,8 +55,8 @@ MIN_FLOW_PPH = 60.0
 
 
 class LineModel:
-    """Draws the load of one line from its counters' meters, which somebody else advances. `counted` names these by
-    role."""
+    """Draws the load of one line from its counters' `meters`, which somebody else advances. `counted` names these
+    by role."""
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class LineModel:
         }
         self._flows = tuple(flow for flow in (*self._parcels.values(), self._energy) if flow)
         self.counters = tuple(counter for flow in self._flows for counter in flow.counters)
+        self.meters = {ref: meters[ref] for _, ref in line.counters()}
         self.counted = tuple(f"{role} {ref}" for role, ref in line.counters())
         self.steering = Steering(settings.thresholds, patience(patience_s, self.counters))
         self._leaving = self._ways_out()

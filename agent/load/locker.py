@@ -114,6 +114,8 @@ class LockerModel:
     def hear(self, board: str, points: Points, values: Values, at_s: float) -> list[DoorEvent]:
         """One answer of one board; what happened, oldest first."""
         happened = self.boards[board].hear(points, values, at_s)
+        if not happened:
+            return []
         for number, happening in happened:
             self._count(number, happening)
         return [DoorEvent(number, happening.what, happening.at_s) for number, happening in happened]

@@ -153,7 +153,7 @@ class Machine:
     def __init__(self, patience_s: float) -> None:
         """Figures may be missing for `patience_s` before the state is called unknown."""
         self._patience_s = patience_s
-        self._held: dict[str, float] = {}
+        self._held: dict[str, tuple[bool, float]] = {}
         self._rising: dict[Rise, float] = {}
         self._falling: dict[int, float] = {}
         self._limits: Thresholds | None = None
@@ -181,28 +181,26 @@ class Machine:
             self.state, self.cause, self.since_s = found.after, found.cause, at_s
         return found
 
-    def _holds(self, key: str, true: bool, at_s: float) -> float | None:
-        """For how long it has been true; None while it is not."""
-        if not true:
-            self._held.pop(key, None)
-            return None
-        return at_s - self._held.setdefault(key, at_s)
+    def _lasts_s(self, key: str, true: bool, at_s: float) -> float:
+        """For how long it has been so, or not so."""
+        held = self._held.get(key)
+        if held is None or held[0] is not true:
+            held = self._held[key] = true, at_s
+        return at_s - held[1]
 
     def _beside(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
         """Into, between and out of the states that are no level."""
-        stopped_s = self._holds("stopped", signs.run is False, at_s)
-        runs_s = self._holds("runs", signs.run is not False, at_s)
-        missing_s = self._holds("missing", signs.missing is not None, at_s)
-        known_s = self._holds("known", signs.missing is None, at_s)
+        stopped, missing = signs.run is False, signs.missing is not None
+        run_s, figures_s = self._lasts_s("stopped", stopped, at_s), self._lasts_s("missing", missing, at_s)
         state: State
         cause: Cause
         if signs.suspended:
             state, cause, held_s = "SUSPENDED", "suspended", 0.0
-        elif (stopped_s or 0.0) > STOPPED_S or (self.state == "STOPPED" and (runs_s is None or runs_s < RUNS_S)):
-            state, cause, held_s = "STOPPED", "stopped", stopped_s or 0.0
-        elif missing_s is not None and (missing_s >= self._patience_s or signs.missing == "bad" or self._away):
-            state, cause, held_s = "UNKNOWN", signs.missing or "no_figures", missing_s
-        elif self.state == "UNKNOWN" and (known_s is None or known_s < KNOWN_S or signs.settled_s < SETTLED_S):
+        elif (stopped and run_s > STOPPED_S) or (self.state == "STOPPED" and (stopped or run_s < RUNS_S)):
+            state, cause, held_s = "STOPPED", "stopped", run_s if stopped else 0.0
+        elif missing and (figures_s >= self._patience_s or signs.missing == "bad" or self._away):
+            state, cause, held_s = "UNKNOWN", signs.missing or "no_figures", figures_s
+        elif self.state == "UNKNOWN" and (missing or figures_s < KNOWN_S or signs.settled_s < SETTLED_S):
             return None
         elif self.state not in LEVELS:
             return self._back(signs, limits, mode)

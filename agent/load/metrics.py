@@ -57,9 +57,11 @@ class Group(tuple[Metric, ...]):
         )
         said: dict[str, object] = {}
         for (field, digits, rare), value in zip(rows, self._drawn(load), strict=True):
+            if value is None:
+                continue
             if type(value) is float:
                 said[field] = round(value, digits)
-            elif not (value is None or (rare and not value)):
+            elif value or not rare:
                 said[field] = value
         return said
 

@@ -109,10 +109,10 @@ class FloorReport:
 
     def _line(self, now: Instant, model: LineModel, load: LineLoad, seen: ScanLoad | None) -> Iterator[Message]:
         """A line as it is, since it was told last. What scanners saw in an interval is told with it, whatever moved."""
-        name, counts = model.line.id, self._site.counters_of(model)
+        name = model.line.id
         if seen is None and not self._is_worth(now, f"line/{name}", load.quality, lambda: reports.figures(load)):
             return
-        counts |= {ref: self._site.meters[ref] for ref in self._settings.eyes(name)}
+        counts = model.meters | {ref: self._site.meters[ref] for ref in self._settings.eyes(name)}
         before, at_s = self._told.get(name, (None, self._started_s))
         self._told[name] = load, now.boot_s
         scans = scan_fields(seen, self._scans_told.get(name)) if seen else {}

@@ -91,11 +91,10 @@ class LineModel:
         self._history = LineHistory(self._induct, self._discharge, self._reject, self._energy)
         self._ledger = LineLedger(settings, self._parcels)
         self._observed = ObservedCapacity(line.capacity_pph)
-        self._conditions = ORDINARY
+        self._conditions, self._sampled_s = ORDINARY, -SAMPLE_S
         self._wip: Reckoning | None = None
         self.standing = NOWHERE
         self.quality: Quality = "unsupported"
-        self._sampled_s = -SAMPLE_S
 
     def _ways_out(self) -> tuple[RoleFlow, ...]:
         """What takes parcels off the line; nothing where nobody counts the discharge."""

@@ -59,7 +59,7 @@ class Records:
         kinds += [Seasons(settings.season)] if settings.season else []
         self._tallies = {kind.kind: Tally(kind) for kind in kinds}
         self._waves = {f"wave {span.id}": Tally(Spans("wave", (span,))) for span in settings.waves}
-        self._every = (*self._tallies.values(), *self._waves.values())
+        self._every = {**self._tallies, **self._waves}
         self._hours: deque[int] = deque(maxlen=HOURS)
         self._last_hour: Period | None = None
         self._peak: Peak | None = None
@@ -76,7 +76,7 @@ class Records:
         if pph_900 is not None:
             self._top(at.wall_s, pph_900)
         closed = []
-        for tally in self._every:
+        for tally in self._every.values():
             record = tally.advance(at.wall_s, totals, left, sure=sure)
             if record is not None:
                 closed.append(record)
@@ -130,8 +130,7 @@ class Records:
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able."""
-        every = {**self._tallies, **self._waves}
-        form: dict[str, object] = {kind: tally.kept(self._roles) for kind, tally in every.items()}
+        form: dict[str, object] = {kind: tally.kept(self._roles) for kind, tally in self._every.items()}
         last = self._last_hour.end_s if self._last_hour else None
         return form | {"hours": [last, *self._hours], "peak": list(self._peak or ())}
 
@@ -139,7 +138,7 @@ class Records:
         """Go on from `kept()`; ValueError for what is none. A kind that was not counted then begins now."""
         if not isinstance(kept, dict):
             raise ValueError("no records")
-        for kind, tally in {**self._tallies, **self._waves}.items():
+        for kind, tally in self._every.items():
             tally.restore(kept.get(kind, []), self._roles)
         hours, peak = kept.get("hours"), kept.get("peak")
         if isinstance(hours, list) and len(hours) > 1 and all(type(one) is int for one in hours):

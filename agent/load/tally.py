@@ -51,6 +51,7 @@ class Tally:
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
         self._open: _Open | None = None
+        self._kept: list[object] = []
 
     @property
     def kind(self) -> str:
@@ -64,6 +65,7 @@ class Tally:
             return None
         now = self._kind.at(wall_s)
         self._open = None if now is None else _Open(now, int(wall_s), dict(totals), sure=True)
+        self._kept = []
         return None if before is None else self._closed(before, int(wall_s), totals, left, sure=sure)
 
     def _closed(self, was: _Open, to_s: int, totals: Mapping[str, int], left: int | None, *, sure: bool) -> Record:
@@ -82,11 +84,13 @@ class Tally:
         return total - self._open.totals.get(role, total) if self._open else None
 
     def kept(self, roles: Sequence[str]) -> list[object]:
-        """What must outlive the process, JSON-able; the totals in the order of `roles`."""
+        """What must outlive the process, JSON-able; the totals in the order of `roles`, the same each time."""
         one = self._open
         if one is None:
             return []
-        return [*one.period, one.from_s, one.sure, [one.totals.get(role, 0) for role in roles]]
+        if not self._kept or self._kept[4] is not one.sure:
+            self._kept = [*one.period, one.from_s, one.sure, [one.totals.get(role, 0) for role in roles]]
+        return self._kept
 
     def restore(self, kept: object, roles: Sequence[str]) -> None:
         """Go on from `kept()` of an earlier run; ValueError, and nothing changed, for anything else."""
@@ -98,3 +102,4 @@ class Tally:
         if not all(type(one) is int for one in (begin_s, end_s, from_s, *totals)) or len(totals) != len(roles):
             raise ValueError("no record")
         self._open = _Open(Period(name, begin_s, end_s), from_s, dict(zip(roles, totals, strict=True)), bool(sure))
+        self._kept = []

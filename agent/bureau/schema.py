@@ -128,12 +128,13 @@ PRESENCE = "SELECT site, online, epoch FROM presence ORDER BY site"
 
 # When each message was made. What was stamped while no time server vouched for the clock is placed by the first message
 # of the same boot that one did vouch for; milliseconds since boot tell how far they lie apart. NULL: none has come yet.
-PLACED = """SELECT epoch, seq, topic, CASE WHEN clock = 'ntp' THEN ts_ms ELSE COALESCE(
-        (SELECT better.ts_ms - (better.mono_ms - message.mono_ms) FROM message AS better
-         WHERE better.site = message.site AND better.boot = message.boot AND better.clock = 'ntp'
-         ORDER BY better.mono_ms LIMIT 1),
-        CASE WHEN clock = 'none' THEN NULL ELSE ts_ms END) END
-    FROM message WHERE site = ? ORDER BY epoch, seq"""
+PLACED = """WITH vouched AS (
+        SELECT boot, ts_ms - mono_ms AS booted_ms, ROW_NUMBER() OVER (PARTITION BY boot ORDER BY mono_ms) AS place
+        FROM message WHERE site = ? AND clock = 'ntp' AND ts_ms IS NOT NULL AND mono_ms IS NOT NULL)
+    SELECT epoch, seq, topic, CASE WHEN clock = 'ntp' THEN ts_ms ELSE COALESCE(
+        booted_ms + mono_ms, CASE WHEN clock = 'none' THEN NULL ELSE ts_ms END) END
+    FROM message LEFT JOIN vouched ON vouched.boot = message.boot AND place = 1
+    WHERE site = ? ORDER BY epoch, seq"""
 
 META = "SELECT site, epoch, seq, ts_ms, payload FROM message WHERE topic = 'meta' ORDER BY site"
 

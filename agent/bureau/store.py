@@ -183,15 +183,15 @@ class Store:
 
     def placed(self, site: str) -> dict[tuple[str, int], int | None]:
         """By epoch and number when each message was made, Unix ms; None where no clock vouches for it yet."""
-        return {(epoch, seq): ts_ms for epoch, seq, _, ts_ms in self._rows(schema.PLACED, (site,))}
+        return {(epoch, seq): ts_ms for epoch, seq, _, ts_ms in self._rows(schema.PLACED, (site, site))}
 
     def messages(self) -> dict[str, int]:
         """How many messages of each site are kept."""
         return dict(self._rows(schema.MESSAGES))
 
     def _rows(self, statement: str, values: Iterable[object] = ()) -> list[Any]:
-        with self._database.transaction():
-            return self._database.execute(statement, tuple(values)).fetchall()
+        """One statement reads one snapshot: it needs no transaction, and holds up nobody who writes."""
+        return self._database.execute(statement, tuple(values)).fetchall()
 
 
 Opener = Callable[[], Store]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from postgres import Postgres
 
-from agent.bureau import databases
+from agent.bureau import databases, schema
 from agent.bureau.arrival import Arrival, Presence, read
 from agent.bureau.connection import StoreError
 from agent.bureau.store import Store
@@ -246,6 +246,31 @@ def test_what_was_stamped_by_a_clock_that_was_not_set_is_placed_by_a_later_one_o
         ("3-abcdef", 2): None,
         ("3-abcdef", 3): right_ms,
     }
+
+
+def test_placing_messages_costs_by_their_number_and_not_by_its_square(tmp_path: Path) -> None:
+    path = tmp_path / "bureau.db"
+    store, reader, steps = databases.opener(f"sqlite:{path}")(), sqlite3.connect(path), list[int]()
+    reader.set_progress_handler(lambda: steps.append(1), 100)
+    costs = []
+    for first in (1, 401):
+        store.take([arrival(seq, tsq="none", boot="5549f86e", mono_ms=seq) for seq in range(first, first + 400)])
+        steps.clear()
+        reader.execute(schema.PLACED, (SITE, SITE)).fetchall()
+        costs.append(len(steps))
+    assert costs[1] < 3 * costs[0]
+    reader.close()
+    store.close()
+
+
+def test_who_reads_waits_for_nobody_who_writes(tmp_path: Path) -> None:
+    path = tmp_path / "bureau.db"
+    store, writer = databases.opener(f"sqlite:{path}")(), databases.SqliteDatabase(path)
+    store.take([arrival(1)])
+    with writer.transaction():
+        assert (store.messages(), list(store.placed(SITE))) == ({SITE: 1}, [("3-abcdef", 1)])
+    writer.close()
+    store.close()
 
 
 def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ VERBS = {
     "probe": "find who answers on a port: speed, parity, unit, model · 探测串口上的设备",
     "read": "read one register with everything that it can mean     · 读取寄存器并列出所有解释",
     "scan-test": "show what one scanner's connection delivers            · 查看一个扫码器连接的数据",
-    "ready": "whether all is ready before the season, point by point  · 旺季前的就绪检查,逐项列出",
+    "ready": "whether all is ready before the season, point by point · 旺季前的就绪检查,逐项列出",
     "baseline": "tell the agent what a stock-take of the floor found    · 提交盘点件数,重新设定积压基准",
     "mode": "show or order the mode: peak, emergency, suspended     · 查看或切换运行模式",
     "alarms": "list the alarms of this site, acknowledge one          · 列出或确认报警",

@@ -10,6 +10,10 @@ class StoreError(Exception):
     """The database is away or refuses; the text says why, for people. Nothing of the batch was kept."""
 
 
+class BarredError(StoreError):
+    """This user may not open the database."""
+
+
 class Cursor(Protocol):
     """The part of a DB-API cursor that is used."""
 

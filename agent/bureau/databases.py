@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from agent.bureau.connection import Cursor, StoreError
+from agent.bureau.connection import BarredError, Cursor, StoreError
 from agent.bureau.store import Opener, Store
 
 if TYPE_CHECKING:
@@ -37,9 +39,26 @@ def opener(address: str) -> Opener:
 
 
 def kept_at(address: str) -> bool:
-    """Whether something may be kept at that sound address: an SQLite file is there, or a server would have to say."""
+    """Whether something may be kept at that sound address: an SQLite file is there, or a server would have to say.
+
+    Raises BarredError.
+    """
     scheme, _, rest = address.partition(":")
-    return scheme != "sqlite" or Path(rest).exists()
+    return scheme != "sqlite" or _is_there(Path(rest))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise BarredError(error.strerror) from error
+
+
+def _demand_access(path: Path) -> None:
+    """SQLite says "unable to open" of whatever is in its way; it writes beside the file also where one only reads."""
+    wanted = {path.parent: os.W_OK | os.X_OK, path: os.R_OK | os.W_OK}
+    if any(_is_there(one) and not os.access(one, how) for one, how in wanted.items()):
+        raise BarredError(os.strerror(errno.EACCES))
 
 
 def _demand_no_password(address: str) -> None:
@@ -55,6 +74,7 @@ class SqliteDatabase:
     """An SQLite file in WAL mode, each transaction flushed: what was acknowledged survives a power cut."""
 
     def __init__(self, path: Path) -> None:
+        _demand_access(path)
         try:
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")

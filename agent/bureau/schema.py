@@ -115,6 +115,8 @@ FORGET_ASKED = "DELETE FROM asked WHERE ABS(at_s - ?) >= ?"
 
 # --- answers for people ---
 
+ANYTHING = "SELECT site FROM epoch UNION ALL SELECT site FROM presence LIMIT 1"
+
 # Summed by the reader: a thousand bases of one absurd site would be too much for a BIGINT, and hide everybody's.
 COUNTED = "SELECT site, counter, lo, hi, total FROM counted ORDER BY site, counter"
 

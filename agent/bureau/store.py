@@ -139,6 +139,11 @@ class Store:
 
     # --- answers ---
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of any site is kept yet."""
+        return not self._rows(schema.ANYTHING)
+
     def totals(self) -> dict[str, dict[str, Reckoning]]:
         """By site and counter what it counted over all its bases."""
         found: dict[str, dict[str, Reckoning]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from agent.cli import local_order
 from agent.cli.check import DEFAULT_FILE, add_language, checked, chosen_language
-from agent.orders.audit import BEGIN, Mark, entries, verify
+from agent.orders.audit import BEGIN, TOLD_DIGITS, Mark, entries, verify
 from agent.orders.trail_files import FILE
 from config.messages import printable, word
 
 _LOCAL = timezone(timedelta(hours=8))
+_DIGEST = re.compile(rf"[0-9a-f]{{{TOLD_DIGITS},64}}")
 _OWN = ("n", "prev", "at", "tsq", "what", "hash")
 
 
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     for one in faults:
         local_order.fail(lang, "E2765", file=one.file, line=one.line, n=one.n, reason=one.reason)
     if not faults:
-        print(word("audit_whole", lang, first=kept[0]["n"] if kept else 0, n=mark.n, hash=mark.hash[:16]))
+        print(word("audit_whole", lang, first=kept[0]["n"] if kept else 0, n=mark.n, hash=mark.told))
     return 1 if faults else 0
 
 
@@ -71,6 +73,6 @@ def _row(entry: Mapping[str, object]) -> str:
 
 def _mark(text: str) -> Mark:
     number, colon, digest = text.partition(":")
-    if not number.isdecimal() or not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} is not N:HASH")
+    if not (number.isdecimal() and colon and _DIGEST.fullmatch(digest)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not N:HASH; HASH is {TOLD_DIGITS} to 64 digits of 0-9 a-f")
     return Mark(int(number), digest)

@@ -36,7 +36,8 @@ _TOTALS = (
     "What each counter of each site has counted, from everything kept; where it is not exact, between what and what."
 )
 _GAPS = (
-    "Messages that have not come, and those that never will, with the site's reason. Exit code 1 while one may come."
+    "Messages that have not come, and those that never will, with the site's reason. Exit code 1 while one may come, "
+    "and where nothing is kept yet."
 )
 _MOST_WORKERS = 64
 
@@ -75,21 +76,20 @@ def _add_running(running: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from agent.bureau.connection import StoreError
+    from agent.bureau.connection import BarredError, StoreError
     from agent.bureau.databases import AddressError, kept_at, opener
     from agent.uplink.connection import RefusedError
     from agent.uplink.credentials import CredentialError
 
     try:
         open_store = opener(args.store)
-        if args.action == "run":
-            return _run(args, open_store)
-        if not kept_at(args.store):
+        if args.action != "run" and not kept_at(args.store):
             return _wrong(word("bureau_no_store", _lang(args), store=args.store), os.EX_NOINPUT)
-        store = open_store()
-        return _listed(args, store)
+        return _run(args, open_store) if args.action == "run" else _listed(args, open_store())
     except AddressError as error:
         return _wrong(str(error), 2)
+    except BarredError as error:
+        return _wrong(word("bureau_barred", _lang(args), store=args.store, reason=error), os.EX_NOPERM)
     except StoreError as error:
         return _wrong(f"{args.store}: {error}", 1)
     except (RefusedError, CredentialError) as error:
@@ -97,7 +97,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _listed(args: argparse.Namespace, store: Store) -> int:
-    """What is kept, as was asked."""
+    """What is kept, as was asked; 1 where it is nothing, for then nothing is in order either."""
+    if store.is_empty:
+        if args.json:
+            _show(args, store)
+        return _wrong(word("bureau_empty", _lang(args), store=args.store), 1)
+    return _show(args, store)
+
+
+def _show(args: argparse.Namespace, store: Store) -> int:
     if args.action == "sites":
         from agent.cli.bureau_sites import listed
 
@@ -198,7 +206,7 @@ def _totals(args: argparse.Namespace, store: Store) -> int:
     for site, name, total, between in rows:
         say(f"{site}  {name:<{longest}}  {total:>13,}{between}")
     if not counted and not events:
-        say(word("bureau_empty", lang))
+        say(word("bureau_uncounted", lang))
     return 0
 
 
@@ -209,7 +217,7 @@ def _between(one: Reckoning) -> str:
 
 
 def _gaps(args: argparse.Namespace, store: Store) -> int:
-    """1 where something is missing that may still come."""
+    """1 where something is missing that may still come; then also how it comes."""
     lang, holes, gone, conflicts = _lang(args), store.missing(), store.gone(), store.conflicts()
     if args.json:
         missing = [{"site": hole.site, "epoch": hole.epoch, "gaps": hole.gaps} for hole in holes]
@@ -223,8 +231,7 @@ def _gaps(args: argparse.Namespace, store: Store) -> int:
         say(word("bureau_gone", lang, site=site, epoch=one.epoch, first=one.first, last=one.last, why=one.reason))
     for site, epoch, seq in conflicts:
         say(word("bureau_conflict", lang, site=site, epoch=epoch, seq=seq))
-    if not holes:
-        say(word("bureau_whole", lang))
+    say(word("bureau_gap_next" if holes else "bureau_whole", lang, store=args.store))
     return 1 if holes else 0
 
 

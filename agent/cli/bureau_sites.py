@@ -28,8 +28,7 @@ def listed(store: Store, lang: Language, *, as_json: bool) -> int:
     for path, site in sites.items():
         state = word("bureau_online" if online.get(path) else "bureau_offline", lang)
         say("  ".join([path, state, *_words(site, lang)]))
-    summary = "bureau_sites" if sites else "bureau_empty"
-    say(word(summary, lang, online=sum(online.values()), sites=len(sites)))
+    say(word("bureau_sites", lang, online=sum(online.values()), sites=len(sites)))
     return 0
 
 

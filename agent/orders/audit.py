@@ -25,6 +25,13 @@ class Mark(NamedTuple):
     n: int
     hash: str
 
+    @property
+    def told(self) -> str:
+        """As much of the hash as is told to the bureau and to people."""
+        return self.hash[:TOLD_DIGITS]
+
+
+TOLD_DIGITS = 16
 
 BEGIN = Mark(0, "")
 

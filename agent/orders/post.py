@@ -254,4 +254,4 @@ def trail_in(folder: Path, warn: Callable[..., None]) -> Trail | None:
 
 
 def _audited(mark: Mark | None) -> dict[str, object]:
-    return {} if mark is None else {"audit": mark.n, "audit_hash": mark.hash[:16]}
+    return {} if mark is None else {"audit": mark.n, "audit_hash": mark.told}

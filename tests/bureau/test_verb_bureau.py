@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import powerless
 import pytest
 from broker import Broker
 from uplink_rig import IDENTITY, Rig, eventually
@@ -68,6 +69,52 @@ def test_the_bureau_lists_its_sites_with_firm_and_neighbours(
     assert main(["bureau", "sites", "--store", store, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["online"], told["sites"][SITE]["carrier"], told["sites"][SITE]["online"]) == (1, "zto", True)
+
+
+@pytest.mark.parametrize("action", ["totals", "gaps", "sites"])
+def test_of_an_empty_store_nothing_is_told_but_how_to_fill_that_very_store(
+    action: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"sqlite:{tmp_path / 'empty.db'}"
+    assert main(["bureau", "run", "--store", store, "--port", "1"]) == 1
+    capsys.readouterr()
+    assert main(["bureau", action, "--store", store, "--lang", "en"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "nothing is kept" in told.err
+    assert f"hubpulse bureau run --store {store}" in told.err
+    assert main(["bureau", action, "--store", store, "--json"]) == 1
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_gaps_end_with_who_asks_for_them_and_what_will_never_come_is_no_reason_to_ask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"sqlite:{tmp_path / 'bureau.db'}"
+    opened = databases.opener(store)()
+    for seq in (1, 4):
+        opened.take(list(read(f"hubpulse/v1/{SITE}/health", json.dumps({"epoch": "9-abcdef", "seq": seq}).encode())))
+    opened.close()
+    assert main(["bureau", "gaps", "--store", store, "--lang", "en"]) == 1
+    gap, action = capsys.readouterr().out.splitlines()
+    assert gap.endswith("2 to 3 missing")
+    assert f"hubpulse bureau run --receipts --store {store}" in action
+
+
+@pytest.mark.parametrize("action", ["run", "totals", "gaps", "sites"])
+@pytest.mark.parametrize("closed", ["folder", "file"])
+def test_a_store_of_another_user_is_named_with_what_to_do_and_the_exit_code_for_it(
+    action: str, closed: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    store = f"sqlite:{folder / 'b.db'}"
+    databases.opener(store)().close()
+    (folder if closed == "folder" else folder / "b.db").chmod(0)
+    told = powerless.hubpulse("bureau", action, "--store", store, "--lang", "en")
+    assert (told.returncode, told.stdout) == (77, "")
+    assert f"{store} cannot be opened: Permission denied; use sudo" in told.stderr
+    assert told.stderr.count("\n") == 1
 
 
 def _kept(store: str) -> int:

@@ -146,3 +146,16 @@ def test_where_nothing_can_be_written_nothing_is_lost_and_it_is_said(tmp_path: P
     assert made.mark.n - mark.n < 4
     made.write("accepted", AT)
     assert verify(tmp_path / FILE, made.mark) == (made.mark, [])
+
+
+@pytest.mark.parametrize("known", ["3:abcd", "3:", "3:not-a-hash-at-all-", "x:" + 16 * "a", "3:" + 65 * "a"])
+def test_what_is_no_hash_is_wrong_usage_and_accuses_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], known: str
+) -> None:
+    made = trail(tmp_path, 3)
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", str(tmp_path / FILE), "--known", known])
+    assert ended.value.code == 2
+    assert "is not N:HASH" in capsys.readouterr().err
+    for digits in (made.mark.told, made.mark.hash):
+        assert main(["audit", str(tmp_path / FILE), "--known", f"3:{digits}"]) == 0

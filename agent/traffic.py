@@ -26,7 +26,7 @@ LOAD = 0.6
 HEALTH_BYTES, HEALTH_A_BUS_BYTES = 900, 120
 SCAN_BYTES, RECORD_BYTES, RECORDS_A_DAY = 350, 400, 28
 ATTENDANCE_BYTES, ATTENDANCES_A_DAY = 330, 25
-LOCKER_S = 30.0
+LOCKER_S, LOCKER_TURNS = 30.0, 3
 PACKET_BYTES = 92
 """What a message costs besides topic and payload: MQTT's own bytes, its acknowledgement, and two TCP/IP headers."""
 
@@ -121,18 +121,19 @@ class _Sample:
 def expected(settings: Settings, mode: Mode = "normal") -> Traffic:
     """What is to be expected of a day in this mode; with deadbands it can be less."""
     sample, report_s = _Sample(settings), settings.reporting.interval_s(mode, settings.bureau.report_s)
-    minute_s = max(report_s, min(60.0, 6 * settings.bureau.report_s))
+    minute_s = min(60.0, 6 * settings.bureau.report_s)
+    turns = min(len(settings.lockers), LOCKER_TURNS)
     records = (len(settings.lines) + 1) * RECORDS_A_DAY
     parts = [
         (_DAY_S / report_s, list(sample.report())),
         (_DAY_S / minute_s, list(sample.minute())),
-        (_DAY_S / max(report_s, LOCKER_S), list(sample.half_minute())),
+        (_DAY_S / LOCKER_S, list(sample.half_minute())),
         (records, [RECORD_BYTES]),
         ((len(settings.devices) + len(settings.boards) + 1) * ATTENDANCES_A_DAY, [ATTENDANCE_BYTES]),
     ]
     messages = sum(times * len(sizes) for times, sizes in parts)
     said = sum(times * sum(sizes) for times, sizes in parts)
-    frames = _DAY_S / report_s
+    frames = _DAY_S / min(report_s, minute_s, LOCKER_S / turns if turns else minute_s)
     appended = said + messages * FRAME_BYTES + frames * sample.state_bytes()
     return Traffic(
         mode,

@@ -29,7 +29,7 @@ class Reporting:
     """`by_mode` are the seconds between two reports where the site says so for a mode.
 
     With a `deadband` a line or the site is told only when one of its figures has moved so far since it was told last,
-    when its state or quality changed, or after `heartbeat_s`; without one, at each report.
+    when its state or quality changed, or at the first report after `heartbeat_s`; without one, at each report.
     """
 
     by_mode: Mapping[Mode, float] = field(default_factory=dict)

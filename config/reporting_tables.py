@@ -8,7 +8,8 @@ from config.table import Table
 
 
 def reporting(table: Table) -> Reporting:
-    """Every key has a default: without the table, everything is told each `report_s`."""
+    """Every key has a default: without the table everything is told each `report_s`, in a peak and an emergency
+    at least each 10 s."""
     modes: dict[Mode, str] = {mode: f"{mode}_s" for mode in MODES if mode != "normal"}
     bands = table.table("deadband")
     made = Reporting(

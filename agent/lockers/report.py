@@ -12,6 +12,7 @@ from agent.uplink.contract import Head, Json, Message
 
 UNCHANGED_S = 30.0
 """Figures that stay as they are are told again after so long."""
+_HALF_BEAT_S = 0.5
 
 
 class LockerReport:
@@ -20,20 +21,23 @@ class LockerReport:
     def __init__(self, lockers: SiteLockers, head: Callable[[Instant], Head]) -> None:
         self._lockers = lockers
         self._head = head
-        self._drawn: dict[str, tuple[int, float]] = {}
+        self._drawn: dict[str, tuple[int, int]] = {}
         self._told: dict[str, LockerLoad] = {}
         self._states: dict[str, tuple[str, Json]] = {}
 
     def due(self, now: Instant) -> Iterator[Message]:
-        """What a report owes of the lockers. To draw one costs most, so one of which nothing is new waits for its turn,
-        and the turns are spread over the reports."""
+        """What is new of the lockers; call it a few times in UNCHANGED_S. To draw one costs most, so one of which
+        nothing is new waits for its turn, and the turns are spread over these calls."""
         for place, (name, model) in enumerate(self._lockers.models.items()):
-            changes, at_s = self._drawn.get(name, (-1, now.boot_s))
-            if changes == model.changes and now.boot_s - at_s < UNCHANGED_S:
-                continue
-            early_s = UNCHANGED_S * place / len(self._lockers.models) if changes < 0 else 0.0
-            self._drawn[name] = model.changes, now.boot_s - early_s
-            yield from self._news(now, name, model.draw(now), turn=now.boot_s - at_s >= UNCHANGED_S)
+            changes, turn = model.changes, self._turn(now, place)
+            changes_before, turn_before = self._drawn.get(name, (-1, -1))
+            if changes != changes_before or turn != turn_before:
+                self._drawn[name] = changes, turn
+                yield from self._news(now, name, model.draw(now), turn=turn != turn_before)
+
+    def _turn(self, now: Instant, place: int) -> int:
+        """The number of the turn that is on for the locker at that place."""
+        return int((now.boot_s + _HALF_BEAT_S) / UNCHANGED_S + place / len(self._lockers.models))
 
     def _news(self, now: Instant, name: str, load: LockerLoad, *, turn: bool) -> Iterator[Message]:
         """The figures when they changed or it is their turn, the state when that changed."""

@@ -52,31 +52,31 @@ class FloorReport:
             model.judge(now, self._helm.conditions(model.line.id))
         self._site.load.judge(now, self._helm.conditions())
 
-    def due(self, now: Instant, *, whole: bool) -> list[Message]:
-        """The figures that a reporting interval owes, and the states that changed; where `whole`, all of them.
-
-        Drawing loads is most of the work of a report.
-        """
-        self.is_drawn = True
+    def due(self, now: Instant, *, figures: bool, states: bool) -> list[Message]:
+        """The figures that a reporting interval owes, and how lines and site stand, from one drawing of the loads,
+        which is most of the work."""
         loads = self._loads(now)
+        load = self._site.load.advance(now, loads)
+        told = self._figures(now, loads, load) if figures else []
+        return [*told, *self._states(now, loads, load)] if states else told
+
+    def _figures(self, now: Instant, loads: Mapping[str, LineLoad], load: SiteLoad) -> list[Message]:
+        self.is_drawn = True
         scans = self._site.scans.advance(now) if self._site.scans else {}
         told: list[Message] = []
         for model in self._site.lines:
             name = model.line.id
-            told += [
-                *self._line(now, model, loads[name], scans.get(name)),
-                *self._state(now, model, loads[name], whole),
-            ]
+            told += self._line(now, model, loads[name], scans.get(name))
         self._scans_told = scans
-        load = self._site.load.advance(now, loads)
-        return [*told, *self._docks(now, load), *([self._site_state(now, load)] if whole else [])]
+        return [*told, *self._docks(now, load)]
 
     def happened(self, now: Instant) -> list[Message]:
-        """What happened to lines and site since this was asked, and how those stand now whose state changed."""
+        """What happened to lines and site since this was asked, and how those stand now whose state or quality changed;
+        each beat, so nothing is drawn of a line of which there is no news."""
         told: list[Message] = []
         for model in self._site.lines:
-            if events := model.steering.take_events():
-                name = model.line.id
+            name, events = model.line.id, model.steering.take_events()
+            if events or (self.is_drawn and self._qualities.get(name) != model.quality):
                 told += [site_reports.event(self._head(now), name, one) for one in events]
                 told.append(self._line_state(now, model, model.advance(now)))
         if events := self._site.load.steering.take_events():
@@ -84,11 +84,13 @@ class FloorReport:
             told.append(self._site_state(now, self._site.load.advance(now, self._loads(now))))
         return told
 
-    def standing(self, now: Instant) -> Iterator[Message]:
+    def standing(self, now: Instant) -> list[Message]:
         """How the lines and the site stand."""
-        loads = self._loads(now)
+        return self.due(now, figures=False, states=True)
+
+    def _states(self, now: Instant, loads: Mapping[str, LineLoad], load: SiteLoad) -> Iterator[Message]:
         yield from (self._line_state(now, model, loads[model.line.id]) for model in self._site.lines)
-        yield self._site_state(now, self._site.load.advance(now, loads))
+        yield self._site_state(now, load)
 
     def _loads(self, now: Instant) -> dict[str, LineLoad]:
         return {model.line.id: model.advance(now) for model in self._site.lines}
@@ -97,14 +99,8 @@ class FloorReport:
         equipment = EQUIPMENT.fields(self._site.register.draw(now))
         return site_reports.site_state(self._head(now), load, {**self._helm.summary(), **equipment})
 
-    def _state(self, now: Instant, model: LineModel, load: LineLoad, whole: bool) -> Iterator[Message]:
-        """How a line stands, when the trust in it changed."""
-        name = model.line.id
-        if self._qualities.get(name) != load.quality or whole:
-            self._qualities[name] = load.quality
-            yield self._line_state(now, model, load)
-
     def _line_state(self, now: Instant, model: LineModel, load: LineLoad) -> Message:
+        self._qualities[model.line.id] = load.quality
         return reports.line_state(self._head(now), model.line.id, load, model.stations(now))
 
     def _line(self, now: Instant, model: LineModel, load: LineLoad, seen: ScanLoad | None) -> Iterator[Message]:

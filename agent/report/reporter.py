@@ -38,6 +38,8 @@ BEAT_S = 1.0
 HEALTH_S = 60.0
 HEALTH_REPORTS = 6
 """Health goes out once a minute, or every sixth report where reports are more frequent."""
+LOCKERS_S = 10.0
+"""Lockers are looked at so often, or with each report where reports are more frequent."""
 
 
 class Uplink(Protocol):
@@ -77,7 +79,7 @@ class Reporter:
         self._commits = commits
         self._uplink = uplink
         self._notify = notify
-        self._started_s = self._reported_s = self._health_s = clock.boot_seconds()
+        self._started_s = self._reported_s = self._health_s = self._lockers_s = clock.boot_seconds()
         self._head = head = numbering.head
         self._floor = FloorReport(settings, site, helm, head, self._started_s)
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
@@ -104,23 +106,34 @@ class Reporter:
         self._floor.sample(now)
         if self._site.lockers:
             self._site.lockers.advance(now)
-        if self._is_due(now, self._reported_s, self._interval_s) or self._first_counts(now):
-            self.report(now)
-        else:
-            self._commits.offer(self._news(now))
+        self._commits.offer([*self._due(now), *self._news(now)])
         self._obeying.serve(now)
 
-    def report(self, now: Instant) -> None:
-        """Everything a reporting interval owes the bureau. Drawing loads is most of the work, so it waits for this."""
-        whole, uplink = self._is_health_due(now), self._uplink.status()
-        messages = self._floor.due(now, whole=whole)
-        messages += self._lockers.due(now) if self._lockers else ()
-        messages += self._own.health(now, uplink) if whole else ()
-        messages += self._news(now)
-        self._reported_s = now.boot_s
-        self._health_s = now.boot_s if whole else self._health_s
-        self._commits.offer(messages)
+    def _due(self, now: Instant) -> list[Message]:
+        """What an interval owes that ends in this beat: figures, how everything stands, lockers. Drawing loads is most
+        of the work, so it waits for this."""
+        figures = self._is_due(now, self._reported_s, self._interval_s) or self._first_counts(now)
+        states = self._is_due(now, self._health_s, self._health_interval_s)
+        told = self._report(now, figures=figures, states=states) if figures or states else []
+        if self._lockers and self._is_due(now, self._lockers_s, min(LOCKERS_S, self._interval_s)):
+            self._lockers_s = now.boot_s
+            told += self._lockers.due(now)
+        return told
+
+    def _report(self, now: Instant, *, figures: bool, states: bool) -> list[Message]:
+        if figures:
+            self._reported_s = now.boot_s
+        if states or not self._floor.is_drawn:  # so that both go together, for one drawing
+            self._health_s = now.boot_s
+        uplink = self._uplink.status()
         self._notify.status(self._own.sentence(uplink))
+        told = self._floor.due(now, figures=figures, states=states)
+        return [*told, *self._own.health(now, uplink)] if states else told
+
+    def report(self, now: Instant) -> None:
+        """Tell all there is to tell, whatever is due."""
+        lockers = self._lockers.due(now) if self._lockers else ()
+        self._commits.offer([*self._report(now, figures=True, states=True), *lockers, *self._news(now)])
 
     def finish(self, now: Instant) -> None:
         """The last report; everything is durable on return."""
@@ -147,8 +160,9 @@ class Reporter:
         """Seconds between two reports in the mode that is in force."""
         return self._settings.reporting.interval_s(self._helm.steer.mode, self._settings.bureau.report_s)
 
-    def _is_health_due(self, now: Instant) -> bool:
-        return self._is_due(now, self._health_s, min(HEALTH_S, HEALTH_REPORTS * self._settings.bureau.report_s))
+    @property
+    def _health_interval_s(self) -> float:
+        return min(HEALTH_S, HEALTH_REPORTS * self._settings.bureau.report_s)
 
     def _first_counts(self, now: Instant) -> bool:
         """The first report does not wait for the interval: a baseline counts only once it is durable."""

@@ -19,7 +19,7 @@ from disk_model import ModelDisk
 
 from agent import clock, footprint
 from agent import helm as helms
-from agent.assembling import device_plan
+from agent.assembling import device_plan, make_lockers
 from agent.baselines import Baselines, Epoch
 from agent.beat import Beat
 from agent.bus import Answered, Missed, Outcome
@@ -212,9 +212,11 @@ class Life:
         lines = [LineModel(line, self.meters, settings.load, 200.0) for line in settings.lines]
         whole = SiteModel(settings.load, lines, self.meters, 200.0)
         memory.restore(self.past.load, now, {one.line.id: one for one in lines}, whole, lambda _name, _why: None)
-        register = Register(self.intake.presence)
+        self.lockers = make_lockers(settings, self.past.lockers)
+        register = Register([*self.intake.presence, *(self.lockers.presence if self.lockers else ())])
         register.restore(self.past.load.get("devices"))
-        site = Site(self.meters, lines, whole, self.intake, [wires], register, self.scans)  # type: ignore[list-item]
+        parts = self.meters, lines, whole, self.intake, [wires], register, self.scans, self.lockers
+        site = Site(*parts)  # type: ignore[arg-type]
         with patch.object(helms, "trail_in", lambda *_: None):  # it would be a real file
             helm = helms.at_the_helm(settings, now)
         helm.begin(now, self.past.helm)
@@ -222,8 +224,9 @@ class Life:
         handover = Handover(numbering, site, helm, self.past.ntp_s)
         self.commits = Commits(self.spool, settings.spool.card_bytes_a_day, handover.baselines)
         self.uplink = uplink(self)
-        parts = settings, site, self.spool, helm, numbering, self.commits, self.uplink, StockTakes(), Notify(None)
-        self.reporter = Reporter(*parts)
+        self.reporter = Reporter(
+            settings, site, self.spool, helm, numbering, self.commits, self.uplink, StockTakes(), Notify(None)
+        )
         self.reporter.begin(now, self.past)
         self._beat = Beat([wires], [wires], self.intake, self.reporter, Notify(None))  # type: ignore[list-item]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 
 from agent import log
+from agent.inputs.alarms import Alarm
 from agent.inputs.site import SILENT_PERIODS, SiteInputs
 from agent.load.conditions import Conditions
 from agent.load.instant import Instant
@@ -101,7 +102,7 @@ class Helm:
         if asked.kind == "acknowledge":
             name, by = str(asked.fields.get("alarm")), str(asked.fields.get("by"))
             if not self.inputs.acknowledge(name, by):
-                raise RefusedError("no_alarm", f"{name} is no alarm that waits to be acknowledged")
+                raise self._unacknowledged(name)
             self._post.note("acknowledged", now, alarm=name, by=by, source="site")
             return {"alarm": name, "acked_by": by}
         kind = KINDS.get(asked.kind)
@@ -109,16 +110,31 @@ class Helm:
             raise RefusedError("unknown", f"no order: {asked.kind}")
         return self._post.order_here(kind, asked.fields, now)
 
+    def _unacknowledged(self, name: str) -> RefusedError:
+        """Why nobody can acknowledge that alarm now."""
+        alarms = [*self.inputs.alarms.active.values(), *self.inputs.alarms.over]
+        if seen := [one.acked_by for one in alarms if one.id == name]:
+            return RefusedError("acknowledged", seen[-1])
+        return RefusedError("no_alarm", ", ".join(dict.fromkeys(one.id for one in alarms)))
+
     def _alarms(self) -> Json:
-        """Every alarm, active and over, and how every input stands."""
-        alarms = self.inputs.alarms
+        """Every alarm, active and over, how every input stands, and what is in force."""
+        alarms, steer = self.inputs.alarms, self.steer
         return {
-            "active": [input_reports.listed(one) for one in alarms.active.values()],
-            "over": [input_reports.listed(one) for one in alarms.over],
+            "active": [self._listed(one) for one in alarms.active.values()],
+            "over": [self._listed(one) for one in alarms.over],
             "inputs": dict(self.inputs.states()),
-            "mode": self.steer.mode,
-            "plan": self.steer.plan,
+            "mode": steer.mode,
+            "to": steer.to_ms,
+            "by": steer.by,
+            "suspended": steer.suspended,
+            "exercise": steer.exercise,
+            "plan": steer.plan,
         }
+
+    def _listed(self, one: Alarm) -> Json:
+        signal = self.inputs.signals.get(one.id)
+        return input_reports.listed(one, signal.input if signal else None)
 
     def answers(self, head: Callable[[], Head]) -> list[Message]:
         """What became of the orders."""

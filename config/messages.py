@@ -53,6 +53,16 @@ def state(name: str, lang: Language) -> str:
     return _words().get(f"state_{name}", {}).get(lang, name)
 
 
+def kind(name: str, lang: Language) -> str:
+    """The word for what an input is; one that is not known stays as it is."""
+    return _words().get(f"kind_{name}", {}).get(lang, name)
+
+
+def severity(name: str, lang: Language) -> str:
+    """The word for how bad an alarm is; one that is not known stays as it is."""
+    return _words().get(f"severity_{name}", {}).get(lang, name)
+
+
 def codes() -> tuple[str, ...]:
     """Every code there is, in order."""
     return tuple(sorted(_catalogue()))

@@ -13,7 +13,7 @@ from agent.bureau.view import Heard, SiteView, View
 from agent.fitting import FirstThatFits
 from config.load_settings import MODES
 from config.locker_settings import SIZES
-from config.messages import Language, quality, state, word
+from config.messages import Language, kind, quality, severity, state, word
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -37,7 +37,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "overdue": "overdue",
         "door_open": "door\nopen",
         "ordered": "{site}: {mode}",
-        "alarm": "{site}: {alarm} ({severity}), {trust}",
+        "alarm": "{site}: {stands} {alarm} ({what})",
         "online": "online",
         "offline": "offline",
         "summary": "sites: {sites}, {messages} messages, {repeated} repeated, {missing} missing, {rejected} rejected",
@@ -64,7 +64,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "overdue": "滞留",
         "door_open": "门开",
         "ordered": "{site}:{mode}",
-        "alarm": "{site}:{alarm}({severity}),{trust}",
+        "alarm": "{site}:{stands} {alarm}({what})",
         "online": "在线",
         "offline": "离线",
         "summary": "{sites} 个站点,{messages} 条消息,重复 {repeated} 条,缺失 {missing} 条,拒收 {rejected} 条",
@@ -117,9 +117,13 @@ class Board:
         for site in view.sites.values():
             for tail in sorted(one for one in site.latest if one.startswith("alarm/")):
                 fields = site.latest[tail]
-                trust = quality(_word(fields.get("q")), self._lang)
-                name, severity = tail.removeprefix("alarm/"), _word(fields.get("severity"))
-                yield self._words["alarm"].format(site=site.path, alarm=name, severity=severity, trust=trust)
+                said = [kind(_word(fields.get("as")), self._lang)]
+                said += [_word(fields["line"])] if "line" in fields else []
+                said.append(severity(_word(fields.get("severity")), self._lang))
+                stands = word("alarm_unknown" if fields.get("q") == "stale" else "alarm_stands", self._lang)
+                what = word("comma", self._lang).join(said)
+                alarm = tail.removeprefix("alarm/")
+                yield self._words["alarm"].format(site=site.path, stands=stands, alarm=alarm, what=what)
 
     def _narrow(self, view: View, now_s: float) -> RenderableType:
         """For a phone: each site below its name, with few columns."""

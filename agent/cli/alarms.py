@@ -14,9 +14,10 @@ from typing import Any
 
 from agent.cli import local_order
 from agent.cli.check import chosen_language
-from config.messages import Language, word
+from config.messages import Language, kind, severity, word
 
 _LOCAL = timezone(timedelta(hours=8))
+_REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
     if args.what == "ack" and args.alarm is None:
-        print("hubpulse alarms: ack NAME", file=sys.stderr)
+        local_order.fail(lang, "E2779", as_json=args.json)
         return 2
     if args.what == "ack":
         seen = {"alarm": args.alarm, "by": args.by or local_order.user()}
-        said = local_order.ask(args, lang, "acknowledge", seen)
+        said = local_order.ask(args, lang, "acknowledge", seen, refusals=_REFUSALS)
     else:
         said = local_order.ask(args, lang, "alarms")
     if said is None:
@@ -61,4 +62,12 @@ def _row(one: dict[str, Any], state: str, lang: Language) -> str:
     seen = one["acked_by"] or word("alarm_unseen", lang)
     first = "" if one["first"] == one["alarm"] else word("alarm_after", lang, first=one["first"])
     drill = word("alarm_drill", lang) if one.get("exercise") else ""
-    return f"{since}  {word(state, lang):<8}  {one['alarm']:<20}  {seen}  {first}{drill}".rstrip()
+    return f"{since}  {word(state, lang):<8}  {one['alarm']:<20}  {_what(one, lang)}{seen}  {first}{drill}".rstrip()
+
+
+def _what(one: dict[str, Any], lang: Language) -> str:
+    """What it is, where and how bad; nothing where its input is no more in the settings."""
+    if "as" not in one:
+        return ""
+    where = one["line"] or word("alarm_of_site", lang)
+    return word("comma", lang).join((kind(one["as"], lang), where, severity(one["severity"], lang))) + "  "

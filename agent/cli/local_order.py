@@ -30,14 +30,16 @@ def add_by(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default="", metavar="NAME", help="who says so (the user that runs this)")
 
 
-def ask(
+def ask(  # noqa: PLR0913, PLR0917 - what is asked, and how each refusal is told
     args: argparse.Namespace,
     lang: Language,
     do: str,
     words: Mapping[str, object] = MappingProxyType({}),
     codes: tuple[str, str] = ("E2760", "E2761"),
+    refusals: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any] | None:
-    """The agent's reply; None when it was told why there is none: nobody answers, or it was refused (`codes`)."""
+    """The agent's reply; None when it was told why there is none: nobody answers, or it was refused (`codes`, and a
+    code of its own for the reasons in `refusals`, whose text may hold what is in `words`)."""
     from agent.control.remote import Remote
 
     away, refused = codes
@@ -47,7 +49,10 @@ def ask(
     except OSError as error:
         fail(lang, away, as_json=args.json, socket=args.control, reason=error.strerror or error)
     except ControlError as error:
-        fail(lang, refused, as_json=args.json, reason=error.detail or error.reason)
+        if code := refusals.get(error.reason):
+            fail(lang, code, as_json=args.json, **{**words, "reason": error.detail or "–"})
+        else:
+            fail(lang, refused, as_json=args.json, reason=error.detail or error.reason)
     return None
 
 

@@ -15,16 +15,20 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from agent.cli import local_order
 from agent.cli.check import chosen_language
 from agent.cli.quantities import duration
 from agent.clock import now
 from agent.orders.order import REASONS
+from agent.orders.post import SETTINGS
 from config.load_settings import MODES
-from config.messages import word
+from config.messages import Language, word
 
+_SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan")
 _LOCAL = timezone(timedelta(hours=8))
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}")
 
@@ -45,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
     if args.mode is None:
         said = local_order.ask(args, lang, "alarms")
-        shown = None if said is None else {name: said[name] for name in ("mode", "plan")}
+        shown = None if said is None else {name: said[name] for name in _SHOWN}
     else:
-        if (args.mode != "normal") and args.for_s is None and args.until is None:
-            return local_order.fail(lang, "E2762", as_json=args.json, mode=args.mode)
+        if fault := _fault(args):
+            return local_order.fail(lang, fault, as_json=args.json, mode=args.mode, now=_local(now().wall_s))
         said = local_order.ask(args, lang, "mode", _fields(args))
         shown = said
     if shown is None:
@@ -56,9 +60,36 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({name: value for name, value in shown.items() if name != "ok"}))
     else:
-        name = word(f"mode_{args.mode or shown['mode']}", lang)
-        print(word("mode_ordered" if args.mode else "mode_in_force", lang, mode=name, plan=shown.get("plan") or "–"))
+        print(word("mode_ordered", lang, mode=word(f"mode_{args.mode}", lang)) if args.mode else _in_force(shown, lang))
     return 0
+
+
+def _fault(args: argparse.Namespace) -> str:
+    """The code of what is wrong with an order, "" where nothing is."""
+    if args.mode == "suspended" and args.reason is None:
+        return "E2757"
+    if args.until is not None and args.until <= now().wall_s:
+        return "E2756"
+    endless = args.for_s is None and args.until is None
+    return "E2762" if endless and args.mode != "normal" else ""
+
+
+def _in_force(shown: Mapping[str, Any], lang: Language) -> str:
+    """The mode with its cause, end, who ordered it and whether it is a drill, then the plan."""
+    parts = [word(f"mode_{shown['mode']}", lang)]
+    if shown["suspended"]:
+        parts.append(word(f"suspended_{shown['suspended']}", lang))
+    if shown["to"] is not None:
+        parts.append(word("mode_until", lang, end=_local(shown["to"] / 1000)))
+    by = shown["by"]
+    parts.append(word("mode_by_settings", lang) if by == SETTINGS else word("mode_by", lang, by=by))
+    if shown["exercise"]:
+        parts.append(word("mode_exercise", lang))
+    return word("mode_in_force", lang, mode=word("comma", lang).join(parts), plan=shown["plan"] or "–")
+
+
+def _local(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, _LOCAL).strftime("%Y-%m-%d %H:%M")
 
 
 def _fields(args: argparse.Namespace) -> dict[str, object]:

@@ -28,6 +28,9 @@ from agent.orders.order import (
 from agent.orders.seal import Verifier
 from config.load_settings import Mode, Season
 
+SETTINGS = "settings"
+"""By whom the mode is that nobody ordered."""
+
 REFUSALS_AN_HOUR = 20
 """So many refusals of an hour have entries of their own; those beyond are one entry with their number."""
 
@@ -54,7 +57,7 @@ class Command(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """What is ordered at one moment; each message says so."""
+    """What is ordered at one moment; each message says so. `by` is who ordered the mode, `to_ms` when it ends."""
 
     mode: Mode = "normal"
     suspended: str = ""
@@ -63,6 +66,7 @@ class Steer:
     capacity_pph: float | None = None
     exercise: bool = False
     by: str = ""
+    to_ms: int | None = None
 
     def conditions(self, line: str = "", run: bool | None = None, *, jammed: bool = False) -> Conditions:
         """How `line` is judged by it; "" is the site."""
@@ -94,6 +98,7 @@ class CommandPost:
         self._refused: dict[Kind, str] = {}
         self._refusals: list[float] = []
         self._untold = 0
+        self._ended_by = SETTINGS
         self.steer = Steer()
 
     @property
@@ -148,13 +153,16 @@ class CommandPost:
             else:
                 self._answer(*turn, now)
         before, self.steer = self.steer, self._steer(now)
+        if self.steer.mode != "normal" or self.steer.to_ms is not None:
+            self._ended_by = SETTINGS
         if before.mode != self.steer.mode:
             self._write("mode", now, before=before.mode, after=self.steer.mode, by=self.steer.by)
 
     def _steer(self, now: Instant) -> Steer:
         mode, plan = self._book.mode(now), self._book.plan(now)
         if mode is None:
-            mode = ModeOrder("settings", self._mode_of_the_season(now))
+            usual = self._mode_of_the_season(now)
+            mode = ModeOrder(self._ended_by if usual == "normal" else SETTINGS, usual)
         return Steer(
             mode=mode.mode,
             suspended=mode.reason if mode.mode == "suspended" else "",
@@ -163,6 +171,7 @@ class CommandPost:
             capacity_pph=plan.capacity_pph if plan else None,
             exercise=mode.exercise or bool(plan and plan.exercise),
             by=mode.by,
+            to_ms=mode.to_ms,
         )
 
     def _mode_of_the_season(self, now: Instant) -> Mode:
@@ -174,6 +183,8 @@ class CommandPost:
 
     def _told(self, turn: Turn, now: Instant) -> None:
         entry = turn.entry
+        if isinstance(entry.order, ModeOrder) and entry.order.is_end:
+            self._ended_by = entry.order.by
         mark = self._write(
             turn.outcome, now, cmd=entry.kind, cmd_seq=entry.seq, source=entry.source, **entry.order.form()
         )

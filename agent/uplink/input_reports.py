@@ -83,6 +83,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def listed(one: Alarm) -> Json:
-    """An alarm as it is listed for people."""
-    return {"alarm": one.id, "known": one.known, **_told(one)}
+def listed(one: Alarm, of: Input | None) -> Json:
+    """An alarm as it is listed for people; one that is over may be of an input that the settings have no more."""
+    return {"alarm": one.id, "known": one.known, **({} if of is None else _about(of)), **_told(one)}

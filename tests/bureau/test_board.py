@@ -102,7 +102,11 @@ def test_what_is_ordered_and_the_alarms_that_stand_are_shown_until_they_are_over
         return output.getvalue()
 
     assert f"{word('mode_suspended', lang)} weather p-7" in drawn()
-    assert "smoke-1" in drawn() and quality("stale", lang) in drawn() and "\x1b" not in drawn()
+    assert f"{word('alarm_unknown', lang)} smoke-1" in drawn() and "\x1b" not in drawn()
+    jam = head | {"seq": 3, "as": "jam", "line": "north", "severity": "warning"}
+    view.hear(f"{SITE}/alarm/jam-1", json.dumps(jam).encode())
+    told = word("comma", lang).join((word("kind_jam", lang), "north", word("severity_warning", lang)))
+    assert f"{word('alarm_stands', lang)} jam-1" in drawn() and told in drawn()
     view.hear(f"{SITE}/alarm/smoke-1", b"")
     assert "smoke-1" not in drawn()
     assert view.rejected == 0

@@ -116,8 +116,17 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             assert answer["outcome"] == "accepted"
             site.wait(lambda: site.latest("alarm/smoke-1").get("acked_by") == "bureau-gz")
             listed = json.loads(site.verb("alarms", "--json", "--control", site.socket).stdout)
-            assert {one["alarm"] for one in listed["active"]} == {"smoke-1", "jam-north"}
-            assert site.verb("alarms", "ack", "jam-north", "--by", "li", "--control", site.socket).returncode == 0
+            about = {one["alarm"]: (one["as"], one["line"], one["severity"]) for one in listed["active"]}
+            assert about == {"smoke-1": ("smoke", None, "critical"), "jam-north": ("jam", "north", "warning")}
+            shown = site.verb("alarms", "--lang", "zh", "--control", site.socket).stdout
+            assert "堵包,north,警告" in shown
+            assert "烟感,全场,严重" in shown
+            by_li = ("--by", "li", "--lang", "en", "--control", site.socket)
+            assert site.verb("alarms", "ack", "jam-north", *by_li).returncode == 0
+            assert "acknowledged already, by li" in site.verb("alarms", "ack", "jam-north", *by_li).stderr
+            assert "stand or are over: smoke-1, jam-north." in site.verb("alarms", "ack", "nope", *by_li).stderr
+            unnamed = site.verb("alarms", "ack", *by_li)
+            assert (unnamed.returncode, "which alarm" in unnamed.stderr) == (2, True)
             site.wait(lambda: site.latest("alarm/jam-north").get("acked_by") == "li")
         with site.agent():
             site.wait(lambda: site.latest("line/north/telemetry").get("run") is True)
@@ -165,8 +174,15 @@ def test_a_mode_ordered_on_the_machine_is_told_and_audited(broker: Broker, panel
         site.wait(lambda: site.latest("state").get("suspended") == "weather")
         assert site.latest("state")["exercise"] is True
         site.wait(lambda: site.latest("line/north/state").get("state") == "SUSPENDED")
-        assert "suspended" in site.verb(*mode, "--lang", "en").stdout
+        in_force = site.verb(*mode, "--lang", "en").stdout
+        assert in_force.startswith("in force: suspended, weather, until 20")
+        assert in_force.endswith(", by li, a drill; plan: –\n")
+        told = json.loads(site.verb(*mode, "--json").stdout)
+        assert ms() < told["to"] < ms(3600)
+        assert (told["by"], told["exercise"], told["suspended"]) == ("li", True, "weather")
         assert "E2762" in site.verb(*mode, "peak").stderr
+        assert "--reason weather" in site.verb(*mode, "suspended", "--for", "1h", "--lang", "en").stderr
+        assert "--until has passed" in site.verb(*mode, "peak", "--until", "2020-01-01 00:00", "--lang", "en").stderr
         panel.bits[SMOKE] = 1
         site.wait(lambda: site.latest("alarm/smoke-1").get("exercise") is True)
         sent = ("command", "send", "mode", "mode=normal", "by=gz", "--site", PLACE, "--port", broker.port)
@@ -178,6 +194,7 @@ def test_a_mode_ordered_on_the_machine_is_told_and_audited(broker: Broker, panel
     trail = json.loads(read.stdout)
     assert (read.returncode, trail["faults"]) == (0, [])
     assert [one["what"] for one in trail["entries"]] == ["start", "accepted", "mode", "accepted", "mode", "refused"]
+    assert [one["by"] for one in trail["entries"] if one["what"] == "mode"] == ["li", "gz"]
     path = tmp_path / "spool" / "audit.log"
     path.write_text(path.read_text().replace("weather", "powerxx"))
     broken = site.verb("audit", site.file, "--lang", "en")

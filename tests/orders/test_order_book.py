@@ -184,6 +184,19 @@ def test_the_mode_of_the_season_is_in_force_in_it_where_nobody_orders_another() 
     assert desk.post.steer.mode == "normal"
 
 
+def test_whoever_ends_a_mode_is_named_until_another_is_in_force() -> None:
+    desk = Desk()
+    desk.hear(mode(1), now=at(0))
+    assert (desk.post.steer.by, desk.post.steer.to_ms) == ("bureau-gz", ms(3600))
+    desk.hear(mode(2, "normal", to=None, by="root"), now=at(1))
+    assert (desk.post.steer.by, desk.post.steer.to_ms) == ("root", None)
+    desk.hear(now=at(2))
+    assert desk.post.steer.by == "root"
+    desk.hear(mode(3), now=at(3))
+    desk.hear(now=at(4000))
+    assert (desk.post.steer.mode, desk.post.steer.by) == ("normal", "settings")
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

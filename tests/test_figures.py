@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import figures
+import power_cuts
 import pytest
 from figures import PAGES, SOURCES, Page
 
@@ -32,6 +33,12 @@ def test_what_was_measured_is_told_and_what_was_not_keeps_its_line(tmp_path: Pat
     fresh.path.write_text(first.replace("| 1.2 |", "| 1.4 |"))
     assert "| 1.4 |" in figures.written(fresh, {})
     assert figures.written(fresh, UNIT) == first
+
+
+def test_what_a_source_says_in_english_is_said_in_the_language_of_the_page() -> None:
+    found = {"crash": {"controls": {"found_out": "; ".join(power_cuts.CONTROLS)}}}
+    row = next(line for line in figures.written(PAGES[1], found).splitlines() if "不刷写文件名" in line)
+    assert not re.search("[a-z]{4}", row)
 
 
 def test_the_pages_have_a_line_for_every_row() -> None:

@@ -152,8 +152,12 @@ def _traffic(settings: Settings, lang: Language) -> dict[str, str]:
     network = messages.word(
         "traffic_a_day", lang, normal=_mb(normal.network_bytes), peak=_mb(peak.network_bytes), **each
     )
-    card = messages.word("card_a_day", lang, card=_mb(normal.card_bytes), hours=f"{normal.spool_hours:.0f}")
+    card = messages.word("card_a_day", lang, card=_mb(normal.card_bytes), hours=_hours(normal.spool_hours))
     return {"traffic": network, "card": card}
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.0f}" if hours >= 10 else f"{hours:.1f}"
 
 
 def _mb(bytes_: int) -> str:

@@ -120,10 +120,13 @@ def _send(args: argparse.Namespace, lang: Language, order: Mapping[str, object])
 
 
 def _publish(args: argparse.Namespace, order: bytes) -> None:
+    import logging
+
     import paho.mqtt.publish as mqtt_publish
 
     from agent.uplink.contract import ROOT
 
+    logging.getLogger("paho").addHandler(logging.NullHandler())  # paho calls its own good-bye an error, on stderr
     tls, login = broker_options.tls(args), broker_options.login(args)
     mqtt_publish.single(
         f"{ROOT}/{args.site}/cmd/{args.kind}",

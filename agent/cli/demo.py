@@ -44,7 +44,7 @@ Three things to try:
   2. 拔一根线:            再次运行演示,在另一个终端输入屏幕底部的命令
   3. 大促当天:            {hubpulse} demo --day peak --seed 7""",
 }
-_STARTING = {"en": "starting a broker, the twin and the agent ...", "zh": "正在启动消息代理、模拟设备和采集服务 ..."}
+_STARTING = {"en": "starting a broker, the twin and the agent ...", "zh": "正在启动消息服务器、模拟设备和采集服务 ..."}
 _VERDICT = {
     "en": {True: "Equal: the bureau has exactly what the devices counted", False: "DIFFERENT"},
     "zh": {True: "一致:邮管局的数据与设备计数完全相同", False: "不一致"},

@@ -26,6 +26,7 @@ _KEYS = {
     "city": ("site", "city"),
     "level": ("site", "level"),
     "bureau": ("bureau", "host"),
+    "username": ("bureau", "username"),
 }
 
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ask and not sys.stdin.isatty():
         say(messages.word("no_terminal", lang))
         return 2
-    answers = {name: getattr(args, name) for name in _KEYS}
+    answers = {name: getattr(args, name, None) for name in _KEYS}
     if args.ask:
         answers |= _asked(answers, lang)
     raw = filled(EXAMPLE.read_text("utf-8"), _completed(answers)).encode("utf-8", "replace")
@@ -76,6 +77,10 @@ def filled(example: str, answers: Mapping[tuple[str, str], str]) -> str:
 def _completed(answers: dict[str, str | None]) -> dict[tuple[str, str], str]:
     if answers["city"] and not answers["province"]:
         answers["province"] = answers["city"][:2]
+    if site := answers["site"]:  # nothing of the example's own site stays behind
+        answers["username"] = site
+        answers["name_zh"] = answers["name_zh"] or answers["name_en"] or site
+        answers["name_en"] = answers["name_en"] or site
     return {_KEYS[name]: answer for name, answer in answers.items() if answer is not None}
 
 

@@ -22,7 +22,7 @@ NEW = "new"
 def chosen(args: argparse.Namespace) -> tuple[list[Locker], list[Bus]]:
     """The lockers that are meant, and the buses of their boards. Raises ComplaintError where none is."""
     if not args.settings.exists():
-        raise ComplaintError("E2001", 66, file=args.settings)
+        raise ComplaintError("E2626" if os.access(args.control, os.F_OK) else "E2001", 66, file=args.settings)
     settings = checked(args.settings).settings
     if settings is None:
         raise ComplaintError("E2543", 78, file=args.settings)

@@ -30,7 +30,7 @@ from agent.clock import boot_seconds
 from agent.commission import ComplaintError, NoValueError, Reader
 from agent.commission.attempts import SISTER, Attempts, attempt, image
 from agent.commission.reference import place, written
-from agent.commission.wires import AgentsBus, Wire, named, opened
+from agent.commission.wires import AgentsBus, Wire, named, opened, silence_of
 from config import messages, profiles
 from config.device_settings import Area
 from config.faults import ConfigError
@@ -67,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
         wire = named(args.target, options_of(args))
         if isinstance(wire, AgentsBus):
             with closing(wire):
-                return _Look(args, lang, wire.read, _place(args, wire)).run()
+                return _Look(args, lang, wire, wire.read, _place(args, wire)).run()
         where = _place(args, wire)  # what is written wrong is told before a wire is touched
         with closing(opened(wire)) as line:
-            return _Look(args, lang, line.read, where).run()
+            return _Look(args, lang, wire, line.read, where).run()
     except ComplaintError as complaint:
         return complain("read", complaint, lang, as_json=args.json)
 
@@ -78,8 +78,10 @@ def run(args: argparse.Namespace) -> int:
 class _Look:
     """One run of the verb: a reader, and the place it was asked to look at."""
 
-    def __init__(self, args: argparse.Namespace, lang: Language, reader: Reader, where: tuple[Area, int]) -> None:
-        self._args, self._reader = args, reader
+    def __init__(
+        self, args: argparse.Namespace, lang: Language, wire: Wire, reader: Reader, where: tuple[Area, int]
+    ) -> None:
+        self._args, self._wire, self._reader = args, wire, reader
         self._lang: Language = lang
         self._area: Area = where[0]
         self._address = where[1]
@@ -92,9 +94,10 @@ class _Look:
             made = self._attempt()
             return self._watch(made) if self._args.watch else self._once(made)
         except NoValueError as fault:
-            code = "E2612" if fault.reason in _AWAY else "E2617"
-            said = reason_in_words(fault.reason, self._lang)
-            raise ComplaintError(code, target=self._args.target, unit=self._args.unit, reason=said) from fault
+            target, unit, said = self._args.target, self._args.unit, reason_in_words(fault.reason, self._lang)
+            if fault.reason in _AWAY:
+                raise silence_of(self._wire, target, unit, fault.reason, said) from fault
+            raise ComplaintError("E2617", target=target, unit=unit, reason=said) from fault
         except LinkError as fault:
             raise ComplaintError("E2605", port=self._args.target, reason=fault) from fault
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli import local_order
 from agent.cli.check import chosen_language, say
+from agent.cli.commissioning import reason_in_words
 from agent.cli.quantities import duration
 from config.messages import Language, word
 
@@ -101,8 +102,14 @@ def _table(findings: Sequence[Finding], lang: Language, *, colour: bool) -> list
         mark = word(f"ready_{one.verdict}", lang)
         shown = f"{_COLOURS[one.verdict]}{mark}{_PLAIN}" if colour else mark
         what = f"{word(f'ready_of_{one.check}', lang)} {one.subject}".rstrip()
-        rows.append(f"{shown}  {what}: {word(f'ready_{one.why}', lang, **one.values)}")
+        rows.append(f"{shown}  {what}: {word(f'ready_{one.why}', lang, **_values(one, lang))}")
     wrong = sum(one.verdict != "good" for one in findings)
     rows.append("")
     rows.append(word("ready_yes" if is_ready(findings) else "ready_no", lang, wrong=wrong, points=len(findings)))
     return rows
+
+
+def _values(one: Finding, lang: Language) -> dict[str, object]:
+    """What fills the words of a finding; why a device is away in words, too."""
+    said = {"reason": reason_in_words(str(one.values["reason"]), lang)} if one.why == "away" else {}
+    return {**one.values, **said}

@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
     except TakenError:
         return _complain(args, _word("scan_test_taken", lang, where=_title(args)), EXIT_TAKEN)
     except UnreachableError as fault:
-        return _complain(args, _word("scan_test_unreachable", lang, where=_title(args), reason=fault), 1)
+        said = "scan_test_refused" if "refused" in str(fault) else "scan_test_unreachable"
+        return _complain(args, _word(said, lang, where=_title(args), reason=fault), 1)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as of timeout(1): what was seen is told
     try:
         return _Trial(args, lang, wire, way).run(connection)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.check import EXIT_NO_FILE, add_language, chosen_language
 from agent.cli.typed import hubpulse
+from agent.control import SOCKET
 from agent.twin.script import KINDS, OPENS_H
 from config.messages import word
 
@@ -170,7 +171,10 @@ def _say_ready(args: argparse.Namespace, twin: Twin, settings_copy: Path) -> Non
     print(word("twin_changed", lang, file=settings_copy.name, broker=broker, spool=spool))
     if not args.broker:
         print(word("twin_broker_default", lang))
-    print(f"ready: {hubpulse()} run {settings_copy}", flush=True)
+    control = settings_copy.parent / SOCKET
+    port = (args.broker or _BROKER)[1]
+    next_steps = word("twin_next", lang, hubpulse=hubpulse(), control=control, port=port, folder=settings_copy.parent)
+    print(f"ready: {hubpulse()} run {settings_copy} --control {control}\n{next_steps}", flush=True)
 
 
 def speed(text: str) -> float:

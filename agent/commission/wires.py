@@ -125,7 +125,8 @@ def opened(bus: Bus) -> DirectWire:
 def complaint_of(bus: Bus, fault: LinkError) -> ComplaintError:
     """What to say of a wire that cannot be opened, or was lost."""
     if isinstance(bus, TcpBus):
-        return ComplaintError("E2606", host=bus.host, port=bus.port, reason=fault)
+        code = "E2624" if "refused" in str(fault) else "E2606"
+        return ComplaintError(code, host=bus.host, port=bus.port, reason=fault)
     if "permission" in str(fault):
         return ComplaintError("E2604", port=bus.port)
     if "in use" in str(fault):
@@ -135,6 +136,17 @@ def complaint_of(bus: Bus, fault: LinkError) -> ComplaintError:
     if "not a serial port" in str(fault):
         return ComplaintError("E2622", 2, port=bus.port)
     return ComplaintError("E2605", port=bus.port, reason=fault)
+
+
+def silence_of(wire: Wire, target: str, unit: int, reason: str, said: str) -> ComplaintError:
+    """What to say of a unit that is away, by its wire: one that is down, a connection that stands, or a line."""
+    line = wire.line if isinstance(wire, AgentsBus) else asdict(wire)
+    if reason == "link_down" and "host" in line:
+        return ComplaintError("E2606", host=line["host"], port=line["port"], reason=said)
+    if reason == "link_down":
+        return ComplaintError("E2605", port=line["port"], reason=said)
+    code = "E2625" if line["framing"] == "tcp" else "E2612"
+    return ComplaintError(code, target=target, unit=unit, reason=said)
 
 
 def _agent(control: Path) -> Remote | None:

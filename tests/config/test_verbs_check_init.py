@@ -40,6 +40,13 @@ def test_a_good_site_is_summed_up_and_a_bad_one_ends_with_78(main: Path) -> None
     assert f"{main}:17:1" in done.stdout and "E2201" in done.stdout and "\x1b[" in done.stdout
 
 
+def test_a_port_and_a_number_that_are_none_are_told_with_what_they_may_be(main: Path) -> None:
+    main.write_text(changed("baud = 19200", "baud = 19,200"), encoding="utf-8")
+    assert "no comma: 20000" in hubpulse("check", main, "--lang", "en").stdout
+    main.write_text(changed('"192.168.10.21"', '"192.168.10.21:50200000"'), encoding="utf-8")
+    assert ":port, which is 1 to 65535" in hubpulse("check", main, "--lang", "en").stdout
+
+
 def test_a_missing_file_ends_with_66(main: Path) -> None:
     assert hubpulse("check", main.parent / "none.toml").returncode == 66
 
@@ -85,6 +92,14 @@ def test_init_writes_a_site_that_passes_and_never_overwrites_one(tmp_path: Path)
     assert hubpulse("init", target, "--force").returncode == 0
     assert target.read_text("utf-8") != text
     assert [path.name for path in target.parent.iterdir()] == ["hubpulse.toml"]
+
+
+def test_nothing_of_the_sample_site_stays_in_a_site_with_an_id_of_its_own(tmp_path: Path) -> None:
+    target = tmp_path / "hubpulse.toml"
+    assert hubpulse("init", target, "--site", "cq-a", "--city", "5001").returncode == 0
+    text = target.read_text("utf-8")
+    assert 'username = "cq-a"' in text and 'name_zh = "cq-a"' in text and 'name_en = "cq-a"' in text
+    assert "aiyun" not in text and "白云" not in text
 
 
 def test_init_refuses_answers_that_would_not_pass_and_writes_nothing(tmp_path: Path) -> None:

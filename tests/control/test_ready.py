@@ -193,3 +193,10 @@ def test_the_running_agent_is_asked_and_a_verdict_stands_for_every_device_and_co
 def test_a_finding_says_its_verdict_in_one_word() -> None:
     assert {word(f"ready_{verdict}", "en") for verdict in ("good", "bad", "unknown")} == {"ok", "NOT READY", "UNKNOWN"}
     assert not is_ready([Finding("clock", "", "unknown", "clock_rtc")])
+
+
+def test_what_is_not_ready_says_what_to_do_next() -> None:
+    for why, action in (("away", "hubpulse probe"), ("clock_rtc", "NTP"), ("nobody_listens", "docs/bureau")):
+        for lang in LANGUAGES:
+            said = word(f"ready_{why}", lang, reason="x")
+            assert action in said, said

@@ -25,8 +25,9 @@ from agent.bus.link import LinkError
 from agent.bus.serial_line import SerialOwner
 from agent.commission.direct import DirectTcp
 from agent.commission.reference import place, written
+from agent.commission.wires import silence_of
 from config import profiles
-from config.bus_settings import BusTls, SerialBus, TcpBus
+from config.bus_settings import BusTls, Framing, SerialBus, TcpBus
 from config.uplink_settings import Tls
 from drivers.modbus import asks
 
@@ -375,3 +376,37 @@ def test_a_file_is_not_called_a_port_that_was_pulled(tmp_path: Path, capsys: pyt
     nowhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml")]
     assert main(["read", str(file), "1", "40001", "--lang", "en", *nowhere]) == 2
     assert "E2622" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["read", "1", "40001"], ["probe"]], ids=("read", "probe"))
+def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml"), "--lang", "en"]
+    assert main([verb[0], f"127.0.0.1:{port}", *verb[1:], *elsewhere]) == 1
+    said = capsys.readouterr().err
+    assert "E2624" in said and "try 127.0.0.1:502" in said and "cable" not in said
+
+
+@pytest.mark.parametrize(
+    ("framing", "reason", "code"),
+    [
+        ("tcp", "link_down", "E2606"),
+        ("tcp", "timeout", "E2625"),
+        ("rtu", "link_down", "E2606"),
+        ("rtu", "late", "E2612"),
+    ],
+)
+def test_a_unit_that_is_away_on_a_network_gets_no_advice_for_a_serial_line(
+    framing: Framing, reason: str, code: str
+) -> None:
+    wire = TcpBus(id="eyes", host="192.168.10.21", port=502, timeout_s=1.0, framing=framing)
+    assert silence_of(wire, "eyes", 1, reason, "no answer").code == code
+
+
+@pytest.mark.parametrize(("reason", "code"), [("link_down", "E2605"), ("timeout", "E2612")])
+def test_a_serial_line_that_is_down_is_told_from_one_that_is_silent(reason: str, code: str) -> None:
+    bus = SerialBus(id="line", port="/dev/ttyUSB0", baud=9600, parity="none", stop_bits=1, timeout_s=0.2)
+    assert silence_of(bus, "line", 1, reason, "no answer").code == code

@@ -186,7 +186,8 @@ def test_a_mode_ordered_on_the_machine_is_told_and_audited(broker: Broker, panel
         panel.bits[SMOKE] = 1
         site.wait(lambda: site.latest("alarm/smoke-1").get("exercise") is True)
         sent = ("command", "send", "mode", "mode=normal", "by=gz", "--site", PLACE, "--port", broker.port)
-        assert site.verb(*sent, "--json").returncode == 0
+        obeyed = site.verb(*sent, "--json")
+        assert (obeyed.returncode, obeyed.stderr) == (0, "")
         site.wait(lambda: site.latest("state").get("mode") == "normal")
         refused = site.verb(*sent[:3], "mode=peak", "by=gz", f"to={ms(-9)}", *sent[5:], "--lang", "en")
         assert (refused.returncode, "refused" in refused.stdout) == (1, True)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,15 @@ SOURCES: Mapping[str, tuple[object, ...]] = {
 
 @dataclass(frozen=True)
 class Page:
-    """One language's page: the ending of its keys, its head, what stands above the table, and what for no figure."""
+    """One language's page: the ending of its keys, its head, what stands above the table, and what for no figure;
+    `words` are those for what the sources say in English."""
 
     path: Path
     ending: str
     head: str
     columns: str
     missing: str
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 PAGES = (
@@ -70,6 +72,14 @@ machine with two cores. `./dev figures --in FOLDER` measures what the folder doe
 """,
         "| 承诺 | 同类系统 | 实测 |",
         "尚未测量",
+        {
+            "no flush of data, on ext4": "真实 ext4 上不刷写数据",
+            "no flush of data": "不刷写数据",
+            "no flush of names": "不刷写文件名",
+            "messages and state in two transactions": "报文与状态分两个事务",
+            "a failed flush repeated": "刷写失败后重试",
+            "? (no life long enough to judge)": "?(运行时间太短,无法判断)",
+        },
     ),
 )
 
@@ -154,7 +164,10 @@ def _lines(page: Page, found: Mapping[str, Json], there: Sequence[str]) -> Itera
         goal, beside, told = (row[f"{key}{page.ending}"] for key in ("goal", "beside", "measured"))
         head = f"| {goal} | {beside} |"
         try:
-            yield f"{head} {told.format(**found)} |"
+            said = told.format(**found)
+            for english, word in page.words.items():
+                said = said.replace(english, word)
+            yield f"{head} {said} |"
         except (KeyError, IndexError):
             yield next((line for line in there if line.startswith(head)), f"{head} {page.missing} |")
 

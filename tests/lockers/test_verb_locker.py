@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tomllib
@@ -228,6 +229,10 @@ def test_a_site_without_lockers_is_told_so(tmp_path: Path, capsys: pytest.Captur
     file = tmp_path / "hubpulse.toml"
     assert main(["locker", "show", "--settings", str(file), "--lang", "en"]) == 66
     assert "E2001" in capsys.readouterr().err
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "a.sock"))
+        assert main(["locker", "show", "--settings", str(file), "--control", str(tmp_path / "a.sock")]) == 66
+    assert "E2626" in capsys.readouterr().err
     assert main(["init", str(file)]) == 0
     assert main(["locker", "show", "--settings", str(file), "--json"]) == 66
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "E2542"

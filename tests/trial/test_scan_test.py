@@ -327,3 +327,11 @@ def test_lanes_and_chutes_beyond_the_usual_are_read_and_pasted_and_what_settings
     told = Findings(Way(framing_of(found.guess), lane=40, chute=200))
     told.hear(octets, 0)
     assert told.counts == {name: wrong.count(name) for name in set(wrong)}
+
+
+def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    status, _, said = finished("tcp", f"127.0.0.1:{port}", "--lang", "en")
+    assert status == 1
+    assert "nothing listens on this port" in said and "cable" not in said

@@ -121,6 +121,9 @@ def simulated(*words: object) -> Iterator[subprocess.Popen[str]]:
             line = process.stdout.readline()
             assert line, process.stderr.read()
             said.append(line)
+        control = said[-1].split(" --control ")[1].strip()
+        assert control.endswith("/control.sock"), "whoever has no /run/hubpulse can ask the agent, too"
+        assert f"alarms --control {control} " in "".join(process.stdout.readline() for _ in range(4))
         yield process
     finally:
         process.kill()

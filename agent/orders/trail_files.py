@@ -29,11 +29,11 @@ def append(path: Path, line: bytes, last: int, file_bytes: int = FILE_BYTES) -> 
         size = _size(path)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
     try:
+        if not size:  # before the line: what fails after it leaves one that is said not to be there
+            _sync_folder(path.parent)
         _write(fd, line)
     finally:
         os.close(fd)
-    if not size:
-        _sync_folder(path.parent)
 
 
 def _write(fd: int, line: bytes) -> None:

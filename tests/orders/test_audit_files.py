@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -87,6 +88,27 @@ class PowerCut(BaseException):
     """Nothing more happens."""
 
 
+class Faulty:
+    """The calls of `os` that the trail makes; the disk refuses so many of them from call `first` on. What is durable
+    already is closed without fault, and what was not is taken back."""
+
+    def __init__(self, first: int, count: int) -> None:
+        self._calls, self._bad = 0, range(first, first + count)
+
+    def __getattr__(self, name: str) -> object:
+        real = getattr(os, name)
+        return self._fail(real) if name in STEPS and name != "close" else real
+
+    def _fail(self, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object) -> object:
+            self._calls += 1
+            if self._calls in self._bad:
+                raise OSError(5, "input/output error")
+            return real(*args)
+
+        return call
+
+
 class Machine:
     """The calls of `os` that the trail makes; at call `last` the power goes, after so many bytes where it writes."""
 
@@ -159,3 +181,22 @@ def test_what_is_no_hash_is_wrong_usage_and_accuses_nobody(
     assert "is not N:HASH" in capsys.readouterr().err
     for digits in (made.mark.told, made.mark.hash):
         assert main(["audit", str(tmp_path / FILE), "--known", f"3:{digits}"]) == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=st.integers(0, 30), first=st.integers(1, 24), count=st.integers(1, 3))
+def test_whichever_call_fails_the_trail_holds_what_was_said_to_be_written_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, before: int, first: int, count: int
+) -> None:
+    """Also the first line of a file, whose name is made durable in the folder."""
+    folder = tmp_path_factory.mktemp("trail")
+    made = trail(folder, before)
+    written = [*range(kept(folder)[0], before + 1)] if before else []
+    with patch.object(trail_files, "os", Faulty(first, count)):
+        for _ in range(8):
+            with suppress(OSError):
+                written.append(made.write("accepted", AT).n)
+    numbers = kept(folder)
+    assert numbers == written[-len(numbers) :]
+    assert verify(folder / FILE, made.mark) == (made.mark, [])
+    assert Trail(folder, FILE_BYTES).mark == made.mark

@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.load.instant import Instant
-from agent.load.periods import DAY_S, Days, Hours, Period
+from agent.load.periods import Days, Hours, Period
 
 STALL_S = 30.0
 """Two beats so far apart: in between nobody listened."""
 
 KEPT_S = 60.0
 """What is remembered over a restart is at most so old."""
+
+_MOST = 2**40
+"""Seconds or times that no site lives to see. A day may have more than a day's: a clock set back lives it again."""
 
 _HOURS, _DAYS = Hours(), Days()
 
@@ -89,6 +92,12 @@ class Register:
         self._kept: dict[str, object] = {}
         self._kept_s = -math.inf
 
+    def wake(self, at: Instant) -> None:
+        """A beat begins, before anything is noted in it: where it comes late, nobody knows what was meanwhile."""
+        before, self._beat_s = self._beat_s, at.boot_s
+        if before is not None and at.boot_s - before > STALL_S:
+            self._skip(before, at.boot_s)
+
     def note(self, device: str, online: bool, since_s: float) -> None:
         """It answers, or it does not, since that second of the boot clock."""
         one = self._devices[device]
@@ -102,10 +111,8 @@ class Register:
         one.online = online
 
     def advance(self, at: Instant) -> list[Attendance]:
-        """One beat, after what was noted in it; the hours and days that are over by it."""
-        before, self._beat_s = self._beat_s, at.boot_s
-        if before is not None and at.boot_s - before > STALL_S:
-            self._skip(before, at.boot_s)
+        """The beat ends, after what was noted in it; the hours and days that are over by it."""
+        self.wake(at)
         if at.wall_trusted:
             self._ahead_s = at.wall_s - at.boot_s
         if self._ahead_s is None:
@@ -199,7 +206,7 @@ def _kept(one: _Sum) -> list[float]:
 
 
 def _border(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 2**40:
+    if type(value) is not int or not 0 <= value < _MOST:
         raise ValueError("no attendance: no hour or day")
     return value
 
@@ -207,6 +214,6 @@ def _border(value: object) -> int:
 def _sums(kept: object) -> tuple[_Sum, _Sum]:
     if not isinstance(kept, list) or len(kept) != 6:
         raise ValueError("no attendance of a device")
-    if not all(type(one) in {int, float} and 0 <= one <= DAY_S for one in kept):
+    if not all(type(one) in {int, float} and 0 <= one < _MOST for one in kept):
         raise ValueError("no attendance of a device")
     return _Sum(float(kept[0]), float(kept[1]), int(kept[2])), _Sum(float(kept[3]), float(kept[4]), int(kept[5]))

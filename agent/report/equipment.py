@@ -21,6 +21,7 @@ class EquipmentReport:
     def news(self, now: Instant) -> list[Message]:
         """The devices whose state has changed since it was told, and the hours and days that are over; each beat."""
         register = self._site.register
+        register.wake(now)
         known = {device: seen for device, seen in self._site.presence().items() if seen.online is not None}
         changed = [device for device, seen in known.items() if self._told.get(device) != seen.told]
         self._told |= {device: known[device].told for device in changed}

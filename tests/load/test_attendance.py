@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.load.attendance import Attendance, Register
@@ -50,9 +50,14 @@ class Site:
             self.dated = self.dated or quality == "ntp"
 
     def turn(self, online: bool) -> None:
+        self.register.wake(at(self.second))
         if online != self.online:
             self.register.note("plc", online, BOOT_S + self.second)
             self.online = online
+
+    def stand_still(self, seconds: int) -> None:
+        """No beat for so long; what is noted next is noted in the one that comes late."""
+        self.second += seconds
 
     def restart(self, away_s: int) -> None:
         kept = json.loads(json.dumps(self.register.kept(BOOT_S + self.second)))
@@ -131,6 +136,42 @@ def test_a_beat_that_stood_still_knows_nothing_of_the_time_between() -> None:
     assert told.known_pct is not None and told.known_pct < 84
 
 
+def test_a_device_that_is_missed_in_the_beat_after_a_standstill_answered_for_none_of_it() -> None:
+    site = Site()
+    site.run(1)
+    site.turn(online=True)
+    site.run(99)
+    site.stand_still(600)
+    site.turn(online=False)
+    site.run(2901)
+    told = site.over[0].attended
+    assert (told.answered_s, told.away_s, told.away_n) == (99, 2900, 1)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 23), max_size=4))
+def test_a_day_that_is_lived_again_after_the_clock_was_set_back_is_remembered_over_a_restart(back_h: list[int]) -> None:
+    register, second, ahead_s = Register(["plc"]), 0, AHEAD_S
+
+    def live(hours: int) -> None:
+        nonlocal second
+        for _ in range(hours * 180):
+            second += 20
+            register.advance(Instant("boot", BOOT_S + second, ahead_s + BOOT_S + second, "ntp"))
+
+    live(1)
+    register.note("plc", True, BOOT_S + second)
+    live(22)
+    for hours in back_h:
+        ahead_s -= 3600 * hours
+        live(hours)
+    kept = json.loads(json.dumps(register.kept(BOOT_S + second)))
+    again = Register(["plc"])
+    again.restore(kept)
+    assert again.kept(BOOT_S) == kept
+    assert kept["of"]["plc"][3] == 3600 * (22 + sum(back_h))
+
+
 def test_nothing_is_dated_before_a_time_server_vouched_and_the_border_holds_after_it_was_lost() -> None:
     site = Site()
     site.turn(online=True)
@@ -175,11 +216,13 @@ STEPS = st.lists(
         st.tuples(st.just("turn"), st.booleans()),
         st.tuples(st.just("restart"), st.integers(1, 5000)),
         st.tuples(st.just("untrusted"), st.integers(1, 500)),
+        st.tuples(st.just("stand_still"), st.integers(31, 4000)),
     ),
     max_size=12,
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_whatever_happens_an_hour_says_what_was_seen_and_no_second_more(steps: list[tuple[str, int]]) -> None:
     site = Site()
@@ -191,6 +234,8 @@ def test_whatever_happens_an_hour_says_what_was_seen_and_no_second_more(steps: l
                 site.turn(bool(much))
             case "restart":
                 site.restart(much)
+            case "stand_still":
+                site.stand_still(much)
             case _:
                 site.run(much, "none")
     site.run(3601)

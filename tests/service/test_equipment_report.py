@@ -52,3 +52,14 @@ def test_a_device_that_goes_away_for_a_quarter_of_an_hour_was_there_for_three_qu
     assert (both["from"], both["to"]) == (1000 * HOUR_S, 1000 * (HOUR_S + 3600))
     assert "devices" not in plc
     assert not any(one.retain for one in told[-3:])
+
+
+def test_a_device_that_is_missed_in_the_first_beat_after_a_standstill_did_not_answer_during_it() -> None:
+    site = Equipment({"plc": Presence(True, "answers", 0.0, 0.5)}, Register(["plc"]))
+    report = EquipmentReport(site, lambda at: Head(at, "1-abcdef", 1))  # type: ignore[arg-type]
+    for second in (0, 1, 2, 1002, 1003):
+        if second == 1002:
+            site.seen = {"plc": Presence(False, "timeout", 1002.0, 2.0)}
+        report.news(Instant("boot", float(second), float(HOUR_S + second), "ntp"))
+    told = site.register.draw(Instant("boot", 1003.0, float(HOUR_S + 1003), "ntp"))
+    assert (told.answered_s, told.away_s, told.away_n) == (2, 1, 1)

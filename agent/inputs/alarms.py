@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from config.input_settings import Input
@@ -33,18 +34,42 @@ class Alarms:
     def __init__(self) -> None:
         self.active: dict[str, Alarm] = {}
         self.over: deque[Alarm] = deque(maxlen=MOST_RECORDS)
-        self._firsts: dict[str, tuple[str, int]] = {}
+        self._firsts: dict[str, tuple[str, float]] = {}
+        """By place the first since none stood there, and the boot-clock second of its onset."""
 
-    def begin(self, of: Input, inputs: Mapping[str, Input], onset_ms: int, value: float | None, drill: bool) -> Alarm:
-        """The input became one. The first of its place is the one with the earliest onset, also when told later, until
-        all of that place are over."""
-        stands = any(one in inputs and inputs[one].line == of.line for one in self.active)
-        first, since_ms = self._firsts.get(of.line, (of.id, onset_ms)) if stands else (of.id, onset_ms)
-        if onset_ms < since_ms:
-            first, since_ms = of.id, onset_ms
-        self._firsts[of.line] = first, since_ms
+    def begin(  # noqa: PLR0913, PLR0917 - an alarm begins with all this, on both clocks
+        self,
+        of: Input,
+        inputs: Mapping[str, Input],
+        onset_s: float,
+        onset_ms: int,
+        value: float | None,
+        drill: bool,
+    ) -> Alarm:
+        """The input became one. The first of its place is the one with the earliest onset on the boot clock, also when
+        told later, until all of that place are over."""
+        first, since_s = self._first_of(self._standing(of.line, inputs), of, onset_s)
+        if onset_s < since_s:
+            first, since_s = of.id, onset_s
+        self._firsts[of.line] = first, since_s
         self.active[of.id] = made = Alarm(of.id, onset_ms, value, first, exercise=drill)
         return made
+
+    def correct(self, line: str, inputs: Mapping[str, Input]) -> Sequence[Alarm]:
+        """One began there that was told late: those that stood name it now, where it was before the one they named."""
+        first, _ = self._firsts[line]
+        changed = [replace(one, first=first) for one in self._standing(line, inputs) if one.first != first]
+        self.active |= {one.id: one for one in changed}
+        return changed
+
+    def _standing(self, line: str, inputs: Mapping[str, Input]) -> Sequence[Alarm]:
+        return [one for one in self.active.values() if one.id in inputs and inputs[one.id].line == line]
+
+    def _first_of(self, standing: Sequence[Alarm], new: Input, onset_s: float) -> tuple[str, float]:
+        if not standing:
+            return new.id, onset_s
+        of_earlier_release = standing[-1].first, 0.0  # that kept no onset: this boot saw none of it
+        return self._firsts.get(new.line, of_earlier_release)
 
     def end(self, name: str, at_ms: int) -> Alarm | None:
         """The input is one no more; what is remembered of it."""
@@ -87,12 +112,14 @@ class Alarms:
         firsts: list[list[object]] = [[line, *first] for line, first in self._firsts.items()]
         return [[_form(one) for one in self.active.values()], [_form(one) for one in self.over], firsts]
 
-    def restore(self, kept: object) -> None:
-        """Go on from `kept()`; ValueError, and nothing changed, for anything else."""
-        if not isinstance(kept, list) or len(kept) != 3 or not all(isinstance(part, list) for part in kept):
+    def restore(self, kept: object, shift_s: float) -> None:
+        """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours, also of a release that
+        kept no first ones; ValueError, and nothing changed, for anything else."""
+        if not isinstance(kept, list) or len(kept) not in {2, 3} or not all(isinstance(part, list) for part in kept):
             raise ValueError("no alarms")
         active, over = ([_alarm(one) for one in part] for part in kept[:2])
-        self._firsts = dict(map(_first, kept[2]))
+        firsts = [_first(one) for one in kept[2]] if len(kept) == 3 else []
+        self._firsts = {line: (name, onset_s + shift_s) for line, name, onset_s in firsts}
         self.active = {one.id: one for one in active}
         self.over = deque(over, MOST_RECORDS)
 
@@ -112,8 +139,11 @@ def _alarm(form: object) -> Alarm:
     return Alarm(name, onset_ms, value, first, exercise, known, by, over_ms)
 
 
-def _first(form: object) -> tuple[str, tuple[str, int]]:
-    """A place, which alarm was the first in it, and its onset."""
-    if not isinstance(form, list) or list(map(type, form)) != [str, str, int]:
+def _first(form: object) -> tuple[str, str, float]:
+    """A place, which alarm was the first in it, and the boot-clock second of its onset."""
+    if not isinstance(form, list) or len(form) != 3 or type(form[2]) not in {int, float}:
         raise ValueError("no first alarm")
-    return form[0], (form[1], form[2])
+    line, name, onset_s = form
+    if not isinstance(line, str) or not isinstance(name, str) or not math.isfinite(onset_s):
+        raise ValueError("no first alarm")
+    return line, name, float(onset_s)

@@ -15,7 +15,7 @@ from config.input_settings import Input
 SILENT_PERIODS = 3.0
 """An input that was not heard for so many periods of its device, and time-outs, is unknown."""
 
-Stage = Literal["began", "ended", "unknown", "known", "acknowledged"]
+Stage = Literal["began", "ended", "unknown", "known", "acknowledged", "corrected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,9 @@ class SiteInputs:
         of = signal.input
         alarm, stage = self._alarm(of, change, at) if of.is_alarm else (None, None)
         self._news.append(News(of, change, alarm, stage))
+        if stage == "began":
+            corrected = self.alarms.correct(of.line, self._inputs)
+            self._news += [News(self._inputs[one.id], None, one, "corrected") for one in corrected]
 
     def _alarm(self, of: Input, change: Change, at: Instant) -> tuple[Alarm | None, Stage | None]:
         onset_ms = int(1000 * (at.wall_s - (at.boot_s - change.onset_s)))
@@ -143,7 +146,7 @@ class SiteInputs:
         if known is not None or of.id in self.alarms.active:
             return known, "known" if known else None
         self._counts[of.line, of.kind] += 1
-        return self.alarms.begin(of, self._inputs, onset_ms, change.value, self.exercise), "began"
+        return self.alarms.begin(of, self._inputs, change.onset_s, onset_ms, change.value, self.exercise), "began"
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able."""
@@ -155,7 +158,7 @@ class SiteInputs:
         else. What was on is on, what was off is off, until a sample says otherwise: a restart is no event."""
         if not kept:
             return
-        self.alarms.restore(kept.get("alarms"))
+        self.alarms.restore(kept.get("alarms"), shift_s)
         states = kept.get("signals")
         if not isinstance(states, dict):
             raise ValueError("no states of inputs")

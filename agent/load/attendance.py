@@ -162,9 +162,10 @@ class Register:
         return _attended([one.day for one in devices], so_far_s * len(devices), len(devices), online)
 
     def _reach(self, at_s: float) -> None:
-        if self._ahead_s is not None:
+        """Add up what was until then, and nothing after the last beat: nobody listened."""
+        if self._ahead_s is not None and self._beat_s is not None:
             for one in self._devices.values():
-                one.reach(at_s)
+                one.reach(min(at_s, self._beat_s))
 
     def kept(self, at_s: float) -> dict[str, object]:
         """What must outlive the process, JSON-able, as it was at most KEPT_S ago: what is lost so is unknown."""

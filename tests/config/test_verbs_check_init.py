@@ -47,6 +47,11 @@ def test_a_port_and_a_number_that_are_none_are_told_with_what_they_may_be(main: 
     assert ":port, which is 1 to 65535" in hubpulse("check", main, "--lang", "en").stdout
 
 
+def test_one_of_a_thing_is_never_told_as_several(main: Path) -> None:
+    assert "1 requests" not in hubpulse("check", main, "--lang", "en").stdout
+    assert "1 bytes" not in hubpulse("explain", "01", "--lang", "en").stdout
+
+
 def test_a_missing_file_ends_with_66(main: Path) -> None:
     assert hubpulse("check", main.parent / "none.toml").returncode == 66
 

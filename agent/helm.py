@@ -136,6 +136,10 @@ class Helm:
         signal = self.inputs.signals.get(one.id)
         return input_reports.listed(one, signal.input if signal else None)
 
+    def note(self, what: str, now: Instant, **fields: object) -> None:
+        """Leave on the trail what somebody on this machine did beside the orders."""
+        self._post.note(what, now, **fields)
+
     def answers(self, head: Callable[[], Head]) -> list[Message]:
         """What became of the orders."""
         answers = self._post.take_answers()

@@ -239,7 +239,8 @@ def _site(site: SiteView) -> dict[str, object]:
         "counters": {name: {"lo": one.lo, "hi": one.hi, "total": one.total} for name, one in counted.items()},
         "messages": totals.messages,
         "duplicates": totals.duplicates,
-        "gaps": totals.gaps(),
+        "gaps": site.gaps,
+        "missing": site.missing,
         "latest": site.latest,
     }
 

@@ -58,15 +58,20 @@ class SiteView:
             self.latest[tail] = fields
 
     @property
-    def missing(self) -> int:
-        """How many messages did not come of those that were made since we listen."""
+    def gaps(self) -> dict[str, list[tuple[int, int]]]:
+        """By epoch the ranges that did not come of what was made since we listen."""
         since = self.live_since
-        return sum(
-            last - first + 1
+        found = {
+            epoch: [gap for gap in gaps if gap[0] > since[epoch]]
             for epoch, gaps in self.totals.gaps().items()
-            for first, last in gaps
-            if epoch in since and first > since[epoch]
-        )
+            if epoch in since
+        }
+        return {epoch: gaps for epoch, gaps in found.items() if gaps}
+
+    @property
+    def missing(self) -> int:
+        """How many messages these are."""
+        return sum(last - first + 1 for gaps in self.gaps.values() for first, last in gaps)
 
     def _status(self, fields: Mapping[str, object]) -> bool:
         """Whether it is news. A death that belongs to an earlier connection than the last birth (a late will) is none.

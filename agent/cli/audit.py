@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from agent.cli import local_order
-from agent.cli.check import DEFAULT_FILE, add_language, checked, chosen_language
+from agent.cli import exits, local_order
+from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, checked, chosen_language
 from agent.orders.audit import BEGIN, TOLD_DIGITS, Mark, entries, verify
 from agent.orders.trail_files import FILE
 from config.messages import printable, word
@@ -36,14 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
-    path = _trail(args.file)
-    if path is None:
-        return local_order.fail(lang, "E2764", as_json=args.json, file=args.file)
+    path = args.file
     try:
+        path = _trail(args.file)
+        if path is None:
+            local_order.fail(lang, "E2764", as_json=args.json, file=args.file)
+            return EXIT_FAULTS
         mark, faults = verify(path, args.known)
         kept = [entry for _, _, entry in entries(path) if entry is not None]
     except OSError as error:
-        return local_order.fail(lang, "E2763", as_json=args.json, file=path, reason=error.strerror or error)
+        local_order.fail(lang, "E2763", as_json=args.json, file=path, reason=error.strerror or error)
+        return exits.status(error)
     if args.json:
         wrong = [{"file": one.file, "line": one.line, "n": one.n, "reason": one.reason} for one in faults]
         print(json.dumps({"entries": kept, "newest": mark._asdict(), "faults": wrong}, ensure_ascii=False))
@@ -57,10 +60,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _trail(file: Path) -> Path | None:
-    """The trail itself, or that of the site with these settings."""
+    """The trail itself, or that of the site with these settings; None where they are unsound. Raises OSError."""
     if file.name.endswith(".log"):
         return file
-    settings = checked(file).settings if file.exists() else None
+    file.open("rb").close()
+    settings = checked(file).settings
     return None if settings is None else settings.spool.directory / FILE
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.uplink.credentials import Login
     from config.uplink_settings import Tls
 
+ANY_SITE = "+/+/+"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -26,7 +27,7 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca", type=Path, metavar="FILE", help="the CA that the broker's certificate must come from")
     parser.add_argument("--username")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="mode 0600 or 0640")
-    parser.add_argument("--site", default="+/+/+", type=_site, metavar="PROV/CITY/SITE", help="only this site")
+    parser.add_argument("--site", default=ANY_SITE, type=_site, metavar="PROV/CITY/SITE", help="only this site")
 
 
 def add_duration(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import sys
@@ -72,7 +73,15 @@ def run(args: argparse.Namespace) -> int:
         say("\n\n".join([*blocks, *(wires.plans(lang) if args.plan else ())]))
     if report.settings is not None:
         return 0
-    return EXIT_NO_FILE if [fault.code for fault in report.faults] == ["E2001"] else EXIT_FAULTS
+    return exit_status(report)
+
+
+def exit_status(report: config.Report) -> int:
+    """With what a verb ends whose settings have these faults."""
+    if [fault.code for fault in report.faults] == ["E2001"]:
+        return EXIT_NO_FILE
+    barred = [fault.parameters.get("reason") == os.strerror(errno.EACCES) for fault in report.faults]
+    return os.EX_NOPERM if all(barred) else EXIT_FAULTS
 
 
 def checked(file: Path, conf_d: Path | None = None, profiles: Sequence[Path] = ()) -> config.Report:

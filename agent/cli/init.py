@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import config
+from agent.cli import exits
 from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, chosen_language, say
 from config import messages, spans
 from config.messages import Language
@@ -92,12 +93,12 @@ def _asked(known: Mapping[str, str | None], lang: Language) -> dict[str, str | N
 def _written(target: Path, raw: bytes, lang: Language, *, force: bool) -> int:
     try:
         put(target, raw, force=force)
-    except FileExistsError:
+    except FileExistsError as error:
         say(messages.word("exists", lang, file=target))
-        return 1
+        return exits.status(error)
     except OSError as error:
         say(messages.word("cannot_write", lang, file=target, reason=error.strerror))
-        return 1
+        return exits.status(error)
     say(messages.word("wrote", lang, file=target) + "\n" + messages.word("next_step", lang, file=target))
     return 0
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import config
+from agent.cli import exits
 from agent.cli.init import put
 
 SHIPPED = Path(config.__file__).parent
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             f"hubpulse install: {root / 'etc'} is not writable; run it as root: sudo {_command()} install",
             file=sys.stderr,
         )
-        return 1
+        return os.EX_NOPERM
     try:
         for place in places():
             print(_put(root, place, dry_run=args.dry_run))
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         print(_put_command(root / COMMAND, dry_run=args.dry_run))
     except OSError as error:
         print(f"hubpulse install: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+        return exits.status(error)
     if root == Path("/") and not args.dry_run:
         _give_state_to_user()
     print(_next_step(root))

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from agent.cli import exits
 from agent.cli.check import add_language
 from agent.control import ControlError, default_socket
 from config.messages import Language, text, word
@@ -48,12 +49,19 @@ def ask(  # noqa: PLR0913, PLR0917 - what is asked, and how each refusal is told
             return agent.ask(do, **{name: value for name, value in words.items() if value is not None})
     except OSError as error:
         fail(lang, away, as_json=args.json, socket=args.control, reason=error.strerror or error)
+        leave_if_barred(error)
     except ControlError as error:
         if code := refusals.get(error.reason):
             fail(lang, code, as_json=args.json, **{**words, "reason": error.detail or "–"})
         else:
             fail(lang, refused, as_json=args.json, reason=error.detail or error.reason)
     return None
+
+
+def leave_if_barred(error: OSError) -> None:
+    """End with the exit code for it where it is this user who may not ask."""
+    if isinstance(error, PermissionError):
+        raise SystemExit(exits.status(error)) from error
 
 
 def fail(lang: Language, code: str, *, as_json: bool = False, **values: object) -> int:

@@ -15,19 +15,22 @@ from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
 from agent.cli.check import add_language, chosen_language
+from config.messages import Language, word
 
 if TYPE_CHECKING:
     from agent.bureau.board import Board
     from agent.bureau.subscriber import Subscriber
     from agent.bureau.view import Heard
 
-_ONCE_S = 60.0
+_ONCE_S = 75.0
+"""On ordinary days a line reports each minute."""
+
 _REDRAW_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     broker_options.add_broker(parser)
-    parser.add_argument("--once", action="store_true", help="end after the first report of a line")
+    parser.add_argument("--once", action="store_true", help="end after the first report of a line; 1 when none comes")
     broker_options.add_duration(parser)
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
     add_language(parser)
@@ -59,19 +62,23 @@ class _Watch:
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._heard: SimpleQueue[Heard] = SimpleQueue()
+        self._lang: Language = chosen_language(args.lang, sys.stdout)
 
     def run(self) -> int:
         from agent.bureau.board import Board
         from agent.clock import boot_seconds
 
-        limit_s = self._args.for_s or (_ONCE_S if self._args.once else None)
+        limit_s = self._limit_s
         with _subscriber(self._args, self._heard) as subscriber:
-            lang = chosen_language(self._args.lang, sys.stdout)
-            board = Board(lang, f"{self._args.host}:{broker_options.port(self._args)}", subscriber.version)
+            board = Board(self._lang, f"{self._args.host}:{broker_options.port(self._args)}", subscriber.version)
             until_s = None if limit_s is None else boot_seconds() + limit_s
             if sys.stdout.isatty() and not self._args.json and not self._args.once:
                 return self._draw(subscriber, board, until_s)
             return self._print(subscriber, board, until_s)
+
+    @property
+    def _limit_s(self) -> float | None:
+        return self._args.for_s or (_ONCE_S if self._args.once else None)
 
     def _draw(self, subscriber: Subscriber, board: Board, until_s: float | None) -> int:
         from rich.console import Console
@@ -90,17 +97,30 @@ class _Watch:
     def _print(self, subscriber: Subscriber, board: Board, until_s: float | None) -> int:
         from agent.clock import boot_seconds
 
+        silent = True
         while until_s is None or boot_seconds() < until_s:
             heard = self._next(_REDRAW_S if until_s is None else min(_REDRAW_S, until_s - boot_seconds()))
             if heard is None:
                 continue
+            silent = False
             board.note(heard, boot_seconds())
             if not self._args.once:
                 self._say(board, heard)
             elif heard.tail.endswith("/telemetry"):
                 self._say_all(subscriber, board)
                 return 0
-        return 1 if self._args.once else 0
+        return self._ended(silent=silent)
+
+    def _ended(self, *, silent: bool) -> int:
+        """The time is over; 1, and what was not heard, where that is what was waited for."""
+        if not (silent or self._args.once):
+            return 0
+        site = word("watch_any_site", self._lang) if self._args.site == broker_options.ANY_SITE else self._args.site
+        missed = "watch_silent" if silent else "watch_no_report"
+        broker = f"{self._args.host}:{broker_options.port(self._args)}"
+        said = word(missed, self._lang, site=site, broker=broker, seconds=f"{self._limit_s:g}")
+        print(f"hubpulse watch: {said}", file=sys.stderr)
+        return 1
 
     def _next(self, timeout_s: float) -> Heard | None:
         try:

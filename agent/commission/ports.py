@@ -11,10 +11,11 @@ from pathlib import Path
 from agent.commission.holders import Holder, by_port
 
 Trap = str
-"""By name: no_serial, twin, no_stable_name, mini_uart, console, getty, modem_manager, no_permission."""
+"""By name: no_serial, twin, no_stable_name, mini_uart, console, getty, modem_manager, no_permission, roots_alone."""
 
 _MINI_UART = ("bcm2835-aux-uart", "bcm2835_aux_uart")
 _GETTYS = ("agetty", "getty", "login")
+_ROOT = "root"
 _MODEM_MANAGER = "ModemManager"
 _UNKNOWN_CHIP = "0"  # PORT_UNKNOWN of <linux/serial_core.h>: a number that the kernel reserves, without hardware
 
@@ -104,8 +105,10 @@ def _names(folder: Path, device: Path) -> tuple[Path, ...]:
 
 def _traps(port: Port, has_twin: bool, consoles: Sequence[str], modem_manager: bool) -> tuple[Trap, ...]:
     names = {holder.name for holder in port.holders}
+    barred = port.device.exists() and not os.access(port.device, os.R_OK | os.W_OK)
     there = {
-        "no_permission": port.device.exists() and not os.access(port.device, os.R_OK | os.W_OK),
+        "no_permission": barred and port.group != _ROOT,
+        "roots_alone": barred and port.group == _ROOT,  # whose group opens all of the machine: nobody should join it
         "twin": has_twin,
         "no_serial": bool(port.usb) and not port.serial and not has_twin,
         "no_stable_name": bool(port.usb) and not (port.by_path or port.by_id),

@@ -21,6 +21,9 @@ TELL_EVERY_S = 900.0
 
 MOST_PARCELS = 100_000_000
 
+MOST_FLOORS = 3
+"""Parcels lie in aisles and yards too, but a stock-take of more than so many full floors is a slip of the pen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stock:
@@ -68,10 +71,13 @@ class BaselineRefusedError(ValueError):
 class Backlog:
     """What is on the floor between the unload and the load counters."""
 
-    def __init__(self, unload: Sequence[Meter], load: Sequence[Meter], miscount: float) -> None:
+    def __init__(
+        self, unload: Sequence[Meter], load: Sequence[Meter], miscount: float, floor_parcels: int | None = None
+    ) -> None:
         self._unload, self._load = tuple(unload), tuple(load)
         self._meters = self._unload + self._load
         self._miscount = miscount
+        self._floor_parcels = floor_parcels
         self._least = WorkInProgress(self._unload, self._load)
         self._base: _Base | None = None
         self._breaks = 0
@@ -86,8 +92,7 @@ class Backlog:
         """
         if self._base is not None and self._base.request == request:
             return
-        if not 0 <= parcels <= MOST_PARCELS:
-            raise BaselineRefusedError(f"a stock-take is 0 to {MOST_PARCELS} parcels")
+        self._demand_room(parcels)
         if not (self._unload and self._load):
             raise BaselineRefusedError("this site counts no unload and load: [floor] names no such counters")
         came, went = survey(self._unload, at), survey(self._load, at)
@@ -98,6 +103,15 @@ class Backlog:
         self._breaks = came.breaks + went.breaks
         self._drift, self._told_s = 0, None
         self._events.append(Rebased(request, by, parcels, None if before is None else before.parcels))
+
+    def _demand_room(self, parcels: int) -> None:
+        if not 0 <= parcels <= MOST_PARCELS:
+            raise BaselineRefusedError(f"a stock-take is 0 to {MOST_PARCELS} parcels")
+        if self._floor_parcels is not None and parcels > MOST_FLOORS * self._floor_parcels:
+            room = (
+                f"more than {MOST_FLOORS} times what the floor holds ([floor] buffer_parcels = {self._floor_parcels})"
+            )
+            raise BaselineRefusedError(f"{parcels} parcels are {room}")
 
     def advance(self, at: Instant) -> Stock | None:
         """What is on the floor; None unless both ends are counted and every counter is fresh."""

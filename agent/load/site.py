@@ -67,7 +67,7 @@ class SiteModel:
         self._line_count = len(lines)
         self._unload, self._load = RoleFlow(floor.unload, meters), RoleFlow(floor.load, meters)
         self._counters = self._unload.counters + self._load.counters
-        self.backlog = Backlog(self._unload.meters, self._load.meters, floor.miscount)
+        self.backlog = Backlog(self._unload.meters, self._load.meters, floor.miscount, floor.buffer_parcels)
         every = [*self._counters, *(one for model in self._lines for one in model.counters)]
         self.steering = Steering(settings.thresholds, patience(patience_s, every))
         self._records = Records(settings, ("unload", "load") if floor.unload else ("in", "out"), self.arrives)

@@ -60,7 +60,7 @@ class Obeying:
 
     def serve(self, now: Instant) -> None:
         """Obey everybody on this machine who waits for it."""
-        self._stocktakes.serve(lambda asked: self._rebase(now, asked))
+        self._stocktakes.serve(lambda asked: self._take(now, asked))
         self._helm.here.serve(lambda asked: self._obey(now, asked))
 
     def _obey(self, now: Instant, asked: Asked) -> None:
@@ -69,6 +69,13 @@ class Obeying:
             return
         self._helm.obey(asked, now)
         self.advance(now, ())
+
+    def _take(self, now: Instant, asked: StockTake) -> None:
+        """A stock-take of somebody on this machine, with its entry on the trail."""
+        self._rebase(now, asked)
+        outcome, why = ("refused", "impossible") if asked.refused else ("accepted", None)
+        told = {"cmd": "baseline", "source": "site", "parcels": asked.parcels, "by": asked.by}
+        self._helm.note(outcome, now, **told, reason=why, detail=asked.refused or None)
 
     def _rebase_for(self, now: Instant, order: BaselineOrder, name: str) -> str:
         asked = StockTake(order.parcels, order.by, name)

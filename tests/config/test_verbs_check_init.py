@@ -92,7 +92,7 @@ def test_init_writes_a_site_that_passes_and_never_overwrites_one(tmp_path: Path)
     text = target.read_text("utf-8")
     assert 'province = "12"' in text and '天津 \\"一\\" 号' in text and "GB/T 2260" in text
     again = hubpulse("init", target)
-    assert again.returncode == 1 and "--force" in again.stdout
+    assert again.returncode == 73 and "--force" in again.stdout
     assert target.read_text("utf-8") == text
     assert hubpulse("init", target, "--force").returncode == 0
     assert target.read_text("utf-8") != text
@@ -113,5 +113,5 @@ def test_init_refuses_answers_that_would_not_pass_and_writes_nothing(tmp_path: P
     assert done.returncode == 78 and "E2217" in done.stdout and "E2218" in done.stdout
     assert hubpulse("init", target, "--ask").returncode == 2
     assert hubpulse("init", tmp_path / "file" / "x").returncode == 0
-    assert hubpulse("init", tmp_path / "file" / "x" / "y").returncode == 1
+    assert hubpulse("init", tmp_path / "file" / "x" / "y").returncode == 73
     assert not target.exists()

@@ -18,9 +18,9 @@ RULE = CounterRule(2**32, 50.0)
 class Yard:
     """Docks whose counters run at set rates, read once a second."""
 
-    def __init__(self, miscount: float = 0.002) -> None:
+    def __init__(self, miscount: float = 0.002, floor_parcels: int | None = None) -> None:
         self.unload, self.load = Meter(RULE, 1), Meter(RULE, 1)
-        self.backlog = Backlog([self.unload], [self.load], miscount)
+        self.backlog = Backlog([self.unload], [self.load], miscount, floor_parcels)
         self.raw = [1_000_000, 2_000_000]
         self.now_s = 1000.0
 
@@ -174,3 +174,15 @@ def test_the_backlog_is_the_obvious_sum_that_never_goes_below_nothing(stock: int
         found = yard.run(1, came=came, went=went)
         expected = max(0, expected + came - went)
         assert found is not None and found.parcels == expected
+
+
+@pytest.mark.parametrize(("parcels", "refused"), [(0, False), (300, False), (301, True), (99_999_999, True)])
+def test_a_stock_take_of_several_full_floors_is_refused_with_what_the_floor_holds(parcels: int, refused: bool) -> None:
+    yard = Yard(floor_parcels=100)
+    yard.run(10)
+    if refused:
+        with pytest.raises(BaselineRefusedError, match="buffer_parcels = 100"):
+            yard.rebase(parcels)
+    else:
+        yard.rebase(parcels)
+    assert bool(yard.backlog.take_events()) is not refused

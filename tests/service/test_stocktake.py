@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from uplink_rig import assert_in_order, eventually
 
 from agent.bureau.subscriber import Subscriber
 from agent.control import SOCKET
+from agent.orders.audit import entries
+from agent.orders.trail_files import FILE
 
 DOCKS = """
 [bus.docks]
@@ -59,6 +61,11 @@ class Docks:
         command = [sys.executable, "-m", "agent", "baseline", *words, "--control", str(self.folder / SOCKET)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
+    def trail(self, order: str) -> list[Mapping[str, object]]:
+        """What the audit trail holds of orders of that kind."""
+        kept = [entry for _, _, entry in entries(self.folder / "spool" / FILE) if entry is not None]
+        return [entry for entry in kept if entry.get("cmd") == order]
+
     def latest(self, tail: str) -> dict[str, object]:
         return dict(self.bureau.read(lambda view: view.site(SITE_ID).latest.get(tail, {})))
 
@@ -86,6 +93,8 @@ def test_a_stock_take_reaches_the_bureau_with_who_took_it_and_outlives_the_agent
         assert (told["parcels"], told["by"], told["before"]) == (18250, "li", 0)
         assert docks.bureau.wait_until(lambda: docks.latest("state").get("backlog") == 18250, WITHIN_S)
     assert_in_order(docks.folder / "spool")
+    (entry,) = docks.trail("baseline")
+    assert (entry["what"], entry["source"], entry["by"], entry["parcels"]) == ("accepted", "site", "li", 18250)
     epoch = docks.latest("telemetry")["epoch"]
     with docks.agent():
         assert docks.bureau.wait_until(lambda: docks.latest("telemetry")["epoch"] != epoch, WITHIN_S)
@@ -100,6 +109,10 @@ def test_a_stock_take_that_nobody_takes_or_that_cannot_be_says_why_and_exits_1(d
     assert (alone.returncode, "[E2721]" in alone.stderr) == (1, True)
     with docks.agent():
         assert eventually((docks.folder / SOCKET).exists)
+        too_many = docks.baseline("120001", "--by", "li", "--json")
+        assert (too_many.returncode, "buffer_parcels = 40000" in json.loads(too_many.stdout)["reason"]) == (1, True)
         impossible = docks.baseline("-1", "--json")
         assert (impossible.returncode, "'-1' is no whole number" in impossible.stderr) == (2, True)
         assert docks.latest("telemetry")["backlog_based"] is False
+    (entry,) = docks.trail("baseline")
+    assert (entry["what"], entry["source"], entry["by"], entry["parcels"]) == ("refused", "site", "li", 120001)

@@ -17,7 +17,7 @@ from agent.twin.flow import Gate
 from agent.twin.script import AFTER_STORM, KINDS, STORM_SHARE, DayKind, script
 from config.load_settings import DEFAULTS, NORMAL
 from tests.kit.day_inputs import Told
-from tests.kit.judged_day import Judged, Real, judge, rises, true_ranks
+from tests.kit.judged_day import Judged, Real, is_due, judge, rises, true_ranks
 from tests.kit.played_day import LINES, SITE, Played, play
 
 HOURS = 10
@@ -118,6 +118,19 @@ def test_the_judge_sees_chatter() -> None:
     flickering.counted = day.counted
     assert found.faults == []
     assert any("told" in fault for fault in judge(flickering).faults)
+
+
+def test_the_judge_sees_a_level_that_held_and_was_never_told() -> None:
+    day, found = judged("normal", 1)
+    assert any(one.episodes > one.short and one.level == "BUSY" for one in found.levels if one.subject == SITE)
+    silent = replace(day, moves=[move for move in day.moves if move[1] != SITE])
+    assert [fault for fault in judge(silent).faults if fault.startswith(f"{SITE} BUSY")]
+
+
+@pytest.mark.parametrize(("steps", "due"), [(35, False), (36, True)])
+def test_a_level_is_due_when_its_threshold_was_passed_for_its_hold_and_a_minute(steps: int, due: bool) -> None:
+    above, between = Real(81, 0.0, float("inf")), Real(75, 0.0, float("inf"))
+    assert is_due([between, *steps * [above], between, *20 * [above]], 1, NORMAL) is due
 
 
 def test_a_true_level_ends_where_it_is_left_and_not_where_it_was_entered() -> None:

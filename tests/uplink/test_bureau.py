@@ -254,6 +254,30 @@ def test_watch_passes_no_control_characters_on(busy_broker: Broker, capsys: pyte
     assert {json.loads(line)["topic"] for line in shown.splitlines()} == {"status", "line/north/telemetry"}
 
 
+@pytest.mark.parametrize("words", [[], ["--once"], ["--json"]])
+def test_watch_says_that_nothing_was_heard_of_a_site_and_ends_with_1(
+    busy_broker: Broker, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert watch(busy_broker, *words, "--for", "0.3s", "--site", "44/4401/nope", "--lang", "en") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"nothing heard of 44/4401/nope at 127.0.0.1:{busy_broker.port} within 0.3 s" in told.err
+
+
+def test_watch_once_says_when_a_site_is_there_and_no_line_reported(
+    broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mqtt_publish.single(STATUS, status(41, True), qos=1, retain=True, port=broker.port)
+    assert watch(broker, "--once", "--for", "0.5s", "--lang", "en") == 1
+    assert "no line reported within 0.5 s" in capsys.readouterr().err
+
+
+def test_watch_once_lists_the_very_gaps_that_it_counts(busy_broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+    assert watch(busy_broker, "--once", "--json") == 0
+    site = json.loads(capsys.readouterr().out)["sites"][PATH]
+    assert (site["missing"], site["gaps"]) == (0, {}), "what was made before we listened is not missing"
+
+
 def test_watch_says_why_it_sees_nothing(broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert watch(broker, "--once", "--for", "0.2s") == 1
     assert main(["watch", "--port", str(free_port()), "--once"]) == 1
@@ -281,7 +305,8 @@ def test_watch_works_over_tls_with_a_password(tmp_path: Path, capsys: pytest.Cap
     options = [f"certfile {pair.cert}", f"keyfile {pair.key}"]
     with Broker(tmp_path / "broker", options=options, users={"bureau": "secret"}) as broker:
         words = ["--ca", str(authority.cert), "--username", "bureau", "--password-file", str(password)]
-        assert watch(broker, *words, "--for", "0.2s") == 0
+        assert watch(broker, *words, "--for", "0.2s", "--lang", "en") == 1
+        assert "nothing heard of any site" in capsys.readouterr().err, "it was let in"
         password.chmod(0o644)
         assert watch(broker, *words, "--for", "0.2s") == 1
     assert "chmod 0640" in capsys.readouterr().err

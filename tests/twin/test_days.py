@@ -17,7 +17,8 @@ from agent.twin.flow import Gate
 from agent.twin.script import AFTER_STORM, KINDS, STORM_SHARE, DayKind, script
 from config.load_settings import DEFAULTS, NORMAL
 from tests.kit.day_inputs import Told
-from tests.kit.judged_day import Judged, Real, is_due, judge, rises, true_ranks
+from tests.kit.judged_day import Judged, judge, rises, true_ranks
+from tests.kit.judged_levels import Real, is_due
 from tests.kit.played_day import LINES, SITE, Played, play
 
 HOURS = 10

@@ -88,5 +88,5 @@ def test_a_dry_run_of_install_touches_nothing(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_install_where_nothing_can_be_written_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["install", "--root", "/proc/nowhere"]) == 1
+    assert main(["install", "--root", "/proc/nowhere"]) == 66
     assert "/proc/nowhere" in capsys.readouterr().err

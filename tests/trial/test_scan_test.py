@@ -178,7 +178,7 @@ def test_a_scanner_of_the_settings_is_read_as_they_say(tmp_path: Path) -> None:
         (("listen", ":70000"), 2, "write one of"),
         (("tunnel-9", "--settings", "/nonexistent.toml"), 2, "write one of"),
         (("serial", "/dev/nonexistent"), 1, "no such port"),
-        (("tcp", "127.0.0.1:1"), 1, "refused"),
+        (("tcp", "127.0.0.1:1"), 1, "refuses"),
         (("tcp", "no.such.name.invalid:1"), 1, "opened: name or service not known. Check"),
     ],
 )
@@ -192,7 +192,7 @@ def test_what_cannot_be_opened_is_said_in_one_line(words: tuple[str, ...], statu
 def test_a_machine_is_told_in_json_what_cannot_be_opened() -> None:
     status, said, errors = finished("tcp", "127.0.0.1:1", "--json", "--lang", "en")
     assert (status, errors) == (1, "")
-    assert "refused" in json.loads(said)["error"]
+    assert "refuses" in json.loads(said)["error"]
 
 
 def test_an_unknown_scanner_is_refused_with_those_there_are(tmp_path: Path) -> None:

@@ -12,6 +12,10 @@ SWEEP_S = 10.0
 collection (gc_collect_main and clear_freelists in Modules/gcmodule.c). Left to itself it does one when the new objects
 are a quarter of the old: this agent grew for half an hour, by two megabytes, until the hoards were full."""
 
+CIRCLES = 50_000
+"""CPython looks for circles each 700 new objects. A report makes some thousands that are gone after it, and what is
+left the sweep finds; so they are looked for in between only where something makes them in masses."""
+
 # <malloc.h>, mallopt(3)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BYTES = 128 << 10
@@ -28,11 +32,6 @@ def keep_little() -> None:
         mallopt(_M_ARENA_MAX, 1)
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
-
-
-CIRCLES = 50_000
-"""CPython looks for circles each 700 new objects. A report makes some thousands that are gone after it, and what is
-left the sweep finds; so they are looked for in between only where something makes them in masses."""
 
 
 def settle() -> None:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from agent.load.instant import Instant
 
+MOST_COUNTED = 1 << 50
+"""More than a counter at a million a second counts in thirty years; of thousands of them the sum is a 64-bit number."""
+
 FORM = 1
 _FIELDS = 15
 
@@ -81,4 +84,6 @@ def _reckoning(values: list[object]) -> Reckoning:
     found = Reckoning(_whole(lo), None if hi is None else _whole(hi), _whole(total))
     if not found.sound:
         raise ValueError("a counter's state holds an interval without its total")
+    if found.total > MOST_COUNTED:
+        raise ValueError("a counter's state holds more than any counter counts")
     return NOTHING if found == NOTHING else found

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.load.flow import RoleFlow
 from agent.load.instant import Instant
 from agent.load.meter import CounterRule, Meter
+from agent.load.reckoning import MOST_COUNTED
+from config.device_settings import CounterRef
 
 U16 = CounterRule(2**16, 20.0)
 U32 = CounterRule(2**32, 20.0)
@@ -252,6 +255,20 @@ def test_a_damaged_state_is_refused_and_changes_nothing(position: int, value: ob
     with pytest.raises(ValueError, match=r"counter's state|no moment"):
         meter.restore(damaged)
     assert meter.state() == []
+
+
+@pytest.mark.parametrize("place", [3, 6], ids=["this base", "earlier bases"])
+def test_a_state_that_counted_more_than_any_counter_is_refused_and_the_most_has_rates(place: int) -> None:
+    most = [MOST_COUNTED] * 3
+    absurd = [*STATE[:place], *(one + 1 for one in most), *STATE[place + 3 :]]
+    with pytest.raises(ValueError, match="more than any counter counts"):
+        Meter(U32, 1).restore(absurd)
+    meters = {CounterRef("d", str(n)): Meter(U32, 1) for n in range(4000)}
+    for meter in meters.values():
+        meter.restore([*STATE[:place], *most, *STATE[place + 3 :]])
+    flow = RoleFlow(meters, meters)
+    flow.follow(Instant("a", 5.0, 1.8e9, "ntp"))
+    assert flow.total >= 4000 * MOST_COUNTED
 
 
 JSON = st.recursive(

@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from agent.cli import local_order
 from agent.cli.check import chosen_language
+from agent.cli.local_time import to_the_second
 from config.messages import Language, kind, severity, word
 
-_LOCAL = timezone(timedelta(hours=8))
 _REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759"}
 
 
@@ -58,7 +57,7 @@ def _listed(said: dict[str, Any], lang: Language) -> list[str]:
 
 
 def _row(one: dict[str, Any], state: str, lang: Language) -> str:
-    since = datetime.fromtimestamp(one["onset"] / 1000, _LOCAL).strftime("%Y-%m-%d %H:%M:%S")
+    since = to_the_second(one["onset"] / 1000)
     seen = one["acked_by"] or word("alarm_unseen", lang)
     first = "" if one["first"] == one["alarm"] else word("alarm_after", lang, first=one["first"])
     drill = word("alarm_drill", lang) if one.get("exercise") else ""

@@ -11,16 +11,15 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from agent.cli import exits, local_order
 from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, checked, chosen_language
+from agent.cli.local_time import to_the_second
 from agent.orders.audit import BEGIN, TOLD_DIGITS, Mark, entries, verify
 from agent.orders.trail_files import FILE
 from config.messages import printable, word
 
-_LOCAL = timezone(timedelta(hours=8))
 _DIGEST = re.compile(rf"[0-9a-f]{{{TOLD_DIGITS},64}}")
 _OWN = ("n", "prev", "at", "tsq", "what", "hash")
 
@@ -70,7 +69,7 @@ def _trail(file: Path) -> Path | None:
 
 def _row(entry: Mapping[str, object]) -> str:
     at = entry.get("at")
-    when = datetime.fromtimestamp(at / 1000, _LOCAL).strftime("%Y-%m-%d %H:%M:%S") if isinstance(at, int) else "?"
+    when = to_the_second(at / 1000) if isinstance(at, int) else "?"
     fields = " ".join(f"{name}={printable(str(value))}" for name, value in entry.items() if name not in _OWN)
     return f"{entry.get('n'):>5}  {when} {entry.get('tsq')}  {entry.get('what'):<12} {fields}"
 

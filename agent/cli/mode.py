@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from agent.cli import local_order
 from agent.cli.check import chosen_language
+from agent.cli.local_time import moment, to_the_minute
 from agent.cli.quantities import duration
 from agent.clock import now
 from agent.orders.order import REASONS
@@ -29,15 +28,13 @@ from config.load_settings import MODES
 from config.messages import Language, word
 
 _SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan")
-_LOCAL = timezone(timedelta(hours=8))
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("mode", nargs="?", choices=MODES, help="without it: show what is in force")
     until = parser.add_mutually_exclusive_group()
     until.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="so long: 30m, 4h")
-    until.add_argument("--until", type=_moment, metavar='"YYYY-MM-DD HH:MM"', help="until then, local time (UTC+8)")
+    until.add_argument("--until", type=moment, metavar='"YYYY-MM-DD HH:MM"', help="until then, local time (UTC+8)")
     parser.add_argument("--reason", choices=REASONS, help="of a suspension")
     parser.add_argument("--note", metavar="TEXT", help="for whoever reads it")
     parser.add_argument("--exercise", action="store_true", help="a drill: all messages say so")
@@ -52,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         shown = None if said is None else {name: said[name] for name in _SHOWN}
     else:
         if fault := _fault(args):
-            return local_order.fail(lang, fault, as_json=args.json, mode=args.mode, now=_local(now().wall_s))
+            return local_order.fail(lang, fault, as_json=args.json, mode=args.mode, now=to_the_minute(now().wall_s))
         said = local_order.ask(args, lang, "mode", _fields(args))
         shown = said
     if shown is None:
@@ -80,16 +77,12 @@ def _in_force(shown: Mapping[str, Any], lang: Language) -> str:
     if shown["suspended"]:
         parts.append(word(f"suspended_{shown['suspended']}", lang))
     if shown["to"] is not None:
-        parts.append(word("mode_until", lang, end=_local(shown["to"] / 1000)))
+        parts.append(word("mode_until", lang, end=to_the_minute(shown["to"] / 1000)))
     by = shown["by"]
     parts.append(word("mode_by_settings", lang) if by == SETTINGS else word("mode_by", lang, by=by))
     if shown["exercise"]:
         parts.append(word("mode_exercise", lang))
     return word("mode_in_force", lang, mode=word("comma", lang).join(parts), plan=shown["plan"] or "–")
-
-
-def _local(wall_s: float) -> str:
-    return datetime.fromtimestamp(wall_s, _LOCAL).strftime("%Y-%m-%d %H:%M")
 
 
 def _fields(args: argparse.Namespace) -> dict[str, object]:
@@ -102,13 +95,3 @@ def _fields(args: argparse.Namespace) -> dict[str, object]:
         "exercise": args.exercise or None,
         "by": args.by or local_order.user(),
     }
-
-
-def _moment(text: str) -> float:
-    """Seconds since 1970 of a local time."""
-    if not _TIME.fullmatch(text):
-        raise argparse.ArgumentTypeError(f'{text!r} is no time like "2026-11-26 18:00"')
-    try:
-        return datetime.fromisoformat(text.replace("T", " ")).replace(tzinfo=_LOCAL).timestamp()
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is on no calendar") from None

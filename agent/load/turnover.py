@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 from agent.load.compartment import Stay
 from agent.load.instant import Instant
+from agent.load.periods import DAY_S, LOCAL_S, local_day
 
-LOCAL_S = 8 * 3600
-"""China has one time, eight hours before UTC, in summer too."""
-
-_DAY_S = 86_400
 _TENTH_S = 360.0
 _MOST = 10**9
 
@@ -44,7 +41,7 @@ class Day:
     def advance(self, at: Instant, *, whole: bool) -> None:
         """Time goes by; `whole`: at this moment every board is heard, and nothing is in doubt."""
         if not self._begin_s <= at.wall_s < self._end_s and at.quality != "none":
-            self._turn(int((at.wall_s + LOCAL_S) // _DAY_S))
+            self._turn(local_day(at.wall_s))
         self.partial |= not whole
 
     def _turn(self, number: int) -> None:
@@ -54,7 +51,7 @@ class Day:
             self._tenths.clear()
             self.partial = False
         self._number = number
-        self._begin_s, self._end_s = number * _DAY_S - LOCAL_S, (number + 1) * _DAY_S - LOCAL_S
+        self._begin_s, self._end_s = number * DAY_S - LOCAL_S, (number + 1) * DAY_S - LOCAL_S
 
     def delivered(self, size: str) -> None:
         """A parcel was put into a compartment of that size."""

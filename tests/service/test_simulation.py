@@ -60,7 +60,7 @@ MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
     with MISTAKES[mistake]():
-        assert any(simulate(seed, 1.0).broken for seed in range(1, 7)), "six days, and not once what it takes"
+        assert simulate(1, 1.0).broken != ""
 
 
 @pytest.mark.fault("N16")

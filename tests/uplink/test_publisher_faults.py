@@ -250,6 +250,7 @@ def test_a_quota_is_no_acknowledgement(tmp_path: Path, proxy: MqttProxy, bureau:
 
     proxy.up = quota
     with Rig(tmp_path, proxy.port, pace=Pace(1e6, refused_retry_s=0.2)) as rig:
+        assert rig.connected()  # so that each message is live and keeps its topic: late ones would travel in a frame
         rig.commit(5)
         assert eventually(lambda: bool(rig.publisher.status().denied))
         assert rig.spool.acked == 0

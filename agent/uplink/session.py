@@ -22,6 +22,7 @@ from agent.uplink.window import Sent, Window
 IDLE_TURN_S = 5.0
 _LAST_RETRY_S = 3600.0
 _REFUSED = 0x80
+_QUOTA = 0x97
 _NO_SUBSCRIBERS = 0x10
 _FRAME_EXTRA_BYTES = 64
 """What a frame adds to the messages in it, and zlib to what it cannot compress."""
@@ -217,22 +218,29 @@ class Session:
         """The broker refused it: it stays in the spool, its topic rests, the others flow."""
         if sent.tail == TAIL:
             self._frames_denied(code)
-            return
-        for position in sent.positions:
-            self._lanes.resends.refused(position)
-        if sent.tail not in self._memory.denied:
-            log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}")
-        self._memory.denied[sent.tail] = code
+            if code != _QUOTA:
+                return
+        else:
+            self._topic_denied(sent, code)
         self._held.add(sent.tail)
         if self._retry_at_s is None:
             self._retry_at_s = now_s + self._retry_after_s
             self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
 
+    def _topic_denied(self, sent: Sent, code: int) -> None:
+        for position in sent.positions:
+            self._lanes.resends.refused(position)
+        if sent.tail not in self._memory.denied:
+            log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}")
+        self._memory.denied[sent.tail] = code
+
     def _frames_denied(self, code: int) -> None:
-        """This account may not write the topic of frames: from now on late messages go one by one on their own."""
-        if self._shipping.framed:
+        """Late messages go one by one, each on its own topic: until it is asked again where the broker's quota is used
+        up, from now on where this account may not write the topic of frames.
+        """
+        if self._shipping.framed and TAIL not in self._held:
             log.warn("topic_denied", topic=self._topic(TAIL), reason_code=f"0x{code:02x}", instead="one by one")
-        self._shipping.framed = False
+        self._shipping.framed = self._shipping.framed and code == _QUOTA
         self._lanes.rewind(self._lanes.live_position)
 
     def ended(self, code: int | None) -> None:

@@ -9,7 +9,7 @@ from agent.bucket import TokenBucket
 from agent.load.instant import Instant
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes, Record
-from agent.uplink.late import FRAME_BYTES, FRAME_MESSAGES, as_history, packed
+from agent.uplink.late import FRAME_BYTES, FRAME_MESSAGES, TAIL, as_history, packed
 
 LEAST_PER_S, MOST_PER_S = 1.0, 100_000.0
 """What a bureau may advise."""
@@ -38,7 +38,7 @@ class Shipping:
         self._now = now
         self._singly_below = 0
         self.framed = True
-        """False where the broker takes no frames."""
+        """False where this account may not write frames."""
 
     def advise(self, per_s: object) -> None:
         """Take the bureau's advice; what is none is the site's own pace again."""
@@ -55,7 +55,10 @@ class Shipping:
         return None if record is None else Shipment(record.message, (record.position,))
 
     def late(self, held: Container[str], in_flight: Container[int], most_bytes: int | None) -> Shipment | None:
-        """As many late messages as pace, frame and the broker's packet hold; the caller asks `late_in_s` first."""
+        """As many late messages as pace, frame and the broker's packet hold, one where frames are held back.
+
+        The caller asks `late_in_s` first.
+        """
         records = self._gather(held, in_flight, min(FRAME_BYTES, most_bytes or FRAME_BYTES))
         if not records:
             if self._lanes.rest():
@@ -81,7 +84,7 @@ class Shipping:
             if (record := self._lanes.next_late(held, in_flight)) is None:
                 break
             size_bytes += len(record.message.payload) + len(record.message.tail) + _EXTRA_BYTES
-            alone = not self.framed or record.position < self._singly_below
+            alone = not self.framed or TAIL in held or record.position < self._singly_below
             if records and (alone or size_bytes > most_bytes):
                 self._lanes.put_back(record)
                 break

@@ -259,6 +259,33 @@ def test_a_quota_is_no_acknowledgement(tmp_path: Path, proxy: MqttProxy, bureau:
         assert nothing_missing(bureau, 5)
 
 
+@pytest.mark.fault("N10")
+def test_a_backlog_that_met_a_quota_travels_in_frames_again_after_it(
+    tmp_path: Path, proxy: MqttProxy, bureau: Subscriber
+) -> None:
+    refused: list[str] = []
+
+    def quota(packet: Packet, link: Link) -> bytes | None:
+        used_up = sum(topic.endswith("telemetry") for topic in refused) < 5
+        if packet.kind == PUBLISH and packet.topic != STATUS and used_up:
+            refused.append(packet.topic)
+            link.reply(puback(packet.mid, 0x97))
+            return None
+        return packet.raw
+
+    proxy.up = quota
+    rig = Rig(tmp_path, proxy.port, pace=Pace(1e6, refused_retry_s=0.2))
+    rig.commit(5)
+    with rig:
+        assert rig.drained()
+        assert nothing_missing(bureau, 5)
+        assert refused[0] == proxy.published[-1][1].topic == IDENTITY.topic("backlog")
+        assert rig.publisher.status().denied == ("line/north/telemetry",)
+        rig.commit()
+        assert rig.drained()
+        assert eventually(lambda: rig.publisher.status().denied == ())
+
+
 def test_the_window_never_exceeds_what_the_broker_can_receive(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "broker", options=["max_inflight_messages 3"]) as broker,

@@ -30,27 +30,35 @@ class Flow(NamedTuple):
 
 
 class CountedRates:
-    """One meter and its rates; a base begun anew or a gap restarts them."""
+    """One meter and its rates; a base begun anew or a gap restarts them, and `display` each silence."""
 
-    __slots__ = ("breaks", "long", "meter", "short")
+    __slots__ = ("_heard_s", "breaks", "display", "long", "meter", "short")
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
         self.breaks = meter.breaks
         self.short = WindowRate(SHORT_S)
         self.long = WindowRate(LONG_S)
+        self.display = SmoothedRate(DISPLAY_S)
+        self._heard_s = -math.inf
 
     def advance(self, boot_id: str) -> None:
         meter = self.meter
         if meter.at is None or meter.at.boot_id != boot_id:
             return
         at_s, total = meter.at.boot_s, meter.total
+        silent = at_s - self._heard_s >= meter.watched_s
+        self._heard_s = at_s
         if meter.breaks != self.breaks:
             self.breaks = meter.breaks
             self.short.restart()
             self.long.restart()
+            silent = True
+        if silent:
+            self.display.restart()
         self.short.advance(at_s, total)
         self.long.advance(at_s, total)
+        self.display.advance(at_s, total)
 
     def settled(self, at: Instant) -> bool:
         """True when nothing within the long window was a guess, and at least half of it was seen."""
@@ -66,7 +74,7 @@ class RoleFlow:
     rate.
     """
 
-    __slots__ = ("_display", "counters", "guesses", "meters", "pph_900", "seen", "span_s", "total")
+    __slots__ = ("counters", "guesses", "meters", "pph_900", "seen", "span_s", "total")
 
     def __init__(self, refs: Iterable[CounterRef], meters: Mapping[CounterRef, Meter]) -> None:
         self.counters = tuple(CountedRates(meters[ref]) for ref in refs)
@@ -75,14 +83,13 @@ class RoleFlow:
         self.total = 0
         self.guesses = self.span_s = 0.0
         self.pph_900: float | None = None
-        self._display = SmoothedRate(DISPLAY_S)
 
     def __bool__(self) -> bool:
         return bool(self.counters)
 
     def follow(self, at: Instant) -> None:
         """Take in what the meters have counted until `at`."""
-        before, self.seen = self.seen, (now := survey(self.meters, at))
+        self.seen = now = survey(self.meters, at)
         known, pph, span_s, guesses = now.fresh, 0.0, math.inf, 0.0
         for one in self.counters:
             one.advance(at.boot_id)
@@ -95,9 +102,6 @@ class RoleFlow:
                 pph += rate
         self.total, self.guesses = now.counted.total, guesses + now.breaks
         self.pph_900, self.span_s = pph if known else None, span_s if self.counters else 0.0
-        if now.breaks != before.breaks or not now.fresh:
-            self._display.restart()
-        self._display.advance(at.boot_s, self.total)
 
     def draw(self) -> Flow | None:
         """All of it; None of a role without counters."""
@@ -111,7 +115,7 @@ class RoleFlow:
             pph_60=together([one.short.per_hour for one in self.counters]) if fresh else None,
             pph_900=self.pph_900,
             fresh=fresh,
-            pph_10=self._display.per_hour if fresh else None,
+            pph_10=together([one.display.per_hour for one in self.counters]) if fresh else None,
         )
 
 

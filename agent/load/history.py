@@ -31,6 +31,9 @@ class LineHistory:
                 bins.restart()
             else:
                 bins.advance(at.boot_s, flow.total)
+        if breaks != self._breaks:
+            self._kwh.restart()
+            self._sorted.restart()
         self._breaks = breaks
         if went and self._energy.seen.fresh:
             self._kwh.advance(at.boot_s, self._energy.total)
@@ -53,8 +56,9 @@ class LineHistory:
         return (rates[-1] - rates[-2]) / (BIN_S / 60.0) if len(rates) > 1 else None
 
     def energy_per_1000(self, kwh_per_count: float) -> float | None:
-        """kWh a thousand sorted parcels, over the last hour, from half of it on."""
-        used = self._kwh.per_hour
+        """kWh a thousand sorted parcels, over the last hour, from half of it on; None while the meter or a counter of
+        them is silent."""
+        used = self._kwh.per_hour if self._discharge.seen.fresh and self._energy.seen.fresh else None
         if used is None or self._kwh.span_s < HOUR_S / 2:
             return None
         return ratio(1000.0 * kwh_per_count * used, self._sorted.per_hour)

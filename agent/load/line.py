@@ -97,7 +97,7 @@ class LineModel:
         self.quality: Quality = "unsupported"
 
     def _ways_out(self) -> tuple[RoleFlow, ...]:
-        """What takes parcels off the line; nothing where nobody counts the discharge."""
+        """What takes parcels off the line, or counted them again; nothing where nobody counts the discharge."""
         again = (self._recirculation,) if self.line.induct_counts_passes else ()
         return tuple(flow for flow in (self._discharge, self._reject, *again) if flow) if self._discharge else ()
 
@@ -139,17 +139,17 @@ class LineModel:
 
     def _stand(self, at: Instant, wip: Reckoning | None, breaks: int) -> Standing:
         in_pph, out_pph = self._induct.pph_900, self._discharge.pph_900
-        rejected = self._reject.pph_900 if self._reject else 0.0
         ratio_in = ratio(in_pph, self.capacity_pph)
         fill = ratio(wip.total if wip else None, self.line.buffer_parcels)
         return Standing(
             in_pph=in_pph,
             out_pph=out_pph,
-            gone_pph=together((out_pph, rejected)),
+            gone_pph=together([flow.pph_900 for flow in self._leaving]) if self._leaving else None,
             level=wip.total if wip else None,
             size=self.line.buffer_parcels,
             came=self._induct.total,
-            went=self._discharge.total + self._reject.total,
+            went=sum(flow.total for flow in self._leaving),
+            out=self._discharge.total,
             breaks=breaks,
             ratio_in=ratio_in,
             fill=fill,

@@ -85,7 +85,8 @@ class Standing(NamedTuple):
     """The few figures by which a line or site is judged, drawn at every sample; None is not known.
 
     `came` and `went` are totals of what came onto it and left it; they continue as long as `breaks` stays. `level`
-    of `size` parcels are there, `gone_pph` is all that leaves.
+    of `size` parcels are there, `gone_pph` is all that leaves. Where passes are counted both hold the parcels that went
+    round. `out` is the total of what was discharged.
     """
 
     in_pph: float | None
@@ -100,6 +101,7 @@ class Standing(NamedTuple):
     fill: float | None
     load_index: float | None
     settled_s: float
+    out: int = 0
 
 
 NOWHERE = Standing(None, None, None, None, None, 0, 0, 0, None, None, None, 0.0)

@@ -154,7 +154,7 @@ class SiteModel:
             level=level if counted else None,
             size=self._floor.buffer_parcels,
             came=self._unload.total if counted else sum(one.came for one in lines),
-            went=self._load.total if counted else sum(one.went for one in lines),
+            went=self._load.total if counted else sum(one.out for one in lines),
             breaks=self._unload.seen.breaks + self._load.seen.breaks,
             ratio_in=ratio_in,
             fill=fill,

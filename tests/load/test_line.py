@@ -377,3 +377,61 @@ def test_the_rate_of_a_single_induct_station_is_the_lines_own() -> None:
     load = belt.run(100)
     assert belt.model.stations(at(belt.now_s)) == {}
     assert "station_pph" not in json.loads(reports.line_state(Head(at(1.0), "1-abcdef", 1), "north", load).payload)
+
+
+def test_a_line_that_counts_passes_and_is_in_balance_does_not_fill() -> None:
+    steady: dict[CounterRef, int] = {IN_1: 5, OUT: 4, LOOP: 1}
+    going_round = line((IN_1,), reject=(), recirculation=(LOOP,), induct_counts_passes=True)
+    belt = Belt(going_round, steady).run_empty()
+    belt.per_s = {IN_1: 8, OUT: 4, LOOP: 1}
+    belt.run(400)
+    belt.per_s = steady
+    before = belt.run(1000)
+    load = belt.run(1000)
+    assert load.wip == before.wip == 1200
+    assert (load.steered.tts_min, load.steered.warn_min, load.steered.clear_min) == (None, None, None)
+
+
+def test_a_line_that_counts_passes_fills_by_what_truly_stays_on_it() -> None:
+    filling = line((IN_1,), reject=(), recirculation=(LOOP,), induct_counts_passes=True)
+    load = Belt(filling, {IN_1: 6, OUT: 4, LOOP: 1}).run_empty().run(1000)
+    assert load.wip == 1000
+    assert load.steered.tts_min == pytest.approx(4000 / 60, abs=2)
+
+
+def test_energy_a_thousand_parcels_is_not_told_while_the_meter_is_silent() -> None:
+    belt = Belt(line(energy=(METER,)), {IN_1: 3, IN_2: 2, OUT: 4, METER: 1})
+    assert belt.run(2400).pace.kwh_per_1000 == pytest.approx(250)
+    belt.silent = {METER}
+    assert belt.run(10).pace.kwh_per_1000 is None
+    belt.silent = {OUT}
+    assert belt.run(10).pace.kwh_per_1000 is None
+    belt.silent = set()
+    assert belt.run(10).pace.kwh_per_1000 == pytest.approx(250)
+
+
+def test_the_rate_for_displays_does_not_leap_by_what_was_counted_in_a_silence() -> None:
+    belt = Belt(line(), {IN_1: 3, IN_2: 2, OUT: 4})
+    belt.run(100)
+    belt.silent = {IN_1}
+    belt.run(600)
+    belt.silent = set()
+    rates = [flow.pph_10 for _ in range(30) if (flow := belt.run(1).induct) and flow.pph_10 is not None]
+    assert len(rates) > 20
+    assert rates == [pytest.approx(18_000)] * len(rates)
+
+
+def test_the_rate_for_displays_is_true_of_a_counter_that_is_read_rarely() -> None:
+    rule = CounterRule(2**32, 20.0, period_s=30.0)
+    meters = {IN_1: Meter(rule, 1), OUT: Meter(rule, 1)}
+    model = LineModel(line((IN_1,), reject=()), meters)
+    rates = list[float]()
+    for now_s in range(1000, 1400):
+        if now_s % 30 == 0:
+            for meter in meters.values():
+                meter.advance(4 * now_s, at(now_s))
+        model.sample(at(now_s))
+        induct = model.advance(at(now_s)).induct
+        rates += [induct.pph_10] if induct and induct.pph_10 is not None else []
+    assert len(rates) > 300
+    assert rates == [pytest.approx(14_400)] * len(rates)

@@ -13,6 +13,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _TEXTS = Path(__file__).parent / "texts"
 _LONGEST_VALUE = 160
+_TABLES = frozenset(("words", "chinese_keys", "typed", "verbs", "system"))
 
 
 class Text(NamedTuple):
@@ -63,6 +64,21 @@ def severity(name: str, lang: Language) -> str:
     return _words().get(f"severity_{name}", {}).get(lang, name)
 
 
+def typed(english: str, lang: Language) -> str:
+    """What the command line says in English of its own options, in `lang`; as it is where there is no Chinese of it."""
+    return _typed()["typed"].get(english, english) if lang == "zh" else english
+
+
+def typed_texts() -> tuple[str, ...]:
+    """What `typed` has the Chinese of."""
+    return tuple(_typed()["typed"])
+
+
+def description(verb: str, lang: Language) -> str | None:
+    """What a verb is for, in Chinese; its English stands at the head of its room."""
+    return _typed()["verbs"].get(verb) if lang == "zh" else None
+
+
 def codes() -> tuple[str, ...]:
     """Every code there is, in order."""
     return tuple(sorted(_catalogue()))
@@ -105,7 +121,7 @@ def _said(value: object, lang: Language) -> str:
 
 @cache
 def _catalogue() -> dict[str, dict[Language, list[str]]]:
-    return {code: said for page in _pages() for code, said in page.items() if code not in {"words", "chinese_keys"}}
+    return {code: said for page in _pages() for code, said in page.items() if code not in _TABLES}
 
 
 @cache
@@ -116,6 +132,15 @@ def _words() -> dict[str, dict[Language, str]]:
 @cache
 def _chinese_keys() -> dict[str, str]:
     return {chinese: key for page in _pages() for chinese, key in page.get("chinese_keys", {}).items()}
+
+
+@cache
+def _typed() -> dict[str, dict[str, str]]:
+    return {table: _merged(table) for table in ("typed", "verbs", "system")}
+
+
+def _merged(table: str) -> dict[str, str]:
+    return {english: chinese for page in _pages() for english, chinese in page.get(table, {}).items()}
 
 
 @cache

@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 from agent.cli import local_order
-from agent.cli.check import chosen_language
 from agent.cli.local_time import to_the_second
+from agent.cli.speech import chosen_language
 from config.messages import Language, kind, severity, word
 
 _REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759"}
@@ -21,7 +21,7 @@ _REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=("ack",), help="ack: acknowledge the alarm that follows")
-    parser.add_argument("alarm", nargs="?", help="its input's name")
+    parser.add_argument("alarm", nargs="?", metavar="ALARM", help="its input's name")
     local_order.add_by(parser)
     local_order.add_agent(parser)
 

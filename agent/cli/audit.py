@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.cli import exits, local_order
-from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, checked, chosen_language
+from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, checked
 from agent.cli.local_time import to_the_second
+from agent.cli.speech import add_language, chosen_language, spoken
 from agent.orders.audit import BEGIN, TOLD_DIGITS, Mark, entries, verify
 from agent.orders.trail_files import FILE
 from config.messages import printable, word
@@ -26,7 +27,12 @@ _OWN = ("n", "prev", "at", "tsq", "what", "hash")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"the site's settings, or the trail itself ({FILE})"
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        default=DEFAULT_FILE,
+        help="the site's settings, or the trail itself (audit.log)",
     )
     parser.add_argument("--known", type=_mark, default=BEGIN, metavar="N:HASH", help="an entry that it must hold")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
@@ -77,5 +83,5 @@ def _row(entry: Mapping[str, object]) -> str:
 def _mark(text: str) -> Mark:
     number, colon, digest = text.partition(":")
     if not (number.isdecimal() and colon and _DIGEST.fullmatch(digest)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not N:HASH; HASH is {TOLD_DIGITS} to 64 digits of 0-9 a-f")
+        raise argparse.ArgumentTypeError(word("typed_no_mark", spoken(), text=text, digits=TOLD_DIGITS))
     return Mark(int(number), digest)

@@ -11,8 +11,8 @@ import json
 import sys
 
 from agent.cli import local_order
-from agent.cli.check import chosen_language
 from agent.cli.quantities import whole
+from agent.cli.speech import chosen_language
 from config.messages import word
 
 

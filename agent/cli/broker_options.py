@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.check import chosen_language
 from agent.cli.quantities import duration, whole
+from agent.cli.speech import chosen_language, spoken
 from config.messages import word
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def add_broker(parser: argparse.ArgumentParser) -> None:
     """The options that name a broker and the sites to follow there."""
-    parser.add_argument("--host", default="127.0.0.1", help="the broker (127.0.0.1)")
-    parser.add_argument("--port", type=whole(1, 65535), help="its port (1883, with TLS 8883)")
+    parser.add_argument("--host", metavar="HOST", default="127.0.0.1", help="the broker (127.0.0.1)")
+    parser.add_argument("--port", type=whole(1, 65535), metavar="PORT", help="its port (1883, with TLS 8883)")
     parser.add_argument("--tls", action="store_true", help="speak TLS; needs --ca")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="the CA that the broker's certificate must come from")
-    parser.add_argument("--username")
+    parser.add_argument("--username", metavar="USER", help="as whom to log in")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="mode 0600 or 0640")
     parser.add_argument("--site", default=ANY_SITE, type=_site, metavar="PROV/CITY/SITE", help="only this site")
 
@@ -74,5 +74,5 @@ def login(args: argparse.Namespace) -> Login | None:
 def _site(text: str) -> str:
     levels = text.split("/")
     if len(levels) != 3 or not all(level == "+" or level.replace("-", "").isalnum() for level in levels):
-        raise argparse.ArgumentTypeError(f"{text!r} is not PROV/CITY/SITE, as in 44/4401/gz-baiyun or 44/+/+")
+        raise argparse.ArgumentTypeError(word("typed_no_site", spoken(), text=text))
     return text

@@ -20,8 +20,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
-from agent.cli.check import add_language, chosen_language, say
 from agent.cli.quantities import duration, whole
+from agent.cli.speech import add_language, chosen_language, say
 from config.messages import Language, word
 
 if TYPE_CHECKING:
@@ -51,21 +51,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gaps.description = _GAPS
     sites = actions.add_parser("sites", help="who the sites are, by the newest word of each, and who is connected")
     for action in (running, totals, gaps, sites):
-        action.add_argument("--store", default=_STORE, help=f"sqlite:PATH or postgresql://HOST/NAME ({_STORE})")
+        action.add_argument(
+            "--store", metavar="STORE", default=_STORE, help="sqlite:PATH or postgresql://HOST/NAME (%(default)s)"
+        )
         action.add_argument("--json", action="store_true", help="JSON instead of text")
         add_language(action)
 
 
 def _add_running(running: argparse.ArgumentParser) -> None:
-    running.formatter_class = argparse.RawDescriptionHelpFormatter
     broker_options.add_broker(running)
     broker_options.add_duration(running)
-    running.add_argument("--name", default="hubpulse-bureau", help="client id at the broker (%(default)s); keep it")
+    running.add_argument(
+        "--name", metavar="NAME", default="hubpulse-bureau", help="client id at the broker (%(default)s); keep it"
+    )
     running.add_argument("--share", metavar="GROUP", help="share the messages with all workers of this group")
     running.add_argument(
         "--workers",
         type=whole(1, _MOST_WORKERS),
         default=1,
+        metavar="N",
         help="threads, each with its own connection; needs --share",
     )
     running.add_argument("--receipts", action="store_true", help="this store is the record: sites free what it has")

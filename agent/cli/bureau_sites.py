@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from agent.cli.check import say
+from agent.cli.speech import say
 from config.messages import Language, word
 
 if TYPE_CHECKING:

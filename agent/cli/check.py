@@ -15,6 +15,7 @@ from typing import TextIO
 import config
 from agent.capacity import OVERFULL, judged
 from agent.cli.check_wires import Wires
+from agent.cli.speech import add_language, chosen_language, say, spoken
 from agent.lockers import languages
 from agent.stable_names import with_stable_names
 from agent.traffic import expected
@@ -32,7 +33,7 @@ EXIT_NO_FILE, EXIT_FAULTS = 66, 78
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"default: {DEFAULT_FILE}")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", default=DEFAULT_FILE, help="default: %(default)s")
     parser.add_argument("--conf-d", type=_folder, metavar="DIR", help="further files; default: conf.d beside FILE")
     parser.add_argument(
         "--profiles",
@@ -44,19 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="every read of every bus, and what silent devices cost")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="with colours: on a terminal, or always or never",
+    )
     add_language(parser)
 
 
 def _folder(written: str) -> Path:
     if not Path(written).is_dir():
-        raise argparse.ArgumentTypeError(f"{written} is no directory")
+        raise argparse.ArgumentTypeError(messages.word("typed_no_folder", spoken(), text=written))
     return Path(written)
-
-
-def add_language(parser: argparse.ArgumentParser) -> None:
-    """The option --lang, the same for every verb that speaks with people."""
-    parser.add_argument("--lang", choices=messages.LANGUAGES, help="default: the language of the locale")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,23 +102,6 @@ def checked(file: Path, conf_d: Path | None = None, profiles: Sequence[Path] = (
         fault = Fault("E2006", str(file), 1, 1, 1, "", {"file": file, "scanner": error.scanner, "reason": error})
         return dataclasses.replace(report, settings=None, faults=(fault,))
     return report
-
-
-def chosen_language(asked: Language | None, stream: TextIO) -> Language:
-    """The language asked for, else the one that the locale wants and `stream` can show."""
-    return asked or messages.language(os.environ, stream.encoding)
-
-
-def say(text: str) -> None:
-    """Print `text` whatever the terminal's encoding: what it cannot show becomes a question mark.
-
-    A pipe whose reader has gone, as in `hubpulse check | head`, is nobody's fault.
-    """
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        print(text.encode(encoding, "replace").decode(encoding), flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _blocks(file: Path, report: config.Report, wires: Wires, lang: Language, *, color: bool) -> Iterator[str]:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.cli import broker_options, local_order
-from agent.cli.check import add_language, chosen_language
+from agent.cli.speech import add_language, chosen_language
 from agent.clock import now
 from agent.orders.order import KINDS, RefusedError, number_of, understood
 from config.messages import Language, printable, word
@@ -32,8 +32,10 @@ _WHOLE = re.compile(r"-?[0-9]{1,16}")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("do", choices=("sign", "send"), help="sign: print it; send: publish it and await the answer")
-    parser.add_argument("kind", choices=tuple(KINDS))
-    parser.add_argument("fields", nargs="+", metavar="NAME=VALUE")
+    parser.add_argument("kind", choices=tuple(KINDS), help="what is ordered")
+    parser.add_argument(
+        "fields", nargs="+", metavar="NAME=VALUE", help="its fields, for example mode=peak to=+12h by=duty-1"
+    )
     parser.add_argument("--key", type=Path, metavar="FILE", help="what to sign with; mode 0600 or 0640")
     parser.add_argument("--retain", action="store_true", help="the broker keeps it for a site that is away")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")

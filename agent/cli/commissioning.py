@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from agent.cli.check import DEFAULT_FILE, add_language
+from agent.cli.check import DEFAULT_FILE
 from agent.cli.quantities import timeout_s
+from agent.cli.speech import add_language
 from agent.commission import ComplaintError
 from agent.commission.wires import Options
 from agent.control import default_socket
@@ -25,7 +26,7 @@ def add_wire_options(parser: argparse.ArgumentParser) -> None:
 
 def add_agent_options(parser: argparse.ArgumentParser) -> None:
     """Where the agent listens and its settings are, and how to speak."""
-    parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
+    parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument(
         "--control", type=Path, default=default_socket(), metavar="SOCKET", help="of the running agent (%(default)s)"
     )

@@ -17,11 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from agent.cli.quantities import duration
+from agent.cli.quantities import duration, whole
 from agent.cli.simulate import speed
+from agent.cli.speech import chosen_language, spoken
 from agent.cli.typed import hubpulse
 from agent.twin.script import KINDS
-from config.messages import Language, language
+from config.messages import Language, word
 
 if TYPE_CHECKING:
     from agent.twin.performance import Outcome, Performance
@@ -54,8 +55,12 @@ _VERDICT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="for_s", type=duration, metavar="15s", help="end by itself after so long")
     parser.add_argument("--json", action="store_true", help="say nothing but one JSON object at the end (15 s)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed is another day (1)")
-    parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock parcels move (1)")
+    parser.add_argument(
+        "--seed", type=whole(0, 999_999_999), metavar="N", default=1, help="another seed is another day (1)"
+    )
+    parser.add_argument(
+        "--speed", type=speed, metavar="N", default=1.0, help="how much faster than the clock parcels move (1)"
+    )
     parser.add_argument("--day", choices=KINDS, default="normal", help="what the day brings (normal)")
     parser.add_argument("--lang", choices=("en", "zh"), default=None, help="the language of the screen")
     parser.add_argument("--picture", type=_writable, metavar="FILE.svg", help="write the last screen there")
@@ -87,7 +92,7 @@ def _play(performance: Performance, args: argparse.Namespace, interrupts: list[i
     from agent.twin.display import show_until
     from agent.twin.screen import Screen, picture
 
-    lang: Language = args.lang or language(os.environ, sys.stdout.encoding)
+    lang: Language = chosen_language(args.lang, sys.stdout)
     for_s = args.for_s or (_DEFAULT_JSON_S if args.json else math.inf)
     if sys.stderr.isatty() and not args.json:
         print(_STARTING[lang], file=sys.stderr)
@@ -130,5 +135,5 @@ def _count_interrupts() -> list[int]:
 def _writable(text: str) -> Path:
     path = Path(text)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+        raise argparse.ArgumentTypeError(word("typed_unwritable", spoken(), text=text))
     return path

@@ -15,9 +15,9 @@ import json
 import re
 import sys
 
-from agent.cli.check import add_language, chosen_language, say
 from agent.cli.commissioning import complain
 from agent.cli.explained_words import as_json, blocks
+from agent.cli.speech import add_language, chosen_language, say
 from agent.commission import ComplaintError
 from config import messages
 

@@ -8,12 +8,13 @@ import grp
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import config
 from agent.cli import exits
-from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, chosen_language, say
+from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS
+from agent.cli.speech import add_language, chosen_language, say
 from config import messages, spans
 from config.messages import Language
 
@@ -32,12 +33,12 @@ _KEYS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"default: {DEFAULT_FILE}")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", default=DEFAULT_FILE, help="default: %(default)s")
     parser.add_argument("--force", action="store_true", help="replace a file that is already there")
     parser.add_argument("--ask", action="store_true", help="ask for the site's name and place")
     parser.add_argument("--site", metavar="ID", help="id of the site, for example gz-baiyun")
-    parser.add_argument("--name-zh", metavar="NAME")
-    parser.add_argument("--name-en", metavar="NAME")
+    parser.add_argument("--name-zh", metavar="NAME", help="its Chinese name")
+    parser.add_argument("--name-en", metavar="NAME", help="its English name")
     parser.add_argument("--province", metavar="NN", help="GB/T 2260, two digits; taken from --city when left out")
     parser.add_argument("--city", metavar="NNNN", help="GB/T 2260, four digits")
     parser.add_argument(
@@ -92,19 +93,29 @@ def _asked(known: Mapping[str, str | None], lang: Language) -> dict[str, str | N
 
 def _written(target: Path, raw: bytes, lang: Language, *, force: bool) -> int:
     try:
-        put(target, raw, force=force)
+        made = put(target, raw, force=force)
     except FileExistsError as error:
         say(messages.word("exists", lang, file=target))
         return exits.status(error)
     except OSError as error:
         say(messages.word("cannot_write", lang, file=target, reason=error.strerror))
         return exits.status(error)
-    say(messages.word("wrote", lang, file=target) + "\n" + messages.word("next_step", lang, file=target))
+    say("\n".join([*folders_made(made, lang), messages.word("wrote", lang, file=target)]))
+    say(messages.word("next_step", lang, file=target))
     return 0
 
 
-def put(target: Path, raw: bytes, *, force: bool) -> None:
-    """Put the whole file in place or nothing; FileExistsError when it is there and may not be replaced."""
+def folders_made(made: Sequence[Path], lang: Language) -> list[str]:
+    """A line for each folder that was not there before."""
+    return [messages.word("made_folder", lang, folder=folder) for folder in made]
+
+
+def put(target: Path, raw: bytes, *, force: bool) -> list[Path]:
+    """Put the whole file in place or nothing, and give the folders that had to be made, outermost first.
+
+    FileExistsError when it is there and may not be replaced.
+    """
+    missing = [folder for folder in target.parents if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -120,6 +131,7 @@ def put(target: Path, raw: bytes, *, force: bool) -> None:
             os.link(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+    return missing[::-1]
 
 
 def _give_to_group(descriptor: int) -> None:

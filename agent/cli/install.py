@@ -19,6 +19,8 @@ from pathlib import Path
 import config
 from agent.cli import exits
 from agent.cli.init import put
+from agent.cli.speech import add_language, chosen_language, say
+from config.messages import Language, word
 
 SHIPPED = Path(config.__file__).parent
 UNIT = "etc/systemd/system/hubpulse.service"
@@ -38,31 +40,34 @@ class Place:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=Path, default=Path("/"), help="install below this directory (for images)")
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", default=Path("/"), help="install below this directory (for images)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    add_language(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    root: Path = args.root
+    root, lang = Path(args.root), chosen_language(args.lang, sys.stdout)
     if not args.dry_run and not os.access(_nearest(root / "etc"), os.W_OK):
-        print(
-            f"hubpulse install: {root / 'etc'} is not writable; run it as root: sudo {_command()} install",
-            file=sys.stderr,
-        )
-        return os.EX_NOPERM
+        return _fail(word("install_barred", lang, folder=root / "etc", command=_command()), os.EX_NOPERM)
     try:
         for place in places():
-            print(_put(root, place, dry_run=args.dry_run))
+            say(_put(root, place, lang, dry_run=args.dry_run))
             if place.path == USERS and root == Path("/") and not args.dry_run:
-                _make_user()
-        print(_put_command(root / COMMAND, dry_run=args.dry_run))
+                _make_user(lang)
+        say(_put_command(root / COMMAND, lang, dry_run=args.dry_run))
     except OSError as error:
-        print(f"hubpulse install: {error.filename}: {error.strerror}", file=sys.stderr)
-        return exits.status(error)
+        return _fail(word("install_failed", lang, file=error.filename, reason=error.strerror), exits.status(error))
     if root == Path("/") and not args.dry_run:
         _give_state_to_user()
-    print(_next_step(root))
+    say(word("install_next", lang, settings=root / SETTINGS))
     return 0
+
+
+def _fail(sentence: str, status: int) -> int:
+    print(f"hubpulse install: {sentence}", file=sys.stderr)
+    return status
 
 
 def places() -> Iterator[Place]:
@@ -83,24 +88,25 @@ def unit_text(command: str) -> str:
     return (SHIPPED / "hubpulse.service").read_text().replace("/opt/hubpulse/bin/hubpulse", command)
 
 
-def _put(root: Path, place: Place, *, dry_run: bool) -> str:
+def _put(root: Path, place: Place, lang: Language, *, dry_run: bool) -> str:
     target = root / place.path
     if target.exists() and place.keep:
-        return f"  kept     {target}"
+        return word("install_kept", lang, target=target)
     if not dry_run:
         _make(target, place)
-    return f"  {'would put' if dry_run else 'put     '} {target}  (mode {place.mode:04o})"
+    return word("install_would_put" if dry_run else "install_put", lang, target=target, mode=f"{place.mode:04o}")
 
 
-def _put_command(target: Path, *, dry_run: bool) -> str:
+def _put_command(target: Path, lang: Language, *, dry_run: bool) -> str:
     """`hubpulse` on everybody's path; another program of that name is left alone."""
     if target.is_symlink() or not target.exists():
         if not dry_run:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             target.symlink_to(_command())
-        return f"  {'would link' if dry_run else 'linked  '} {target}  to {_command()}"
-    return f"  kept     {target}"
+        done = "install_would_link" if dry_run else "install_linked"
+        return word(done, lang, target=target, command=_command())
+    return word("install_kept", lang, target=target)
 
 
 def _make(target: Path, place: Place) -> None:
@@ -115,11 +121,11 @@ def _make(target: Path, place: Place) -> None:
     target.chmod(place.mode)
 
 
-def _make_user() -> None:
+def _make_user(lang: Language) -> None:
     if shutil.which("systemd-sysusers"):
         subprocess.run(["systemd-sysusers", "hubpulse.conf"], check=False)  # noqa: S607 - root's own PATH
     else:
-        print("  no systemd-sysusers here: make the user yourself: adduser --system --group hubpulse")
+        say(word("install_no_sysusers", lang))
 
 
 def _give_state_to_user() -> None:
@@ -135,11 +141,3 @@ def _nearest(path: Path) -> Path:
     while not path.exists():
         path = path.parent
     return path
-
-
-def _next_step(root: Path) -> str:
-    return f"""\
-next: 1. edit {root / SETTINGS} for this site, put the bureau's CA where it says   (编辑配置,放好证书)
-      2. hubpulse check                                            (检查配置)
-      3. sudo systemctl daemon-reload && sudo systemctl enable --now hubpulse   (启动服务)
-      4. journalctl -fu hubpulse                                   (查看日志)"""

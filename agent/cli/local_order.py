@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agent.cli import exits
-from agent.cli.check import add_language
+from agent.cli.speech import add_language
 from agent.control import ControlError, default_socket
 from config.messages import Language, text, word
 

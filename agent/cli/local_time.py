@@ -6,7 +6,9 @@ import argparse
 import re
 from datetime import datetime, timedelta, timezone
 
+from agent.cli.speech import spoken
 from agent.load.periods import LOCAL_S
+from config.messages import word
 
 _LOCAL = timezone(timedelta(seconds=LOCAL_S))
 _MINUTE = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}")
@@ -25,8 +27,8 @@ def to_the_second(wall_s: float) -> str:
 def moment(text: str) -> float:
     """Seconds since 1970 of a local time; for argparse, what is none gets one sentence."""
     if not _MINUTE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f'{text!r} is no time like "2026-11-26 18:00"')
+        raise argparse.ArgumentTypeError(word("typed_no_moment", spoken(), text=text))
     try:
         return datetime.fromisoformat(text.replace("T", " ")).replace(tzinfo=_LOCAL).timestamp()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is on no calendar") from None
+        raise argparse.ArgumentTypeError(word("typed_no_day", spoken(), text=text)) from None

@@ -18,9 +18,9 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from agent import clock
-from agent.cli.check import chosen_language, say
 from agent.cli.commissioning import add_agent_options, complain
 from agent.cli.quantities import whole
+from agent.cli.speech import chosen_language, say
 from agent.commission import ComplaintError
 from config.messages import Language, word
 

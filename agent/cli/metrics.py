@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 
-from agent.cli.check import add_language, chosen_language
+from agent.cli.speech import add_language, chosen_language
 from agent.load.metric_rows import GROUPS, STEERING
 from agent.load.metrics import Metric
 from config.messages import Language, word

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.cli import local_order
-from agent.cli.check import chosen_language
 from agent.cli.local_time import moment, to_the_minute
 from agent.cli.quantities import duration
+from agent.cli.speech import chosen_language
 from agent.clock import now
 from agent.orders.order import REASONS
 from agent.orders.post import SETTINGS

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from agent.cli.check import add_language, chosen_language, say
 from agent.cli.quantities import duration
+from agent.cli.speech import add_language, chosen_language, say
 from agent.clock import boot_seconds
 from agent.commission.ports import Port, Roots, ports
 from agent.control import ControlError, default_socket

@@ -19,10 +19,10 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 
 from agent.bus.link import LinkError
-from agent.cli.check import chosen_language, say
 from agent.cli.commissioning import add_wire_options, complain, options_of
 from agent.cli.probe_sheet import Outcome, Teller, as_json, conclusion
 from agent.cli.quantities import duration, whole
+from agent.cli.speech import chosen_language, say, spoken
 from agent.clock import boot_seconds
 from agent.commission import ComplaintError
 from agent.commission.found import FoundUnit, toml
@@ -31,6 +31,7 @@ from agent.commission.overhearing import LISTEN_S, Speakers, listen_first
 from agent.commission.probing import TIMEOUT_S, AgentsProbe, LineProbe, Probe, Setting, TcpProbe, everybody_answers
 from agent.commission.sweep import Step, Sweep
 from agent.commission.wires import AgentsBus, Wire, complaint_of, named
+from config import messages
 from config.bus_settings import Bus, SerialBus
 from config.messages import Language
 from config.profiles import BAUDS as USABLE
@@ -180,5 +181,5 @@ def _bauds(text: str) -> tuple[int, ...]:
     bauds = {str(baud): baud for baud in USABLE}
     words = [word.strip() for word in text.split(",")]
     if not bauds.keys() >= set(words):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of speeds of: {', '.join(bauds)}")
+        raise argparse.ArgumentTypeError(messages.word("typed_no_bauds", spoken(), text=text, bauds=", ".join(bauds)))
     return tuple(dict.fromkeys(bauds[word] for word in words))

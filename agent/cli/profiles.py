@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import config
-from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, EXIT_NO_FILE, add_language, chosen_language, say
-from agent.cli.init import put
+from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, EXIT_NO_FILE
+from agent.cli.init import folders_made, put
 from agent.cli.profile_sheet import as_json, sheet, table
+from agent.cli.speech import add_language, chosen_language, say
 from config import messages, profiles
 from config.faults import ConfigError
 from config.messages import Language
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_action(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--profiles", type=Path, metavar="DIR", default=OWN_FOLDER, help=f"the site's own profiles ({OWN_FOLDER})"
+        "--profiles", type=Path, metavar="DIR", default=OWN_FOLDER, help="the site's own profiles (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
     add_language(parser)
@@ -123,13 +124,13 @@ def _new(args: argparse.Namespace, lang: Language) -> int:
 
 def _written(target: Path, raw: bytes, lang: Language, *, force: bool) -> tuple[str, int]:
     try:
-        put(target, raw, force=force)
+        made = put(target, raw, force=force)
     except FileExistsError:
         return messages.word("profile_exists", lang, file=target), 1
     except OSError as error:
         return messages.word("profile_cannot_write", lang, file=target, reason=error.strerror), 1
     following = messages.word("profile_next", lang, profile=target.stem, folder=target.parent)
-    return messages.word("wrote", lang, file=target) + "\n" + following, 0
+    return "\n".join([*folders_made(made, lang), messages.word("wrote", lang, file=target), following]), 0
 
 
 def _json(value: object) -> str:

@@ -6,6 +6,9 @@ import argparse
 import math
 from collections.abc import Callable
 
+from agent.cli.speech import spoken
+from config.messages import word
+
 _DIGITS = 9
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -15,7 +18,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(word("typed_no_whole", spoken(), text=text, low=low, high=high))
         return int(text)
 
     return read
@@ -29,7 +32,7 @@ def duration(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 10s, 5m or 1h")
+        raise argparse.ArgumentTypeError(word("typed_no_duration", spoken(), text=text))
     return seconds
 
 
@@ -37,5 +40,5 @@ def timeout_s(text: str) -> float:
     """Seconds to wait for an answer, up to a minute."""
     seconds = duration(text)
     if seconds > 60.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is longer than a minute")
+        raise argparse.ArgumentTypeError(word("typed_long_wait", spoken(), text=text))
     return seconds

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from agent.bus.link import LinkError
 from agent.cli import read_sheet
-from agent.cli.check import chosen_language, say
 from agent.cli.commissioning import add_line_options, add_wire_options, complain, options_of, reason_in_words
 from agent.cli.profiles import OWN_FOLDER
 from agent.cli.quantities import duration, whole
+from agent.cli.speech import chosen_language, say
 from agent.clock import boot_seconds
 from agent.commission import ComplaintError, NoValueError, Reader
 from agent.commission.attempts import SISTER, Attempts, attempt, image
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=duration, default=1.0, metavar="TIME", help="between two reads of --watch (1s)")
     parser.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="end --watch after 10s, 5m, 1h")
     parser.add_argument("--profile", metavar="NAME", help="the device model, for its own names of registers")
-    parser.add_argument("--profiles", type=Path, default=OWN_FOLDER, metavar="DIR", help=f"default: {OWN_FOLDER}")
+    parser.add_argument("--profiles", type=Path, default=OWN_FOLDER, metavar="DIR", help="default: %(default)s")
     add_line_options(parser)
     add_wire_options(parser)
 

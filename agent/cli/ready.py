@@ -16,9 +16,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import local_order
-from agent.cli.check import chosen_language, say
 from agent.cli.commissioning import reason_in_words
 from agent.cli.quantities import duration
+from agent.cli.speech import chosen_language, say
 from config.messages import Language, word
 
 if TYPE_CHECKING:

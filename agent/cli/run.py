@@ -12,16 +12,19 @@ from pathlib import Path
 
 from agent import log
 from agent.cli.check import DEFAULT_FILE, checked
+from agent.cli.speech import add_language, chosen_language
 from agent.control import default_socket
 from agent.systemd import Notify
 from config import messages
-from config.messages import Language, language
+from config.messages import Language
 
 NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help=f"the settings ({DEFAULT_FILE})")
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", default=DEFAULT_FILE, help="the settings (%(default)s)"
+    )
     parser.add_argument(
         "--control",
         type=Path,
@@ -30,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where read, probe and tap reach the agent (%(default)s)",
     )
     parser.add_argument("--verbose", action="store_true", help="log more")
+    add_language(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from agent.uplink.credentials import CredentialError
     from agent.uplink.spool import SpoolLockedError
 
-    lang = language(os.environ, sys.stderr.encoding)
+    lang = chosen_language(args.lang, sys.stderr)
     log.start(verbose=args.verbose)
     report = checked(args.file)
     if report.settings is None:

@@ -21,8 +21,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, add_language, checked, chosen_language, say
+from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, checked
 from agent.cli.quantities import duration
+from agent.cli.speech import add_language, chosen_language, say
 from config import messages
 from config.faults import columns
 from config.messages import Language
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("where", nargs="?", metavar="WHERE", help="HOST:PORT, :PORT or the serial port")
     parser.add_argument("--baud", type=int, choices=BAUDS, metavar="BAUD", default=9600, help="of a serial port (9600)")
     parser.add_argument("--parity", choices=("none", "even", "odd"), default="none", help="of a serial port (none)")
-    parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
+    parser.add_argument("--settings", type=Path, default=DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--for", dest="for_s", type=duration, metavar="TIME", help="end after 10s, 5m, 1h")
     parser.add_argument("--json", action="store_true", help="one JSON object at the end and nothing else")
     add_language(parser)

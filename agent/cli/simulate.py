@@ -26,17 +26,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.check import EXIT_NO_FILE, add_language, chosen_language
+from agent.cli.check import EXIT_NO_FILE
+from agent.cli.quantities import whole
+from agent.cli.speech import add_language, chosen_language, spoken
 from agent.cli.typed import hubpulse
 from agent.control import SOCKET
 from agent.twin.script import KINDS, OPENS_H
-from config.messages import word
+from config.messages import typed, word
 
 if TYPE_CHECKING:
     from agent.twin.site import Twin
     from config.settings import Settings
 
 _EXIT_TAKEN = 75
+_SLOWEST, _FASTEST = 0.01, 1000
 _BROKER = ("127.0.0.1", 1883)
 
 
@@ -45,11 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from agent.twin.deeds import COMMANDS
 
     lines = "\n".join(f"  {usage(name)}" for name in COMMANDS)
-    parser.epilog = f"what --tell can say ([...] may be left out):\n{lines}"
+    parser.epilog = f"{typed('what --tell can say ([...] may be left out):', spoken())}\n{lines}"
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE.toml", help="the settings whose devices are played")
     parser.add_argument("--at", type=Path, metavar="DIR", help="where settings, lines and socket go (a temporary one)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same day (1)")
-    parser.add_argument("--speed", type=speed, default=1.0, help="how much faster than the clock the day runs (1)")
+    parser.add_argument(
+        "--seed", type=whole(0, 999_999_999), metavar="N", default=1, help="the same seed gives the same day (1)"
+    )
+    parser.add_argument(
+        "--speed", type=speed, metavar="N", default=1.0, help="how much faster than the clock the day runs (1)"
+    )
     parser.add_argument("--day", choices=KINDS, default="normal", help="what the day brings (normal)")
     parser.add_argument(
         "--from", type=since_opening, default=0.0, dest="begin_s", metavar="HH:MM", help="its time of day (09:00)"
@@ -183,8 +190,8 @@ def speed(text: str) -> float:
         times = float(text)
     except ValueError:
         times = 0.0
-    if not 0.01 <= times <= 1000.0:
-        raise argparse.ArgumentTypeError("a number from 0.01 to 1000")
+    if not _SLOWEST <= times <= _FASTEST:
+        raise argparse.ArgumentTypeError(word("typed_no_number", spoken(), text=text, low=_SLOWEST, high=_FASTEST))
     return times
 
 
@@ -192,12 +199,12 @@ def since_opening(text: str) -> float:
     """Seconds of the day, which begins at nine, until this time."""
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)
     if not found:
-        raise argparse.ArgumentTypeError("a time of day, like 13:30")
+        raise argparse.ArgumentTypeError(word("typed_no_time_of_day", spoken(), text=text))
     return (3600.0 * (int(found[1]) - OPENS_H) + 60.0 * int(found[2])) % 86_400.0
 
 
 def _broker(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError("HOST:PORT, like 127.0.0.1:1883")
+        raise argparse.ArgumentTypeError(word("typed_no_address", spoken(), text=text))
     return host.strip("[]"), int(port)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.cli import frame_words
-from agent.cli.check import chosen_language, say
 from agent.cli.commissioning import add_agent_options, add_line_options, complain, options_of
 from agent.cli.quantities import duration
+from agent.cli.speech import chosen_language, say
 from agent.commission import ComplaintError
 from config import messages
 from config.messages import Language

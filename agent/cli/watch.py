@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
-from agent.cli.check import add_language, chosen_language
+from agent.cli.speech import add_language, chosen_language
 from config.messages import Language, word
 
 if TYPE_CHECKING:

@@ -1,15 +1,171 @@
-"""`hubpulse --help` and what it promises of every verb."""
+"""`hubpulse --help` and what every verb says of itself and of a mistake, in both languages."""
 
 from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
 from agent.__main__ import VERBS, main
+from agent.cli.parser import Parser
+from agent.twin.deeds import COMMANDS
+from config import messages
+from config.site_settings import Level
+
+NAMES = """
+    hubpulse modbus tcp rtu ascii plc toml json tls ca wireshark markdown sqlite postgresql unix ed25519 systemd
+    sigterm ctrl c root int d100 s m h d utc id gb t a f 0x
+"""
+"""Names of things, units and letters, which are the same in Chinese."""
+
+TYPED = re.compile(
+    r"`[^`]*`|'[^']*'|“[^”]*”|\{[^}]*\}|\[[^\]\n]*\]"  # quoted; choices; optional parts
+    r"|(?:hubpulse|openssl) [^\n]*?(?=  |\)|,|\n|$)"  # command lines
+    r"|\w*[=/@_|][\w./:@=|-]*|--?[a-z][a-z-]*|[a-z]+:[0-9]\w*"  # paths, addresses, assignments, options
+    r"|\w+(?:[.-]\w+)+"  # files, and names in several parts
+)
+"""What is typed as it stands."""
 
 
-def test_the_chinese_of_every_verb_stands_in_one_column(capsys: pytest.CaptureFixture[str]) -> None:
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     with pytest.raises(SystemExit):
-        main(["--help"])
-    rows = [row for row in capsys.readouterr().out.splitlines() if " · " in row]
-    assert len(rows) == len(VERBS)
-    assert len({row.index("·") for row in rows}) == 1
+        main(list(words))
+    caught = capsys.readouterr()
+    return caught.out + caught.err
+
+
+def parser_of(verb: str) -> Parser:
+    room = importlib.import_module(f"agent.cli.{verb.replace('-', '_')}")
+    parser = Parser(prog=f"hubpulse {verb}", description=room.__doc__)
+    room.add_arguments(parser)
+    return parser
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from parsers(below)
+
+
+def identifiers() -> set[str]:
+    """Every option, choice and verb there is, and the names above."""
+    known = {*VERBS, *NAMES.split(), *get_args(Level), *COMMANDS}
+    for verb in VERBS:
+        for parser in parsers(parser_of(verb)):
+            for action in parser._actions:
+                known |= {str(choice).lower() for choice in action.choices or ()}
+                known |= {word for option in action.option_strings for word in option.strip("-").split("-")}
+    return known
+
+
+def english_in(text: str, known: set[str]) -> set[str]:
+    return {word for word in re.findall(r"\b[a-z][a-z0-9]*", TYPED.sub(" ", text).lower()) if word not in known}
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS, "bureau run", "bureau totals", "profiles list", "profiles new"])
+def test_help_in_chinese_holds_no_english_word(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = said(capsys, *verb.split(), "--help", "--lang", "zh")
+    assert shown.startswith("用法:hubpulse")
+    assert english_in(shown, identifiers()) == set()
+
+
+MISTAKES = (
+    ("raed",),
+    ("--versoin",),
+    ("--lang",),
+    ("read",),
+    ("read", "bus", "x", "40001"),
+    ("read", "bus", "1", "40001", "--parity", "evn"),
+    ("read", "bus", "1", "40001", "--count"),
+    ("read", "bus", "1", "40001", "--every", "3x"),
+    ("read", "bus", "1", "40001", "--timeout", "3h"),
+    ("read", "bus", "1", "40001", "--json=1"),
+    ("read", "bus", "1", "40001", "--profi", "x"),
+    ("mode", "--for", "1h", "--until", "2026-11-26 18:00"),
+    ("mode", "--until", "tomorrow"),
+    ("mode", "--until", "2026-02-30 18:00"),
+    ("baseline", "many"),
+    ("audit", "--known", "3:abcd"),
+    ("bureau", "totls"),
+    ("bureau", "totals", "--jsn"),
+    ("bureau", "run", "--port", "0"),
+    ("watch", "--site", "gz"),
+    ("probe", "bus", "--baud", "1"),
+    ("check", "--conf-d", "/nowhere"),
+    ("simulate", "--speed", "0"),
+    ("simulate", "--from", "25:00"),
+    ("simulate", "--broker", "here"),
+    ("demo", "--picture", "/nowhere/a.svg"),
+    ("explain",),
+    ("profiles", "new"),
+)
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_a_mistyped_command_is_explained_in_chinese(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.messages.language", lambda *_: "zh")
+    complaint = said(capsys, *words).partition("错误:")[2]
+    typed = {part for word in words for part in re.findall(r"[a-z0-9]+", word.lower())}
+    assert complaint
+    assert english_in(complaint, identifiers() | typed) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("raed", "x"), "read"),
+        (("watsh",), "watch"),
+        (("read", "bus", "1", "40001", "--exepct", "5"), "--expect"),
+        (("read", "bus", "1", "40001", "--exepct=5"), "--expect"),
+        (("bureau", "totls"), "totals"),
+        (("bureau", "totals", "--jsn"), "--json"),
+        (("mode", "emergncy"), "emergency"),
+    ],
+)
+def test_what_was_probably_meant_is_named(
+    words: tuple[str, ...], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, *words).strip().endswith(f"did you mean {meant}?")
+
+
+def test_what_resembles_nothing_is_refused_without_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean" not in said(capsys, "check", "--zzzzzz")
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    silent = {
+        (verb, action.dest)
+        for verb in VERBS
+        for parser in parsers(parser_of(verb))
+        for action in parser._actions
+        if not action.help and not isinstance(action, argparse._SubParsersAction)
+    }
+    assert silent == set()
+
+
+def test_the_catalogue_of_the_command_line_holds_nothing_that_is_never_said() -> None:
+    spoken = {text for verb in VERBS for parser in parsers(parser_of(verb)) for text in texts_of(parser)}
+    sources = inspect.getsource(argparse) + inspect.getsource(importlib.import_module("agent.__main__"))
+    sources += inspect.getsource(importlib.import_module("agent.cli.simulate"))
+    unsaid = {
+        english
+        for english in messages.typed_texts()
+        if english not in spoken and english.encode("unicode_escape").decode() not in sources and english not in sources
+    }
+    assert unsaid == set()
+
+
+def texts_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from (text for text in (action.help, action.metavar) if isinstance(text, str))
+        if isinstance(action, argparse._SubParsersAction):
+            yield from (shown.help or "" for shown in action._get_subactions())

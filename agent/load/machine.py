@@ -9,9 +9,9 @@ comes back to the level it left while the figures are not below where that ends,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, NamedTuple, get_args
 
+from agent.load.ways import OVERFLOW, Figure, Rise, Signs, fall_of, falls, rises, value_of
 from config.load_settings import Mode, Thresholds
 
 State = Literal["UNKNOWN", "STOPPED", "SUSPENDED", "NORMAL", "BUSY", "SATURATED", "OVERFLOW"]
@@ -28,12 +28,9 @@ Cause = Literal[
     "resumed",
     "known",
 ]
-Missing = Literal["stale", "bad", "no_figures"]
 LEVELS: tuple[State, ...] = ("NORMAL", "BUSY", "SATURATED", "OVERFLOW")
 STATES: tuple[State, ...] = get_args(State)
 CAUSES: tuple[Cause, ...] = get_args(Cause)
-OVERFLOW = 3
-
 STOPPED_S = 120.0
 """A line is called stopped when its run input said so for this long."""
 
@@ -50,20 +47,6 @@ BREAK_S = 60.0
 """What held before so long a break in the evaluations has not held through it."""
 
 
-class Signs(NamedTuple):
-    """What a state is judged by. `missing` says why figures are not to be trusted, None where they are; until
-    `forecast_settled` a `tts_min` of None says nothing."""
-
-    load_index: float | None
-    fill: float | None
-    tts_min: float | None
-    missing: Missing | None
-    settled_s: float
-    forecast_settled: bool = True
-    run: bool | None = None
-    suspended: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One change of state: its cause, the figure and the threshold it passed, how long that had held, in which mode."""
@@ -77,60 +60,12 @@ class Transition:
     mode: Mode
 
 
-class Rise(NamedTuple):
-    """A level is entered when `cause` is at least `limit` (`tts_min`: at most) for `hold_s`."""
+class Passed(NamedTuple):
+    """A limit that a figure has passed, for how long."""
 
-    rank: int
-    cause: Literal["load_index", "fill_ratio", "tts_min"]
+    cause: Figure
     limit: float
-    hold_s: float
-
-    def met(self, signs: Signs) -> bool:
-        value = value_of(self.cause, signs)
-        if value is None:
-            return False
-        return value <= self.limit if self.cause == "tts_min" else value >= self.limit
-
-
-def value_of(cause: Cause, signs: Signs) -> float | None:
-    """The figure that a cause is about."""
-    if cause == "load_index":
-        return signs.load_index
-    return signs.fill if cause == "fill_ratio" else signs.tts_min
-
-
-@cache
-def rises(limits: Thresholds) -> tuple[Rise, ...]:
-    """Every way up, the highest first."""
-    return (
-        Rise(3, "fill_ratio", limits.overflow_fill, limits.overflow_fill_s),
-        Rise(3, "load_index", limits.overflow, limits.overflow_s),
-        Rise(2, "load_index", limits.saturated, limits.saturated_s),
-        Rise(2, "tts_min", limits.saturated_tts_min, limits.saturated_tts_s),
-        Rise(1, "load_index", limits.busy, limits.busy_s),
-    )
-
-
-def falls(rank: int, signs: Signs, limits: Thresholds) -> bool:
-    """Whether the figures are below where that level ends."""
-    index = signs.load_index
-    if index is None:
-        return False
-    if rank == OVERFLOW:
-        return index < limits.overflow_leave and (signs.fill is None or signs.fill < limits.overflow_fill_leave)
-    if rank == 2:
-        far = signs.forecast_settled if signs.tts_min is None else signs.tts_min > limits.saturated_tts_leave_min
-        return index < limits.saturated_leave and far
-    return index < limits.busy_leave
-
-
-def fall_of(rank: int, limits: Thresholds) -> tuple[float, float]:
-    """The load index below which that level ends, and for how long it must be."""
-    return (
-        (limits.busy_leave, limits.busy_leave_s),
-        (limits.saturated_leave, limits.saturated_leave_s),
-        (limits.overflow_leave, limits.overflow_leave_s),
-    )[rank - 1]
+    held_s: float
 
 
 class Machine:
@@ -169,12 +104,13 @@ class Machine:
         if self._at_s is None or at_s - self._at_s > BREAK_S or limits is not self._limits:
             self._held, self._rising, self._falling = {}, {}, {}
             self._ways = rises(limits)
+        lasted_s = 0.0 if self._at_s is None else at_s - self._at_s
         self._at_s, self._limits = at_s, limits
         if self.since_s is None:
             self.since_s = at_s
         found = self._beside(at_s, signs, limits, mode)
         if found is None and self.state in LEVELS and signs.missing is None:
-            found = self._level(at_s, signs, limits, mode)
+            found = self._level(at_s, lasted_s, signs, limits, mode)
         if found is not None:
             if not (found.before in LEVELS and found.after in LEVELS):
                 self._rising, self._falling = {}, {}
@@ -225,29 +161,35 @@ class Machine:
             self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.load_index, None, 0.0, mode
         )
 
-    def _level(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
+    def _level(self, at_s: float, lasted_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
         met = [rise for rise in self._ways if rise.met(signs)]
         if not (met or self.rank or self._rising):
             return None
-        self._rising = {rise: self._rising.get(rise, at_s) for rise in met}
-        for rise, since_s in self._rising.items():
-            if at_s - since_s >= rise.hold_s and rise.rank > self.rank:
-                return self._to(OVERFLOW if rise.rank == OVERFLOW else self.rank + 1, rise, signs, at_s - since_s, mode)
+        self._hold(met, lasted_s, signs)
+        for rise in met:
+            held_s = self._rising[rise]
+            if held_s >= rise.hold_s and rise.rank > self.rank:
+                rank = OVERFLOW if rise.rank == OVERFLOW else self.rank + 1
+                return self._to(rank, Passed(rise.cause, rise.limit, held_s), signs, mode)
         ended = [rank for rank in range(1, self.rank + 1) if falls(rank, signs, limits)]
         self._falling = {rank: self._falling.get(rank, at_s) for rank in ended}
         if self.rank not in ended or any(rise.rank >= self.rank for rise in met):
             return None
         limit, hold_s = fall_of(self.rank, limits)
         held_s = at_s - self._falling[self.rank]
-        return (
-            self._to(self.rank - 1, Rise(0, "load_index", limit, hold_s), signs, held_s, mode)
-            if held_s >= hold_s
-            else None
-        )
+        if held_s < hold_s:
+            return None
+        return self._to(self.rank - 1, Passed("load_index", limit, held_s), signs, mode)
 
-    def _to(self, rank: int, by: Rise, signs: Signs, held_s: float, mode: Mode) -> Transition:
+    def _hold(self, met: list[Rise], lasted_s: float, signs: Signs) -> None:
+        """Those that are met held for so much longer. A dip adds nothing; what fell deeper begins anew."""
+        held_s = {rise: held_s for rise, held_s in self._rising.items() if rise.dipped(signs)}
+        held_s.update({rise: held_s[rise] + lasted_s if rise in held_s else 0.0 for rise in met})
+        self._rising = held_s
+
+    def _to(self, rank: int, by: Passed, signs: Signs, mode: Mode) -> Transition:
         before, self.rank = self.state, rank
-        return Transition(before, LEVELS[rank], by.cause, value_of(by.cause, signs), by.limit, held_s, mode)
+        return Transition(before, LEVELS[rank], by.cause, value_of(by.cause, signs), by.limit, by.held_s, mode)
 
     def kept(self) -> list[object]:
         """What must outlive the process, JSON-able."""

@@ -9,8 +9,9 @@ from agent.load.conditions import Conditions
 from agent.load.early import EarlyWarning, EarlyWarnings
 from agent.load.forecast import WINDOW_S, Forecast, TimeToSaturation
 from agent.load.line_load import Quality, Standing, Steered
-from agent.load.machine import Machine, Missing, Signs, Transition
+from agent.load.machine import Machine, Transition
 from agent.load.tally import Record
+from agent.load.ways import Missing, Signs
 from config.load_settings import NORMAL, Mode, Thresholds
 
 Event = Transition | EarlyWarning | Rebased | Drifted | Record

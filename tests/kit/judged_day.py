@@ -184,11 +184,12 @@ def rises(ranks: Sequence[int], level: int) -> int:
 
 def _levels(day: Played) -> Iterator[Levels]:
     limits = DEFAULTS[day.mode]
+    seen = len(day.flows[SITE]) - WINDOW_STEPS // 2  # what the truth is drawn from later, nobody has counted by the end
     for subject, real in reality(day).items():
         true, told = true_ranks(real, limits), told_ranks(day, subject)
         for rank in (1, 2, 3):
             spans, said = list(episodes(true, rank)), list(told_spans(day, subject, rank))
-            due = [span for span in spans if is_due(real[slice(*span)], rank, limits)]
+            due = [span for span in spans if is_due(real[span[0] : min(span[1], seen)], rank, limits)]
             missed = sum(not was_told(span, said) for span in due)
             yield Levels(subject, LEVELS[rank], len(spans), rises(told, rank), len(spans) - len(due), missed)
 

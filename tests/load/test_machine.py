@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.load.machine import LEVELS, Machine, Signs, State, Transition
+from agent.load.machine import LEVELS, Machine, State, Transition
+from agent.load.ways import DIP, Signs
 from config.load_settings import DEFAULTS, MODES, NORMAL, Mode, Thresholds
 
 STEP_S = 5.0
@@ -59,6 +61,49 @@ def test_a_line_that_is_full_when_it_is_first_known_is_never_called_calm() -> No
 @pytest.mark.parametrize(("index", "holds_s", "state"), [(80, 300, "BUSY"), (79.9, 300, "NORMAL"), (80, 290, "NORMAL")])
 def test_a_level_is_entered_at_its_threshold_once_that_held(index: float, holds_s: float, state: State) -> None:
     assert Play().calm().show(at_index(index), holds_s + STEP_S) == state
+
+
+def test_a_figure_that_falls_just_short_stops_the_clock_of_a_level_and_does_not_set_it_back() -> None:
+    play = Play().calm()
+    play.show(at_index(80.0), 200)
+    assert play.show(at_index(80.0 * (1.0 - DIP)), 3600) == "NORMAL", "short is short, for however long"
+    assert play.show(at_index(80.0), 105 - STEP_S) == "NORMAL"
+    assert play.show(at_index(80.0), STEP_S) == "BUSY"
+    assert play.told[-1].held_s == NORMAL.busy_s
+    play = Play().calm()
+    play.show(at_index(80.0), 200)
+    play.show(at_index(79.1), STEP_S)
+    assert play.show(at_index(80.0), 295) == "NORMAL", "what fell deeper begins anew"
+
+
+def test_a_forecast_that_slips_by_a_minute_stops_the_clock_too_and_one_that_is_gone_sets_it_back() -> None:
+    play = Play().calm()
+    for tts_min, lasting_s in ((119.0, 400), (121.0, 60)):
+        play.show(CALM._replace(tts_min=tts_min), lasting_s)
+    assert play.show(CALM._replace(tts_min=119.0), 210) == "SATURATED"
+    play = Play().calm()
+    for tts_min, lasting_s in ((119.0, 400), (None, STEP_S)):
+        play.show(CALM._replace(tts_min=tts_min), lasting_s)
+    assert play.show(CALM._replace(tts_min=119.0), 400) == "NORMAL"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([79.0, 79.3, 79.9, 80.0, 80.4]), st.integers(1, 30)), max_size=40))
+def test_a_level_begins_when_its_threshold_was_passed_for_its_hold_but_for_shallow_dips(
+    shown: list[tuple[float, int]],
+) -> None:
+    """Against the plain sum: seconds at the threshold since the figure was last truly below it."""
+    play, held_s, was_short = Play().calm(), 0.0, True
+    for index, steps in shown:
+        for _ in range(steps):
+            if index < 80.0 * (1.0 - DIP):
+                held_s, was_short = 0.0, True
+            elif index >= 80.0:
+                held_s, was_short = (0.0, False) if was_short else (held_s + STEP_S, False)
+            state = play.show(at_index(index), STEP_S)
+            assert (state == "BUSY") == (held_s >= NORMAL.busy_s)
+            if state == "BUSY":
+                return
 
 
 def test_levels_rise_a_step_an_evaluation_and_each_says_why() -> None:
@@ -229,6 +274,27 @@ def test_noise_within_the_hysteresis_makes_no_transition_of_its_own(
         falls = sum(after - noise < leave for _, after in pairwise(plateaus))
         assert ups <= passes
         assert downs <= min(ups, falls)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    gap=st.sampled_from([0.1, 0.5, 5.0]),
+    shown=st.lists(st.tuples(st.sampled_from([-1.0, 0.5, 1.5, 9.0]), st.integers(1, 200)), min_size=3, max_size=12),
+)
+def test_however_narrow_the_thresholds_a_level_that_ended_begins_again_only_after_its_whole_hold(
+    gap: float, shown: list[tuple[float, int]]
+) -> None:
+    play = Play(replace(NORMAL, busy_leave=80.0 - gap)).calm()
+    above_s = 0.0
+    for gaps_below, steps in shown:
+        for _ in range(steps):
+            before = play.machine.state
+            above_s += STEP_S * (gaps_below < 0)
+            after = play.show(at_index(80.0 - gap * gaps_below), STEP_S)
+            if (before, after) == ("NORMAL", "BUSY"):
+                assert above_s >= NORMAL.busy_s
+            elif (before, after) == ("BUSY", "NORMAL"):
+                above_s = 0.0
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,8 +17,8 @@ from agent.twin.flow import Gate
 from agent.twin.script import AFTER_STORM, KINDS, STORM_SHARE, DayKind, script
 from config.load_settings import DEFAULTS, NORMAL
 from tests.kit.day_inputs import Told
-from tests.kit.judged_day import Judged, judge, rises, true_ranks
-from tests.kit.judged_levels import Real, is_due
+from tests.kit.judged_day import Judged, judge, reality, rises, true_ranks
+from tests.kit.judged_levels import WINDOW_STEPS, Real, episodes, is_due
 from tests.kit.played_day import LINES, SITE, Played, play
 
 HOURS = 10
@@ -126,6 +126,17 @@ def test_the_judge_sees_a_level_that_held_and_was_never_told() -> None:
     assert any(one.episodes > one.short and one.level == "BUSY" for one in found.levels if one.subject == SITE)
     silent = replace(day, moves=[move for move in day.moves if move[1] != SITE])
     assert [fault for fault in judge(silent).faults if fault.startswith(f"{SITE} BUSY")]
+
+
+def test_the_judge_asks_for_nothing_that_nobody_could_have_counted_by_the_end() -> None:
+    """A window around a moment needs what comes after it; a machine has only what came before."""
+    day, _ = judged("normal", 1)
+    begin, _ = next(episodes(true_ranks(reality(day)[SITE], NORMAL), 1))
+    for steps, missed in ((WINDOW_STEPS // 2 + 20, 0), (WINDOW_STEPS, 1)):
+        flows = {name: flow[: begin + steps] for name, flow in day.flows.items()}
+        found = judge(replace(day, flows=flows, moves=[]))
+        [busy] = [one for one in found.levels if (one.subject, one.level) == (SITE, "BUSY")]
+        assert (busy.episodes, busy.missed) == (1, missed)
 
 
 @pytest.mark.parametrize(("steps", "due"), [(35, False), (36, True)])

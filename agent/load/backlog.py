@@ -81,6 +81,7 @@ class Backlog:
         self._least = WorkInProgress(self._unload, self._load)
         self._base: _Base | None = None
         self._breaks = 0
+        self._broken = False
         self._drift = 0
         self._told_s: float | None = None
         self._events: list[Rebased | Drifted] = []
@@ -100,7 +101,7 @@ class Backlog:
             raise BaselineRefusedError("a dock counter does not answer; count when all do")
         before = self._stock(at.boot_s, came, went)
         self._base = _Base(request, parcels, came.counted, went.counted, at.boot_s)
-        self._breaks = came.breaks + went.breaks
+        self._breaks, self._broken = came.breaks + went.breaks, False
         self._drift, self._told_s = 0, None
         self._events.append(Rebased(request, by, parcels, None if before is None else before.parcels))
 
@@ -123,10 +124,10 @@ class Backlog:
             return None
         if self._base is None:
             return None if least is None else Stock(least.total, None, False, self._least.drift, None)
-        broken = came.breaks + went.breaks != self._breaks
-        return self._since(self._base, at_s, came.counted, went.counted, broken=broken)
+        self._broken = self._broken or came.breaks + went.breaks != self._breaks
+        return self._since(self._base, at_s, came.counted, went.counted)
 
-    def _since(self, base: _Base, at_s: float, came: Reckoning, went: Reckoning, *, broken: bool) -> Stock:
+    def _since(self, base: _Base, at_s: float, came: Reckoning, went: Reckoning) -> Stock:
         arrived, left = came.total - base.came.total, went.total - base.went.total
         parcels = base.parcels + arrived - left + self._drift
         if parcels < 0:
@@ -134,7 +135,7 @@ class Backlog:
             parcels = 0
             self._tell_drift(at_s)
         err = _width(base.came, came, base.went, went)
-        grown = None if err is None or broken else err + round(self._miscount * (arrived + left)) + self._drift
+        grown = None if err is None or self._broken else err + round(self._miscount * (arrived + left)) + self._drift
         return Stock(parcels, grown, True, self._drift, at_s - base.at_s)
 
     def _tell_drift(self, at_s: float) -> None:
@@ -152,14 +153,15 @@ class Backlog:
         base = self._base
         if base is None:
             return []
-        return [base.request, base.parcels, list(base.came), list(base.went), base.at_s, self._drift]
+        broken = self._broken or sum(meter.breaks for meter in self._meters) != self._breaks
+        return [base.request, base.parcels, list(base.came), list(base.went), base.at_s, self._drift, broken]
 
     def restore(self, kept: object, shift_s: float) -> None:
-        """Go on from `kept()`, whose boot clock was `shift_s` behind ours; ValueError, and nothing changed, for
-        anything else. The counters go on from their own states."""
+        """Go on from `kept()`, whose boot clock was `shift_s` behind ours, also of a release that kept no breaks;
+        ValueError, and nothing changed, for anything else. The counters go on from their own states."""
         if kept == []:
             return
-        if not (isinstance(kept, list) and len(kept) == 6 and isinstance(kept[0], str)):
+        if not (isinstance(kept, list) and len(kept) in {6, 7} and isinstance(kept[0], str)):
             raise ValueError("no stock-take")
         if not all(type(one) is int and one >= 0 for one in (kept[1], kept[5])) or not isinstance(kept[4], int | float):
             raise ValueError("no stock-take")
@@ -167,7 +169,7 @@ class Backlog:
         if came.total > _total(self._unload) or went.total > _total(self._load):
             raise ValueError("a stock-take of other counters")
         self._base = _Base(kept[0], kept[1], came, went, kept[4] + shift_s)
-        self._drift = kept[5]
+        self._drift, self._broken = kept[5], bool(kept[6:7] and kept[6])
         self._breaks = sum(meter.breaks for meter in self._meters)
 
 

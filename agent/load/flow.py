@@ -103,6 +103,10 @@ class RoleFlow:
         self.total, self.guesses = now.counted.total, guesses + now.breaks
         self.pph_900, self.span_s = pph if known else None, span_s if self.counters else 0.0
 
+    def counted(self) -> int:
+        """The best value of all that its meters have counted until now, followed or not."""
+        return sum(meter.overall.total for meter in self.meters)
+
     def draw(self) -> Flow | None:
         """All of it; None of a role without counters."""
         if not self.counters:

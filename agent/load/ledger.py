@@ -1,18 +1,35 @@
-"""The records of one line: its roles' totals, and whether what was counted since the last sample is sure."""
+"""The records of one line: its roles' totals, and how far what its counters count is certain."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from agent.load.flow import LONG_S, RoleFlow
 from agent.load.instant import Instant
 from agent.load.line_load import Standing
 from agent.load.records import Records
-from agent.load.tally import Record
+from agent.load.tally import Certain, Record
 from config.load_settings import LoadSettings
 
 FULL_S = 0.9 * LONG_S
 """A peak is of a quarter of an hour that was seen, nearly in full."""
+
+
+class Certainty:
+    """Whether what some counters count can be believed, told each time it is asked."""
+
+    def __init__(self, flows: Iterable[RoleFlow]) -> None:
+        self._flows = tuple(flows)
+        self._guesses = 0.0
+
+    def now(self) -> Certain:
+        """As they were followed last."""
+        guesses, heard = 0.0, True
+        for flow in self._flows:
+            guesses += flow.guesses
+            heard = heard and flow.seen.fresh
+        same, self._guesses = guesses == self._guesses, guesses
+        return Certain(same, heard)
 
 
 class LineLedger:
@@ -23,7 +40,7 @@ class LineLedger:
         arrives = "in" if "in" in self._roles else "out"
         self._arrives = self._roles.get(arrives)
         self.records = Records(settings, tuple(self._roles), arrives)
-        self._guesses = 0.0
+        self._certainty = Certainty(self._roles.values())
 
     def advance(self, at: Instant, now: Standing) -> list[Record]:
         """Take in the totals at `at`; the records that were closed by it."""
@@ -32,13 +49,8 @@ class LineLedger:
             return []
         rate = arrives.pph_900 if arrives.span_s >= FULL_S else None
         totals = {name: flow.total for name, flow in self._roles.items()}
-        return self.records.advance(at, totals, rate, now.level, sure=self._sure())
+        return self.records.advance(at, totals, rate, now.level, self._certainty.now())
 
-    def _sure(self) -> bool:
-        """Whether all counters are fresh and none guessed since the last sample."""
-        guesses, fresh = 0.0, True
-        for flow in self._roles.values():
-            guesses += flow.guesses
-            fresh = fresh and flow.seen.fresh
-        same, self._guesses = guesses == self._guesses, guesses
-        return same and fresh
+    def restore(self, kept: object) -> None:
+        """Go on from what `records` kept, after the counters were restored; ValueError for what cannot be that."""
+        self.records.restore(kept, {name: flow.counted() for name, flow in self._roles.items()})

@@ -56,7 +56,7 @@ MIN_FLOW_PPH = 60.0
 
 class LineModel:
     """Draws the load of one line from its counters' `meters`, which somebody else advances. `counted` names these
-    by role."""
+    by role, `parcels` are the flows of those that count parcels."""
 
     def __init__(
         self,
@@ -74,14 +74,14 @@ class LineModel:
         self._induct, self._discharge = RoleFlow(line.induct, meters), RoleFlow(line.discharge, meters)
         self._recirculation, self._reject = RoleFlow(line.recirculation, meters), RoleFlow(line.reject, meters)
         self._manual, self._energy = RoleFlow(line.manual, meters), RoleFlow(line.energy, meters)
-        self._parcels = {
+        self.parcels: Mapping[str, RoleFlow] = {
             "in": self._induct,
             "out": self._discharge,
             "recirc": self._recirculation,
             "reject": self._reject,
             "manual": self._manual,
         }
-        self._flows = tuple(flow for flow in (*self._parcels.values(), self._energy) if flow)
+        self._flows = tuple(flow for flow in (*self.parcels.values(), self._energy) if flow)
         self.counters = tuple(counter for flow in self._flows for counter in flow.counters)
         self.meters = {ref: meters[ref] for _, ref in line.counters()}
         self.counted = tuple(f"{role} {ref}" for role, ref in line.counters())
@@ -89,7 +89,7 @@ class LineModel:
         self._leaving = self._ways_out()
         self._progress = WorkInProgress(self._induct.meters, [one for flow in self._leaving for one in flow.meters])
         self._history = LineHistory(self._induct, self._discharge, self._reject, self._energy)
-        self._ledger = LineLedger(settings, self._parcels)
+        self._ledger = LineLedger(settings, self.parcels)
         self._observed = ObservedCapacity(line.capacity_pph)
         self._conditions, self._sampled_s = ORDINARY, -SAMPLE_S
         self._wip: Reckoning | None = None
@@ -214,6 +214,11 @@ class LineModel:
         several = len(self.line.induct) > 1
         return {name: rate for name, rate in rates.items() if rate is not None} if several else {}
 
+    @property
+    def bases(self) -> int:
+        """Is another when one of its counters does not go on from where it was."""
+        return sum(meter.base for meter in self.meters.values())
+
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; the counters have states of their own."""
         observed = {"observed": self._observed.kept()} if self.line.capacity_observed else {}
@@ -229,7 +234,7 @@ class LineModel:
         restored; ValueError for what cannot be that."""
         self._progress.restore(kept.get("wip"), shift_s)
         self.steering.restore(kept.get("steer"), shift_s)
-        self._ledger.records.restore(kept.get("records", {}))
+        self._ledger.restore(kept.get("records", {}))
         self._observed.restore(kept.get("observed", []))
 
     def _quality(self, at: Instant) -> Quality:

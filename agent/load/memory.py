@@ -14,10 +14,13 @@ MOST = 2**53
 
 
 class Remembers(Protocol):
-    """A model of a line or of the site; `counted` names its counters by role."""
+    """A model of a line or of the site; `counted` names its counters by role, `bases` adds up their bases."""
 
     @property
     def counted(self) -> tuple[str, ...]: ...
+
+    @property
+    def bases(self) -> int: ...
 
     def kept(self) -> dict[str, object]: ...
 
@@ -31,7 +34,7 @@ def kept(at: Instant, lines: Mapping[str, Remembers], site: Remembers) -> dict[s
 
 
 def _kept(model: Remembers) -> dict[str, object]:
-    return {"of": _mark(model.counted), **model.kept()}
+    return {"of": _mark(model.counted), "bases": model.bases, **model.kept()}
 
 
 @lru_cache(maxsize=256)
@@ -49,7 +52,8 @@ def restore(
 ) -> None:
     """Give every model what it kept; `lost` is told the name and reason of what cannot be. The counters must have been
     restored before. Over a reboot without a trusted clock the time between is taken as none. A model that counts by
-    other counters than then begins anew: their totals do not continue what was kept.
+    other counters than then, or one of whose counters could not be restored, begins anew: their totals do not continue
+    what was kept.
     """
     if not document:
         return
@@ -74,6 +78,8 @@ def _give(name: str, model: Remembers, past: object, shift_s: float, lost: Calla
             raise ValueError("no memory of a line or site")
         if past.get("of") != _mark(model.counted):
             raise ValueError("it counted by other counters then")
+        if past.get("bases", model.bases) != model.bases:
+            raise ValueError("one of its counters does not go on from what it had counted")
         model.restore(past, shift_s)
     except (ValueError, TypeError) as error:
         lost(name, str(error))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agent.load.instant import Instant
 from agent.load.periods import Days, Hours, Kind, Period, Seasons, Spans, local_day
-from agent.load.tally import Record, Tally
+from agent.load.tally import Certain, Record, Tally
 from config.load_settings import LoadSettings
 
 HOURS = 24
@@ -63,21 +63,24 @@ class Records:
         self._hours: deque[int] = deque(maxlen=HOURS)
         self._last_hour: Period | None = None
         self._peak: Peak | None = None
+        self._sure = True
         self._totals: Mapping[str, int] = {}
 
     def advance(
-        self, at: Instant, totals: Mapping[str, int], pph_900: float | None, left: int | None, *, sure: bool
+        self, at: Instant, totals: Mapping[str, int], pph_900: float | None, left: int | None, certain: Certain
     ) -> list[Record]:
-        """Take in the totals by role, the rate of arrivals over a full quarter of an hour (None where it is not known)
-        and what is left at `at`; nothing is dated while the wall clock is not trusted."""
+        """Take in the totals by role, how far they are `certain`, the rate of arrivals over a full quarter hour
+        (None where it is not known) and what is left at `at`; nothing is dated while the wall clock is not trusted."""
         self._totals = totals
+        self._sure = self._sure and certain.sure
         if not at.wall_trusted:
             return []
+        certain, self._sure = Certain(self._sure, certain.heard), True
         if pph_900 is not None:
             self._top(at.wall_s, pph_900)
         closed = []
         for tally in self._every.values():
-            record = tally.advance(at.wall_s, totals, left, sure=sure)
+            record = tally.advance(at.wall_s, totals, left, certain)
             if record is not None:
                 closed.append(record)
                 if record.kind == "hour":
@@ -134,12 +137,13 @@ class Records:
         last = self._last_hour.end_s if self._last_hour else None
         return form | {"hours": [last, *self._hours], "peak": list(self._peak or ())}
 
-    def restore(self, kept: object) -> None:
-        """Go on from `kept()`; ValueError for what is none. A kind that was not counted then begins now."""
+    def restore(self, kept: object, counted: Mapping[str, int]) -> None:
+        """Go on from `kept()`, by when `counted` was counted of each role; ValueError for what is none. A kind that was
+        not counted then begins now."""
         if not isinstance(kept, dict):
             raise ValueError("no records")
         for kind, tally in self._every.items():
-            tally.restore(kept.get(kind, []), self._roles)
+            tally.restore(kept.get(kind, []), self._roles, counted)
         hours, peak = kept.get("hours"), kept.get("peak")
         if isinstance(hours, list) and len(hours) > 1 and all(type(one) is int for one in hours):
             self._hours.extend(hours[1:])

@@ -9,7 +9,7 @@ from agent.load.backlog import Backlog, Stock
 from agent.load.conditions import ORDINARY, Conditions
 from agent.load.flow import Flow, RoleFlow, ratio, together
 from agent.load.instant import Instant
-from agent.load.ledger import FULL_S
+from agent.load.ledger import FULL_S, Certainty
 from agent.load.line import MAX_LOAD_INDEX, PATIENCE_S, SAMPLE_S, LineModel, patience, room
 from agent.load.line_load import NOWHERE, LineLoad, Quality, Room, Standing, Steered
 from agent.load.meter import Meter
@@ -70,7 +70,9 @@ class SiteModel:
         self.backlog = Backlog(self._unload.meters, self._load.meters, floor.miscount, floor.buffer_parcels)
         every = [*self._counters, *(one for model in self._lines for one in model.counters)]
         self.steering = Steering(settings.thresholds, patience(patience_s, every))
-        self._records = Records(settings, ("unload", "load") if floor.unload else ("in", "out"), self.arrives)
+        self._roles = self._recorded()
+        self._records = Records(settings, tuple(self._roles), next(iter(self._roles), ""))
+        self._certainty = Certainty(flow for flows in self._roles.values() for flow in flows)
         self.counted = self._named()
         self._conditions = ORDINARY
         self._stock: Stock | None = None
@@ -86,10 +88,18 @@ class SiteModel:
             return own
         return own + tuple(one for model in self._lines for one in model.counted)
 
+    def _recorded(self) -> dict[str, tuple[RoleFlow, ...]]:
+        """By role what the records are of, arrivals first: the docks, else all lines together where each counts it."""
+        lines = [model.parcels for model in self._lines]
+        arrives = {"unload": (self._unload,)} if self._unload else {"in": tuple(one["in"] for one in lines)}
+        leaves = {"load": (self._load,)} if self._load else {"out": tuple(one["out"] for one in lines)}
+        return {role: flows for role, flows in (arrives | leaves).items() if flows and all(flows)}
+
     @property
-    def arrives(self) -> str:
-        """The role by which arrivals at the site are counted."""
-        return "unload" if self._unload else "in"
+    def bases(self) -> int:
+        """Is another when one of the counters in `counted` does not go on from where it was."""
+        docks = sum(one.meter.base for one in self._counters)
+        return docks if self._unload and self._load else docks + sum(model.bases for model in self._lines)
 
     @property
     def capacity_pph(self) -> float:
@@ -113,8 +123,8 @@ class SiteModel:
         self._stock = self.backlog.advance(at)
         for event in self.backlog.take_events():
             self.steering.note(event)
-        quality = self._judge(at)
-        for record in self._record(at, self._standing, quality):
+        self._judge(at)
+        for record in self._record(at, self._standing.level):
             self.steering.note(record)
         return self._standing
 
@@ -126,16 +136,18 @@ class SiteModel:
         else:
             self.follow(at)
 
-    def _judge(self, at: Instant) -> Quality:
-        self._standing, quality = self._stand(), self._quality(at)
-        self.steering.advance(at.boot_s, self._standing, quality, self._conditions)
-        return quality
+    def _judge(self, at: Instant) -> None:
+        self._standing = self._stand()
+        self.steering.advance(at.boot_s, self._standing, self._quality(at), self._conditions)
 
-    def _record(self, at: Instant, now: Standing, quality: Quality) -> list[Record]:
-        gone = "load" if self._unload else "out"
-        rate = now.in_pph if now.settled_s >= FULL_S else None
-        totals = {self.arrives: now.came, gone: now.went}
-        return self._records.advance(at, totals, rate, now.level, sure=quality in {"good", "estimated"})
+    def _record(self, at: Instant, left: int | None) -> list[Record]:
+        if not self._roles:
+            return []
+        totals = {role: sum(flow.total for flow in flows) for role, flows in self._roles.items()}
+        arriving = next(iter(self._roles.values()))
+        full = all(flow.span_s >= FULL_S for flow in arriving)
+        rate = together([flow.pph_900 for flow in arriving]) if full else None
+        return self._records.advance(at, totals, rate, left, self._certainty.now())
 
     def _stand(self) -> Standing:
         lines = [model.standing for model in self._lines]
@@ -223,7 +235,8 @@ class SiteModel:
         restored; ValueError for what cannot be that."""
         self.backlog.restore(kept.get("stock"), shift_s)
         self.steering.restore(kept.get("steer"), shift_s)
-        self._records.restore(kept.get("records", {}))
+        counted = {role: sum(flow.counted() for flow in flows) for role, flows in self._roles.items()}
+        self._records.restore(kept.get("records", {}), counted)
 
 
 def worst(found: Sequence[Quality]) -> Quality:

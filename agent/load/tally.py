@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.load.periods import Kind, Period
 
@@ -17,13 +18,21 @@ SLACK_S = 30
 """A record that begins and ends so near to its period is of that period."""
 
 
+class Certain(NamedTuple):
+    """Of counters at one moment: `sure` where nothing that they counted since the last one was a best guess, `heard`
+    where all of them are fresh now."""
+
+    sure: bool
+    heard: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What a line or site counted in one `period` of `kind`: from `from_s` to `to_s` of the wall clock, by role.
 
     `totals` are the counters' sums at its end. `sure` is False where an increment in it was a best guess, or a counter
-    was silent at its end; `complete` where it covers its period and no more. `left` is the backlog or work in progress
-    at its end.
+    was silent at its beginning or end; `complete` where it covers its period and no more. `left` is the backlog or work
+    in progress at its end.
     """
 
     kind: str
@@ -57,16 +66,16 @@ class Tally:
     def kind(self) -> str:
         return self._kind.kind
 
-    def advance(self, wall_s: float, totals: Mapping[str, int], left: int | None, *, sure: bool) -> Record | None:
+    def advance(self, wall_s: float, totals: Mapping[str, int], left: int | None, certain: Certain) -> Record | None:
         """Take in the totals by role at that moment of a trusted wall clock; a record when another period began."""
         before = self._open
         if before is not None and before.period.begin_s <= wall_s < before.period.end_s:
-            before.sure = before.sure and sure
+            before.sure = before.sure and certain.sure
             return None
         now = self._kind.at(wall_s)
-        self._open = None if now is None else _Open(now, int(wall_s), dict(totals), sure=True)
+        self._open = None if now is None else _Open(now, int(wall_s), dict(totals), sure=certain.heard)
         self._kept = []
-        return None if before is None else self._closed(before, int(wall_s), totals, left, sure=sure)
+        return None if before is None else self._closed(before, int(wall_s), totals, left, sure=all(certain))
 
     def _closed(self, was: _Open, to_s: int, totals: Mapping[str, int], left: int | None, *, sure: bool) -> Record:
         period = was.period
@@ -92,8 +101,9 @@ class Tally:
             self._kept = [*one.period, one.from_s, one.sure, [one.totals.get(role, 0) for role in roles]]
         return self._kept
 
-    def restore(self, kept: object, roles: Sequence[str]) -> None:
-        """Go on from `kept()` of an earlier run; ValueError, and nothing changed, for anything else."""
+    def restore(self, kept: object, roles: Sequence[str], counted: Mapping[str, int]) -> None:
+        """Go on from `kept()` of an earlier run, in all of which `counted` was counted of each role; ValueError, and
+        nothing changed, for anything else. A period whose end the settings moved since then ends as they say now."""
         if kept == []:
             return
         if not (isinstance(kept, list) and len(kept) == 6 and isinstance(kept[0], str) and isinstance(kept[5], list)):
@@ -101,5 +111,9 @@ class Tally:
         name, begin_s, end_s, from_s, sure, totals = kept
         if not all(type(one) is int for one in (begin_s, end_s, from_s, *totals)) or len(totals) != len(roles):
             raise ValueError("no record")
-        self._open = _Open(Period(name, begin_s, end_s), from_s, dict(zip(roles, totals, strict=True)), bool(sure))
+        if any(total > counted.get(role, 0) for role, total in zip(roles, totals, strict=True)):
+            raise ValueError("a record of other counters")
+        now, was = self._kind.at(begin_s), Period(name, begin_s, end_s)
+        period = now if now is not None and now[:2] == was[:2] else was
+        self._open = _Open(period, from_s, dict(zip(roles, totals, strict=True)), bool(sure))
         self._kept = []

@@ -186,3 +186,31 @@ def test_a_stock_take_of_several_full_floors_is_refused_with_what_the_floor_hold
     else:
         yard.rebase(parcels)
     assert bool(yard.backlog.take_events()) is not refused
+
+
+def test_a_counter_that_broke_since_the_stock_take_leaves_it_without_a_bound_also_after_a_restart() -> None:
+    yard = Yard()
+    yard.run(10, came=3, went=3)
+    yard.rebase(5000)
+    yard.run(100, came=3, went=2)
+    yard.raw[0] = 3_000_000_000
+    broken = yard.run(100, came=3, went=2)
+    assert broken is not None
+    assert (broken.based, broken.err) == (True, None), "another counter stands there"
+    kept = json.loads(json.dumps(yard.backlog.kept()))
+    again = Yard()
+    again.raw, again.now_s = list(yard.raw), yard.now_s
+    again.unload.restore(yard.unload.state())
+    again.load.restore(yard.load.state())
+    again.backlog.restore(kept, 0.0)
+    stock = again.run(100, came=3, went=2)
+    assert stock is not None
+    assert (stock.based, stock.err) == (True, None)
+    again.rebase(5000, "r2")
+    stock = again.run(1, came=3, went=2)
+    assert stock is not None and stock.err == 0
+    older = Yard()
+    older.unload.restore(yard.unload.state())
+    older.load.restore(yard.load.state())
+    older.backlog.restore(kept[:6], 0.0)
+    assert older.backlog.kept()[:6] == kept[:6]

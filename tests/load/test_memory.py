@@ -12,9 +12,11 @@ from load_hub import FLOOR, Hub, line
 from spoilt_documents import ANYTHING, changed, places
 
 from agent.load import memory
+from agent.load.tally import Record
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head
 from config.device_settings import CounterRef
+from config.load_settings import Floor
 
 
 def remembered() -> tuple[dict[str, Any], Hub]:
@@ -71,3 +73,25 @@ def test_a_line_that_counts_by_other_counters_begins_anew_and_says_so() -> None:
     memory.restore(KEPT, hub.at, {"north": hub.models[0]}, hub.site, lambda name, why: lost.append((name, why)))
     assert lost == [("north", "it counted by other counters then")], "the docks are the same"
     assert hub.models[0].steering.machine.state == "UNKNOWN"
+
+
+def test_a_line_one_of_whose_counters_lost_its_count_begins_anew_and_its_hour_is_never_below_nothing() -> None:
+    lost_one = CounterRef("north", "in")
+    hub = Hub(Floor(), line("north", capacity_observed=True))
+    hub.run(3000, north=2)
+    kept = json.loads(json.dumps(memory.kept(hub.at, {"north": hub.models[0]}, hub.site)))
+    again = Hub(Floor(), line("north", capacity_observed=True))
+    again.now_s, again.raw = hub.now_s + 5, dict(hub.raw)
+    for ref, meter in again.meters.items():
+        meter.restore([] if ref == lost_one else hub.meters[ref].state())
+    lost: list[str] = []
+    memory.restore(kept, again.at, {"north": again.models[0]}, again.site, lambda name, why: lost.append(name))
+    assert lost == ["site", "north"]
+    site = again.run(4000, north=2)
+    so_far = again.models[0].advance(again.at).so_far
+    assert so_far.hour is not None and so_far.hour > 0
+    assert site.so_far.hour == so_far.hour
+    told = [*again.models[0].steering.take_events(), *again.site.steering.take_events()]
+    hours = [one for one in told if isinstance(one, Record)]
+    assert len(hours) >= 2
+    assert min(min(one.counted.values()) for one in hours) >= 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.load.instant import Instant
 from agent.load.periods import Days, Hours, Seasons, Spans
 from agent.load.records import NOTHING_SO_FAR, Records
-from agent.load.tally import Record, Tally
+from agent.load.tally import Certain, Record, Tally
 from config.load_settings import SHIFTS, LoadSettings, Season, Span
 
 MIDNIGHT = 1_795_622_400
@@ -24,6 +24,9 @@ HOUR = 3600
 NIGHT = Span("night", "夜", "night", 18 * 60, 23 * 60, 4 * 60)
 NOON = Span("noon", "午", "noon", 11 * 60, 12 * 60, 19 * 60)
 FULL = LoadSettings(waves=(NIGHT, NOON), season=Season((MIDNIGHT + 8 * HOUR) // 86400, (MIDNIGHT + 8 * HOUR) // 86400))
+
+
+SURE, GUESSED, SILENT = Certain(True, True), Certain(False, True), Certain(True, False)
 
 
 class Ledger:
@@ -38,12 +41,19 @@ class Ledger:
     def at(self) -> Instant:
         return Instant("a", self.now_s - MIDNIGHT + 50, self.now_s, "ntp")
 
-    def run(self, hours: float, per_min: int = 10, pph: float | None = 600.0, trusted: bool = True) -> Ledger:
+    def run(
+        self,
+        hours: float,
+        per_min: int = 10,
+        pph: float | None = 600.0,
+        trusted: bool = True,
+        certain: Certain = SURE,
+    ) -> Ledger:
         for _ in range(round(hours * 60)):
             self.now_s += 60
             self.totals = {"in": self.totals["in"] + per_min, "out": self.totals["out"] + per_min}
             at = self.at() if trusted else replace(self.at(), quality="rtc")
-            self.closed += self.records.advance(at, self.totals, pph, 40, sure=True)
+            self.closed += self.records.advance(at, self.totals, pph, 40, certain)
         return self
 
     def of(self, kind: str) -> list[Record]:
@@ -135,7 +145,7 @@ def test_records_outlive_a_restart_and_add_up_over_it() -> None:
     ledger = Ledger().run(26.3)
     kept = json.loads(json.dumps(ledger.records.kept()))
     again = Ledger()
-    again.records.restore(kept)
+    again.records.restore(kept, ledger.totals)
     again.now_s, again.totals = ledger.now_s, dict(ledger.totals)
     again.run(0.2)
     before, after = (one.records.draw(one.at(), None, 1.0) for one in (ledger, again))
@@ -151,7 +161,7 @@ def test_records_outlive_a_restart_and_add_up_over_it() -> None:
 )
 def test_what_are_no_records_is_refused(kept: object) -> None:
     with pytest.raises(ValueError, match="no record"):
-        Ledger().records.restore(kept)
+        Ledger().records.restore(kept, {"in": 10**9, "out": 10**9})
 
 
 KINDS = [Hours(), Days(), Spans("shift", SHIFTS)]
@@ -167,11 +177,11 @@ def test_the_records_of_a_kind_follow_each_other_and_add_up_to_what_was_counted(
 ) -> None:
     """Whatever the clock does, between the first sample and the last record nothing is lost and nothing is twice."""
     tally, wall_s, total = Tally(kind), float(MIDNIGHT), 7
-    tally.advance(wall_s, {"in": total}, None, sure=True)
+    tally.advance(wall_s, {"in": total}, None, SURE)
     closed: list[Record] = []
     for step, more in steps:
         wall_s, total = wall_s + step, total + more
-        record = tally.advance(wall_s, {"in": total}, None, sure=True)
+        record = tally.advance(wall_s, {"in": total}, None, SURE)
         closed += [record] if record else []
     assert all(one.to_s == two.from_s for one, two in pairwise(closed))
     assert all(two.totals["in"] - two.counted["in"] == one.totals["in"] for one, two in pairwise(closed))
@@ -187,3 +197,31 @@ def test_every_moment_lies_in_its_period(wall_s: int) -> None:
         period = kind.at(wall_s)
         assert period is None or period.begin_s <= wall_s < period.end_s
     assert all(kind.at(wall_s) is not None for kind in KINDS)
+
+
+def test_a_silence_within_an_hour_leaves_its_record_sure_and_one_at_an_end_neither_of_the_two() -> None:
+    ledger = Ledger().run(0.5).run(0.1, certain=SILENT).run(1.2).run(0.3, certain=SILENT).run(1.5)
+    assert [one.sure for one in ledger.of("hour")] == [True, False, False]
+    assert [one.sure for one in ledger.run(1).of("hour")] == [True, False, False, True]
+
+
+def test_a_guess_while_nobody_knew_the_time_is_in_the_record_it_belongs_to() -> None:
+    ledger = Ledger().run(0.5).run(0.1, trusted=False, certain=GUESSED).run(1.5)
+    assert [one.sure for one in ledger.of("hour")] == [False, True]
+
+
+def test_totals_that_fell_begin_the_records_anew_and_never_count_below_nothing() -> None:
+    kept = json.loads(json.dumps(Ledger().run(2.5).records.kept()))
+    with pytest.raises(ValueError, match="other counters"):
+        Ledger().records.restore(kept, {"in": 900, "out": 10**9})
+
+
+def test_a_season_that_is_made_longer_goes_on_to_its_new_end() -> None:
+    day = (MIDNIGHT + 8 * HOUR) // 86400
+    short, long = (LoadSettings(season=Season(day, day + more)) for more in (0, 2))
+    ledger = Ledger(short).run(12)
+    again = Ledger(long)
+    again.records.restore(json.loads(json.dumps(ledger.records.kept())), ledger.totals)
+    again.now_s, again.totals = ledger.now_s, dict(ledger.totals)
+    so_far = again.run(24).records.draw(again.at(), None, 1.0)
+    assert (so_far.season, again.of("season")) == (36 * 600 - 10, [])

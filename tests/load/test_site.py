@@ -6,13 +6,14 @@ import json
 from dataclasses import replace
 
 import pytest
-from load_hub import DOCK_OUT, FLOOR, Hub, line
+from load_hub import DOCK_IN, DOCK_OUT, FLOOR, Hub, line
 
 from agent.load import memory
 from agent.load.conditions import ORDINARY, Conditions
 from agent.load.instant import Instant
 from agent.load.machine import Transition
 from agent.load.site import SiteModel
+from agent.load.tally import Record
 from config.device_settings import CounterRef
 from config.load_settings import Floor, LoadSettings
 
@@ -132,3 +133,40 @@ def test_a_memory_that_is_none_is_told_and_changes_nothing(kept: dict[str, objec
 def test_a_plan_can_give_the_site_another_capacity() -> None:
     conditions = replace(ORDINARY, capacity_pph=5000.0)
     assert Hub().run(950, conditions, north=1, dock_in=2, dock_out=2).load_index == pytest.approx(144)
+
+
+def recorded(hub: Hub) -> list[Record]:
+    return [one for one in hub.site.steering.take_events() if isinstance(one, Record)]
+
+
+def test_a_site_that_counts_what_is_unloaded_only_records_that_and_what_its_lines_discharge() -> None:
+    hub = Hub(Floor(unload=(DOCK_IN,)))
+    hub.run(7300, north=2, south=1, dock_in=7)
+    assert recorded(hub)[-1].counted == {"unload": 7 * 3600, "out": 3 * 3600}
+    assert hub.draw().so_far.hour == pytest.approx(7 * (hub.now_s % 3600), abs=35)
+
+
+def test_what_a_line_rejects_is_no_discharge_of_the_site() -> None:
+    hub = Hub(Floor(), line("north", reject=(CounterRef("north", "reject"),)))
+    hub.run(7300, north=2)
+    assert recorded(hub)[-1].counted == {"in": 7200, "out": 7200}
+
+
+def test_a_role_that_not_every_line_counts_is_not_recorded_as_if_the_others_were_all() -> None:
+    hub = Hub(Floor(), line("north"), replace(line("south"), induct=()))
+    hub.run(7300, north=2, south=1)
+    assert recorded(hub)[-1].counted == {"out": 3 * 3600}
+    site = SiteModel(LoadSettings(), [], {})
+    for now_s in range(0, 8000, 5):
+        site.sample(Instant("a", now_s, 1.8e9 + now_s, "ntp"))
+    assert site.steering.take_events() == [], "a site that counts no parcels did not count none"
+
+
+def test_a_guess_on_a_line_is_in_the_record_of_the_site_too() -> None:
+    hub = Hub(Floor())
+    hub.run(7300, north=2, south=1)
+    recorded(hub)
+    hub.raw[CounterRef("north", "in")] = 5
+    hub.run(3600, north=2, south=1)
+    (record,) = recorded(hub)
+    assert (record.sure, record.complete) == (False, True)

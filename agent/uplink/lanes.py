@@ -27,6 +27,9 @@ class Store(Protocol):
     @property
     def acked(self) -> int: ...
 
+    @property
+    def is_known(self) -> bool: ...
+
     def acknowledge(self, upto: int) -> None: ...
 
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
@@ -66,7 +69,8 @@ class Lanes:
         self._complained: set[str] = set()
         self.resends = Resends(spool, epoch)
         self.outsized = Outsized()
-        self._done = Positions()
+        self._done, self._offered = Positions(), Positions()
+        self._own = spool.next_position
         self._kept: Record | None = None
         self._refused = False
         self._begin(spool.next_position)
@@ -166,12 +170,14 @@ class Lanes:
             self.settle(position)
 
     def received(self, watermarks: Mapping[str, int]) -> None:
-        """The bureau has, by epoch, everything up to these numbers."""
+        """The bureau has, by epoch, everything up to these numbers; of this run nothing that was never sent."""
         if not self._by_receipt:
             return
         with suppress(UnreadableError):  # the next receipt says it again
-            self._spool.acknowledge(received_upto(self._spool, self._spool.acked, watermarks))
-            self._done.forget_below(self._spool.acked)
+            acked = self._spool.acked
+            unsent = self._offered.next_absent(max(acked, self._own))
+            self._spool.acknowledge(min(unsent, received_upto(self._spool, acked, watermarks)))
+            self._forget()
             self._complain(watermarks)
 
     def _complain(self, watermarks: Mapping[str, int]) -> None:
@@ -184,10 +190,16 @@ class Lanes:
 
     def _settle(self, start: int, end: int) -> None:
         self._done.add(start, end)
+        self._offered.add(start, end)
         acked = self._spool.acked
         if not self._by_receipt and (watermark := self._done.next_absent(acked)) > acked:
             self._spool.acknowledge(watermark)
-        self._done.forget_below(self._spool.acked)
+        self._forget()
+
+    def _forget(self) -> None:
+        acked = self._spool.acked
+        self._done.forget_below(acked)
+        self._offered.forget_below(acked)
 
     def _again(self) -> Record | None:
         try:
@@ -202,7 +214,11 @@ class Lanes:
             lane.position = self._done.next_absent(max(lane.position, self._spool.acked))
             if lane.position < end:
                 self._read_ahead(lane, end)
-        return lane.ahead.popleft() if lane.ahead else None
+        if not lane.ahead:
+            return None
+        found = lane.ahead.popleft()
+        self._offered.add(found[0], found[0] + 1)
+        return found
 
     def _read_ahead(self, lane: _Cursor, end: int) -> None:
         """Nobody shall wait for positions that the spool skips: they are gone. An empty read proves nothing."""
@@ -230,5 +246,6 @@ class Lanes:
 
     def _renumbered(self) -> None:
         """The spool could read its directory at last and counts on from there: all positions have a new meaning."""
-        self._done = Positions()
+        self._done, self._offered = Positions(), Positions()
+        self._own = self._spool.acked
         self._begin(self._spool.next_position)

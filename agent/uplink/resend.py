@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import suppress
 
 from agent.uplink.contract import Json, Message
-from agent.uplink.search import Named, Reads, epoch_number, first_at_or_after, named, read
+from agent.uplink.search import Named, Reads, epoch_number, find, first_at_or_after, named, read
 from agent.uplink.thin import TOO_LARGE
 from agent.uplink.wanted import Wanted
 
@@ -22,6 +22,7 @@ NOT_TAKEN = "brokers hang up on it"
 NOT_HERE = "not on this card"
 NOT_BEGUN = "an epoch that has not begun"
 OTHER_RUN = "another run than the one that is asked"
+UNREAD = "the card cannot be read now"
 
 
 class Resends:
@@ -139,8 +140,8 @@ class Resends:
         return position, one.seq, record
 
     def _begin(self, wanted: Wanted) -> bool:
-        found = first_at_or_after(self._spool, epoch_number(wanted.epoch), wanted.due)
-        if found is None or found[1].epoch != wanted.epoch:
+        found = find(self._spool, wanted.epoch, wanted.due)
+        if found is None:
             return False
         wanted.position = found[0]
         wanted.miss(min(found[1].seq - 1, wanted.last), NOT_KEPT)
@@ -171,6 +172,8 @@ class Resends:
         """Why an epoch of which nothing is here cannot be given up: it may be a later run's, with this site's name."""
         if wanted.epoch == self._epoch or wanted.position is not None or wanted.due > wanted.first:
             return None
+        if not self._spool.is_known:
+            return UNREAD
         if wanted.run is not None:
             return OTHER_RUN if wanted.run != self._epoch else None
         return NOT_BEGUN if epoch_number(wanted.epoch) > epoch_number(self._epoch) else None
@@ -186,4 +189,4 @@ class Resends:
         return NOT_HERE if elsewhere else NOT_KEPT
 
     def _has_later(self, wanted: Wanted) -> bool:
-        return first_at_or_after(self._spool, epoch_number(wanted.epoch), wanted.last + 1) is not None
+        return find(self._spool, wanted.epoch, wanted.last + 1) is not None

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 from agent.uplink.contract import Message
 
 _PROBE_BYTES = 64 << 10
+MOST = 1 << 53
+"""More messages than any epoch has."""
 
 
 class UnreadableError(Exception):
@@ -20,6 +22,9 @@ class Reads(Protocol):
 
     @property
     def next_position(self) -> int: ...
+
+    @property
+    def is_known(self) -> bool: ...
 
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
 
@@ -73,19 +78,56 @@ def oldest_at_or_after(spool: Reads, start: int) -> Named | None:
     return None if found is None else found[1]
 
 
+def find(spool: Reads, epoch: str, seq: int) -> tuple[int, Named] | None:
+    """The first readable message of `epoch` from number `seq` on, and its position; None when there is none.
+
+    Where the numbers of epochs did not grow with the position (one began in memory, by a clock that was behind), each
+    epoch is looked for in its turn. Raises UnreadableError.
+    """
+    found = first_at_or_after(spool, epoch_number(epoch), seq)
+    return found if found is not None and found[1].epoch == epoch else _in_turn(spool, epoch, seq)
+
+
+def _in_turn(spool: Reads, epoch: str, seq: int) -> tuple[int, Named] | None:
+    position, end = 0, spool.next_position
+    while (probe := _readable(spool, position, end)) is not None:
+        at, one = probe
+        if one.epoch == epoch and one.seq >= seq:
+            return probe
+        position = _past(spool, at, end, one.epoch, seq - 1 if one.epoch == epoch else MOST)
+    return None
+
+
 def received_upto(spool: Reads, start: int, watermarks: Mapping[str, int]) -> int:
     """The position up to which, from `start` on, every message lies at or below its epoch's watermark.
 
-    Raises UnreadableError.
+    What is committed meanwhile is not among them. Raises UnreadableError.
     """
-    position = start
-    while (probe := _readable(spool, position, spool.next_position)) is not None:
+    position, end = start, spool.next_position
+    while (probe := _readable(spool, position, end)) is not None:
         at, one = probe
-        if one.seq > watermarks.get(one.epoch, 0):
+        upto = watermarks.get(one.epoch, 0)
+        if one.seq > upto:
             break
-        beyond = first_at_or_after(spool, one.number, watermarks[one.epoch] + 1)
-        position = max(at + 1, spool.next_position if beyond is None else beyond[0])
+        position = _past(spool, at, end, one.epoch, upto)
     return position
+
+
+def _past(spool: Reads, start: int, end: int, epoch: str, upto: int) -> int:
+    """The position after the last message of `epoch` up to number `upto` in [start, end), where `start` is one.
+
+    Messages of an epoch lie together in their order, whatever is before and behind them.
+    """
+    low = past = start + 1
+    high = end
+    while low < high:
+        middle = (low + high) // 2
+        probe = _readable(spool, middle, high)
+        if probe is not None and probe[1].epoch == epoch and probe[1].seq <= upto:
+            low = past = probe[0] + 1
+        else:
+            high = middle
+    return past
 
 
 def _readable(spool: Reads, start: int, end: int) -> tuple[int, Named] | None:

@@ -27,6 +27,7 @@ class Shelf:
         self.records: dict[int, bytes] = {}
         self.gone: set[int] = set()
         self.refuses = False
+        self.is_known = True
         self.acked = self.next_position = first
         self.write(records)
 

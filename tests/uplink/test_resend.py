@@ -47,6 +47,7 @@ class Shelf:
         self.next_position = len(identities)
         self.acked = kept_from
         self.refuses = False
+        self.is_known = True
 
     def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
         found = sorted(one for one in self.records.items() if one[0] >= start)

@@ -55,11 +55,11 @@ class Ledger:
     def marks(self, dropped_below: int = 0) -> Marks:
         """What a frame written now has to say; or would have to, were the positions below given up."""
         with self._lock:
-            kept = self._acked, self._dropped, self._corrupt, self._gaps
-            self.drop(dropped_below)
-            marks = Marks(self._acked, self._dropped, self._corrupt)
-            self._acked, self._dropped, self._corrupt, self._gaps = kept
-            return marks
+            if not self._acked < dropped_below <= self._end:
+                return Marks(self._acked, self._dropped, self._corrupt)
+            corrupt = self._lost_below(dropped_below)
+            held = dropped_below - self._acked
+            return Marks(dropped_below, self._dropped + held - corrupt, self._corrupt + corrupt)
 
     def write(self, count: int) -> int:
         """So many messages more; the position of the first."""
@@ -84,10 +84,13 @@ class Ledger:
                 self._dropped += held - corrupt
 
     def _settle(self, upto: int) -> int:
-        passed = sum(min(end, upto) - start for start, end in self._gaps if start < upto)
+        passed = self._lost_below(upto)
         self._gaps = [(max(start, upto), end) for start, end in self._gaps if end > upto]
         self._acked = upto
         return passed
+
+    def _lost_below(self, upto: int) -> int:
+        return sum(min(end, upto) - start for start, end in self._gaps if start < upto)
 
     def lose(self, start: int, end: int) -> None:
         """The positions cannot be read; for the acknowledged ones that is of no matter."""

@@ -78,6 +78,11 @@ class Spool:
         return self._ledger.acked
 
     @property
+    def is_known(self) -> bool:
+        """Whether what the directory holds could be read since the start; until then positions are passing ones."""
+        return self._writer.is_known
+
+    @property
     def condition(self) -> Condition:
         """Where commits go, and why not to the disk; or why messages cannot be read now."""
         condition, fault = self._writer.condition, self._read_fault

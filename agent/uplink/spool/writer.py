@@ -53,7 +53,7 @@ class Writer:
         self._store = Store(ring, ledger)
         self._most_state_bytes = segment_bytes // 4
         self._clock = clock
-        self._is_known = False
+        self.is_known = False
         self._retry_s = self._flushed_s = clock()
 
     def begin(self) -> None:
@@ -135,7 +135,7 @@ class Writer:
     def _attach(self) -> None:
         self._ring.abandon()
         self._disk.attach()
-        if self._is_known:
+        if self.is_known:
             self._ring.refresh()
             self._ledger.lose(self._ledger.acked, self._ring.first(self.pending.first))
         else:
@@ -151,7 +151,7 @@ class Writer:
         self.pending = Entry(found.end, waiting, self.pending.state or found.state)
         self._store.begin(found.marks)
         self._reader.forget()
-        self._is_known = True
+        self.is_known = True
         if self._ring.fault is not None:
             self.condition = Condition("ram", str(self._ring.fault))
 

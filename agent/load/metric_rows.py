@@ -120,7 +120,7 @@ SCAN = Group(
         Metric("pph_900", "scan_pph_900", _PPH, 0, 900, "settled", "scans"),
         Metric("recirculated", "scan_recirc", _N, None, None, "always", "scans"),
         Metric("duplicate", "scan_duplicate", "lines", None, None, "always", "scans"),
-        Metric("no_read", "scan_no_read", _N, None, None, "always", "scans"),
+        Metric("no_read", "scan_no_read", _N, None, None, "at least", "scans"),
         Metric("multi", "scan_multi", "lines", None, None, "always", "scans", rare=True),
         Metric("bad", "scan_bad", "lines", None, None, "always", "scans", rare=True),
         Metric("forgotten", "scan_forgotten", "codes", None, None, "always", "scans", rare=True),

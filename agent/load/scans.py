@@ -24,18 +24,18 @@ ENOUGH_READS = 200
 class ScanLoad:
     """Scans of a line at one moment, counted since this run of the agent began.
 
-    `streams` are the authoritative counts by stream, those that are not 0. `no_read` also has what a photo-eye saw
-    and its silent scanner did not read. `bad` are lines that are none, for any reason. `peak_per_s` is the most
-    passes of one second and `chutes_used` how many chutes got new parcels, both since the load was drawn before;
-    `chutes_used` is None where no scanner tells chutes. `forgotten` codes were pushed out before their windows
-    ended, each of which may count as new once too often.
+    `streams` are the authoritative counts by stream, those that are not 0. `no_read` also has what a photo-eye saw and
+    its silent scanner did not read; None where such an eye was never heard. `bad` are lines that are none, for any
+    reason. `peak_per_s` is the most passes of one second and `chutes_used` how many chutes got new parcels, both since
+    the load was drawn before; `chutes_used` is None where no scanner tells chutes. `forgotten` codes were pushed out
+    before their windows ended, each of which may count as new once too often.
     """
 
     streams: Mapping[str, int]
     total: int
     recirculated: int
     duplicate: int
-    no_read: int
+    no_read: int | None
     multi: int
     bad: int
     forgotten: int
@@ -47,24 +47,32 @@ class ScanLoad:
 
 
 class _Eye:
-    """The photo-eye before a scanner that is silent on no-read: what passed it since both could be compared."""
+    """The photo-eye before a scanner that is silent on no-read. `unread` is what passed it and nobody read, since both
+    could be compared: None before that, and what it was while the eye is silent. One on its way from eye to scanner
+    counts until it is read."""
 
     def __init__(self, lane: int, meter: Meter) -> None:
         self._lane, self._meter = lane, meter
         self._from: tuple[int, int] | None = None
+        self._mark: tuple[int, float | None] | None = None
+        self._before = 0
+        self.unread: int | None = None
 
-    def unread(self, passes_of: Sequence[int], at: Instant) -> int:
-        """Parcels that it saw and nobody read. One on its way from eye to scanner counts until it is read."""
+    def look(self, passes_of: Sequence[int], at: Instant) -> bool:
+        """Compare both at `at`; False where the eye is silent. What it guessed of itself begins the comparison anew."""
+        if not self._meter.fresh(at):
+            return False
         seen, passes = self._meter.overall.total, passes_of[self._lane]
-        if self._from is None and self._meter.fresh(at):
-            self._from = seen, passes
-        before = self._from or (seen, passes)
-        return max(0, (seen - before[0]) - (passes - before[1]))
+        mark = self._meter.breaks, self._meter.estimated_s
+        if self._from is None or mark != self._mark:
+            self._from, self._mark, self._before = (seen, passes), mark, self.unread or 0
+        self.unread = self._before + max(0, (seen - self._from[0]) - (passes - self._from[1]))
+        return True
 
 
 class LineScans:
     """Draws a line's scans from its counter, which another thread feeds; `eyes` are (lane, photo-eye) of silent
-    scanners."""
+    scanners. While one of its scanners or eyes is not heard, no rate that needs it is told."""
 
     def __init__(self, line: str, counter: ScanCounter, eyes: Sequence[tuple[int, Meter]], started_s: float) -> None:
         self.counter = counter
@@ -76,19 +84,20 @@ class LineScans:
             rate.advance(started_s, 0)
         self._totals = counter.totals.cast("B").cast("Q")
         self._at_s = started_s
+        self._heard = True
         self._forgotten = self._peak = 0
         self._of_chutes = counter.chute_totals.tolist()
 
     def advance(self, at: Instant) -> ScanLoad:
         """The scans counted in the seconds that had ended when they were last taken, which is now."""
-        self.take(at)
+        self.take(at, heard=self._heard)
         counts = {name: sum(self._lanes(name)) for name in COLUMN_NAMES}
         load = ScanLoad(
             streams={name: count for name, count in self._streams(counts) if count},
             total=counts["new"],
             recirculated=counts["recirculated"],
             duplicate=counts["duplicate"],
-            no_read=counts["no_read"] + self._unseen(at),
+            no_read=self._no_read(),
             multi=counts["multi"],
             bad=sum(counts[name] for name in BAD_NAMES),
             forgotten=self._forgotten,
@@ -106,16 +115,23 @@ class LineScans:
         while not self.counter.finish():
             self._take()
 
-    def take(self, at: Instant) -> None:
+    def take(self, at: Instant, *, heard: bool = True) -> None:
         """Take over what was counted; each second, for what is not taken keeps the seconds after it back, and a rate
-        that hears nothing for as long as its window begins anew."""
-        if not self._take():
-            return
-        new = sum(self._lanes("new"))
-        self._short.advance(self._at_s, new)
-        self._long.advance(self._at_s, new)
-        self._passed.advance(self._at_s, new + sum(self._lanes("recirculated")))
-        self._unread.advance(self._at_s, sum(self._lanes("no_read")) + self._unseen(at))
+        that hears nothing for as long as its window begins anew. `heard`: each of its scanners can be."""
+        taken, self._heard = self._take(), heard
+        if not heard:
+            self._short.restart()
+            self._long.restart()
+        if not (self._look(at) and heard):
+            self._passed.restart()
+            self._unread.restart()
+        elif taken:
+            self._passed.advance(self._at_s, sum(self._lanes("new")) + sum(self._lanes("recirculated")))
+            self._unread.advance(self._at_s, self._no_read() or 0)
+        if taken and heard:
+            new = sum(self._lanes("new"))
+            self._short.advance(self._at_s, new)
+            self._long.advance(self._at_s, new)
 
     def _take(self) -> bool:
         """Whether a second has ended since this was called before."""
@@ -131,12 +147,19 @@ class LineScans:
         """What was counted as that, by lane."""
         return self._totals[COLUMN_NAMES.index(name) :: len(COLUMN_NAMES)].tolist()
 
-    def _unseen(self, at: Instant) -> int:
-        """Parcels of which only the photo-eyes tell."""
+    def _look(self, at: Instant) -> bool:
+        """Compare what the photo-eyes saw with what was read; False where one of them is silent."""
         if not self._eyes:
-            return 0
+            return True
         passes_of = [new + again for new, again in zip(self._lanes("new"), self._lanes("recirculated"), strict=True)]
-        return sum(eye.unread(passes_of, at) for eye in self._eyes)
+        heard = [eye.look(passes_of, at) for eye in self._eyes]
+        return all(heard)
+
+    def _no_read(self) -> int | None:
+        """Parcels that nobody could read; None while a photo-eye that has to tell was never heard."""
+        of_eyes = [eye.unread for eye in self._eyes]
+        known = [one for one in of_eyes if one is not None]
+        return sum(known, sum(self._lanes("no_read"))) if len(known) == len(of_eyes) else None
 
     def _streams(self, counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
         for name, count in counts.items():

@@ -10,11 +10,15 @@ from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.scans import LineScans, ScanLoad
 from agent.scans.counting import counter, source
+from agent.scans.inlet import InletState
 from agent.scans.readers import ScanReaders
 from config.device_settings import CounterRef
 from config.line_settings import Line
 from config.scanner_settings import Scanner
 from config.settings import Settings
+
+SILENT_S = 10.0
+"""A scanner that has no connection and brought nothing for so long is not heard. Some connect for each read."""
 
 
 class SiteScans:
@@ -29,13 +33,22 @@ class SiteScans:
             line.id: _line(line, scanners, meters, now_s) for line, scanners in scanners_of.items() if scanners
         }
         self.readers = ScanReaders([(one, self._lines[one.line].counter, source(one)) for one in settings.scanners])
+        self._of = {line: [one.id for one in settings.scanners if one.line == line] for line in self._lines}
+        self._heard = {one.id: (0, now_s) for one in settings.scanners}
         self._slowed = dict.fromkeys((one.id for one in settings.scanners), 0)
         self._flooding: frozenset[str] = frozenset()
 
     def take(self, at: Instant) -> None:
         """Each beat: what was counted is taken over from the readers."""
-        for scans in self._lines.values():
-            scans.take(at)
+        heard = {scanner for scanner, state in self.readers.states().items() if self._hears(scanner, state, at.boot_s)}
+        for line, scans in self._lines.items():
+            scans.take(at, heard=heard.issuperset(self._of[line]))
+
+    def _hears(self, scanner: str, state: InletState, now_s: float) -> bool:
+        octets, since_s = self._heard[scanner]
+        if state.up or state.octets > octets:
+            octets, since_s = self._heard[scanner] = state.octets, now_s
+        return now_s - since_s < SILENT_S
 
     def advance(self, at: Instant) -> dict[str, ScanLoad]:
         """Each line's scans, for the lines that have scanners."""

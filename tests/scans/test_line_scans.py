@@ -125,11 +125,65 @@ def test_what_the_eye_counted_before_the_scanner_was_listened_to_is_no_no_read()
     eye.advance(5, at(0.0))
     eye.advance(50, at(1.0))
     line = Fed(eye=eye)
-    assert line.load(100.0).no_read == 0, "the eye has not been read since"
+    assert line.load(100.0).no_read is None, "the eye has not been read since"
     eye.advance(80, at(101.0))
     assert line.load(101.5).no_read == 0
     eye.advance(81, at(102.0))
     assert line.load(102.5).no_read == 1
+
+
+class Passing:
+    """Five parcels a second pass an eye that is read each second, before a scanner that reads four of them."""
+
+    def __init__(self) -> None:
+        self.eye = Meter(CounterRule(2**32, 100.0), 1)
+        self.line = Fed(eye=self.eye)
+        self.second, self.raw = 0, 1000
+
+    def run(self, seconds: int, *, eyed: bool = True) -> ScanLoad:
+        for _ in range(seconds):
+            self.second += 1
+            self.raw += 5
+            if eyed:
+                self.eye.advance(self.raw, at(self.second))
+            self.line.hear(self.second + 0.1, lines(4 * self.second, 4 * self.second + 4))
+        return self.line.load(self.second + 1.05)
+
+
+def test_no_reads_are_neither_0_nor_fewer_while_the_photo_eye_is_silent_and_true_when_it_is_back() -> None:
+    passing = Passing()
+    before = passing.run(500)
+    assert before.no_read == pytest.approx(500, abs=10)
+    assert before.no_read_rate == pytest.approx(0.2, abs=0.01)
+    dead = passing.run(700, eyed=False)
+    assert dead.no_read == pytest.approx(500, abs=20), "what is known of it"
+    assert dead.no_read_rate is None
+    assert passing.run(5).no_read == pytest.approx(1205, abs=20)
+    assert passing.run(100).no_read_rate == pytest.approx(0.2, abs=0.02)
+
+
+def test_no_reads_go_on_from_where_they_were_when_the_photo_eyes_counter_begins_again() -> None:
+    passing = Passing()
+    before = passing.run(300).no_read
+    passing.run(200, eyed=False)
+    passing.raw = 3
+    after = passing.run(10).no_read
+    assert before is not None and after is not None
+    assert before - 5 <= after <= before + 40, "what passed in the silence is not known"
+    assert passing.run(100).no_read == pytest.approx(after + 100, abs=10)
+
+
+def test_no_rate_is_told_of_a_line_whose_scanner_is_not_heard() -> None:
+    line = Fed()
+    for second in range(1, 300):
+        line.hear(second, lines(second, second + 1))
+    told = line.load(300.0)
+    assert told.pph_60 == pytest.approx(3600, rel=0.05)
+    for second in range(300, 330):
+        line.scans.counter.advance(1000 * second)
+        line.scans.take(at(second), heard=False)
+    away = line.load(330.0)
+    assert (away.pph_60, away.pph_900, away.no_read_rate, away.total) == (None, None, None, 299)
 
 
 def test_more_scans_than_the_eye_saw_are_no_error_and_no_negative_number() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -47,6 +48,34 @@ def test_a_flood_is_said_when_it_begins_and_when_it_is_over(
     assert (state["up"], state["reason"], state["octets"], state["lost"]) == (True, "connected", 2000 * 17, 0)
     assert state["slowed"] > 0
     assert "SF80" not in caplog.text
+
+
+def test_a_scanner_that_is_gone_has_no_rate_and_not_the_rate_0() -> None:
+    with a_scanner_that_listens() as door:
+        address = f"127.0.0.1:{door.getsockname()[1]}"
+        text = f'{SITE}[scanner.tunnel]\nline = "north"\ntcp = "{address}"\n'
+        settings = config.check_text("site.toml", text.encode()).settings
+        assert settings
+        began = clock.now()
+        scans = SiteScans(settings, counter_meters(settings), began.boot_s - 20.0)
+        scans.readers.start()
+        try:
+            scanner = door.accept()[0]
+            with scanner:
+                scanner.sendall(lines(0, 50))
+                assert eventually(lambda: scans.advance(clock.now())["north"].total == 50)
+
+                def later(seconds: float) -> float | None:
+                    then = dataclasses.replace(began, boot_s=began.boot_s + seconds)
+                    scans.take(then)
+                    return scans.advance(then)["north"].pph_900
+
+                assert eventually(lambda: later(9.0) is not None, 30.0)
+            door.close()
+            assert eventually(lambda: not scans.readers.states()["tunnel"].up)
+            assert later(20.0) is None
+        finally:
+            scans.readers.stop()
 
 
 def test_a_site_without_scanners_does_not_carry_the_counter() -> None:

@@ -8,12 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from config import reasons
+
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _TEXTS = Path(__file__).parent / "texts"
 _LONGEST_VALUE = 160
-_TABLES = frozenset(("words", "chinese_keys", "typed", "verbs", "system"))
+_TABLES = frozenset(("words", "chinese_keys", "typed", "verbs", "reasons"))
 
 
 class Text(NamedTuple):
@@ -46,22 +48,27 @@ def word(name: str, lang: Language, **values: object) -> str:
 
 def quality(name: str, lang: Language) -> str:
     """The word for a quality; one that is not known, as an agent of tomorrow may send, stays as it is."""
-    return _words().get(f"quality_{name}", {}).get(lang, name)
+    return named("quality", name, lang)
 
 
 def state(name: str, lang: Language) -> str:
     """The word for a state; one that is not known, as an agent of tomorrow may send, stays as it is."""
-    return _words().get(f"state_{name}", {}).get(lang, name)
+    return named("state", name, lang)
 
 
 def kind(name: str, lang: Language) -> str:
     """The word for what an input is; one that is not known stays as it is."""
-    return _words().get(f"kind_{name}", {}).get(lang, name)
+    return named("kind", name, lang)
 
 
 def severity(name: str, lang: Language) -> str:
     """The word for how bad an alarm is; one that is not known stays as it is."""
-    return _words().get(f"severity_{name}", {}).get(lang, name)
+    return named("severity", name, lang)
+
+
+def named(what: str, name: str, lang: Language) -> str:
+    """The word for the `what` of that name, as a level or a contact; one that is not known stays as it is."""
+    return _words().get(f"{what}_{name}", {}).get(lang, name)
 
 
 def typed(english: str, lang: Language) -> str:
@@ -77,6 +84,11 @@ def typed_texts() -> tuple[str, ...]:
 def description(verb: str, lang: Language) -> str | None:
     """What a verb is for, in Chinese; its English stands at the head of its room."""
     return _typed()["verbs"].get(verb) if lang == "zh" else None
+
+
+def reason(said: object, lang: Language) -> str:
+    """What a room or the system gives as the reason, in `lang`; anything else stays as it is."""
+    return reasons.in_chinese(str(said)) if lang == "zh" else str(said)
 
 
 def codes() -> tuple[str, ...]:
@@ -115,7 +127,7 @@ def printable(value: str) -> str:
 def _said(value: object, lang: Language) -> str:
     if isinstance(value, Word):
         return word(value, lang)
-    shown = printable(str(value))
+    shown = printable(reason(value, lang))
     return shown if len(shown) <= _LONGEST_VALUE else shown[:_LONGEST_VALUE] + "…"
 
 
@@ -136,7 +148,7 @@ def _chinese_keys() -> dict[str, str]:
 
 @cache
 def _typed() -> dict[str, dict[str, str]]:
-    return {table: _merged(table) for table in ("typed", "verbs", "system")}
+    return {table: _merged(table) for table in ("typed", "verbs")}
 
 
 def _merged(table: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from agent.bureau.view import Heard, SiteView, View
 from agent.fitting import FirstThatFits
 from config.load_settings import MODES
 from config.locker_settings import SIZES
-from config.messages import Language, kind, quality, severity, state, word
+from config.messages import Language, kind, named, quality, severity, state, word
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -107,9 +107,9 @@ class Board:
             mode = _word(site.latest.get("state", {}).get("mode", "normal"))
             if mode != "normal":
                 said = [word(f"mode_{mode}", self._lang) if mode in MODES else mode]
-                said += [
-                    _word(site.latest["state"][name]) for name in ("suspended", "plan") if name in site.latest["state"]
-                ]
+                why, plan = (site.latest["state"].get(name) for name in ("suspended", "plan"))
+                said += [named("suspended", _word(why), self._lang)] if why is not None else []
+                said += [_word(plan)] if plan is not None else []
                 yield self._words["ordered"].format(site=site.path, mode=" ".join(said))
 
     def _alarms(self, view: View) -> Iterator[str]:

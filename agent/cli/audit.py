@@ -22,6 +22,7 @@ from agent.orders.trail_files import FILE
 from config.messages import printable, word
 
 _DIGEST = re.compile(rf"[0-9a-f]{{{TOLD_DIGITS},64}}")
+_LATEST_MS = 10**14
 _OWN = ("n", "prev", "at", "tsq", "what", "hash")
 
 
@@ -75,9 +76,14 @@ def _trail(file: Path) -> Path | None:
 
 def _row(entry: Mapping[str, object]) -> str:
     at = entry.get("at")
-    when = to_the_second(at / 1000) if isinstance(at, int) else "?"
+    when = to_the_second(at / 1000) if isinstance(at, int) and 0 <= at < _LATEST_MS else "?"
     fields = " ".join(f"{name}={printable(str(value))}" for name, value in entry.items() if name not in _OWN)
-    return f"{entry.get('n'):>5}  {when} {entry.get('tsq')}  {entry.get('what'):<12} {fields}"
+    return f"{_shown(entry, 'n'):>5}  {when} {_shown(entry, 'tsq')}  {_shown(entry, 'what'):<12} {fields}"
+
+
+def _shown(entry: Mapping[str, object], name: str) -> str:
+    """What a line that anybody may have written has under that name."""
+    return printable(str(entry.get(name, "?")))
 
 
 def _mark(text: str) -> Mark:

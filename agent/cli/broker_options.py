@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.quantities import duration, whole
 from agent.cli.speech import chosen_language, spoken
-from config.messages import word
+from config.messages import reason, word
 
 if TYPE_CHECKING:
     from agent.uplink.credentials import Login
@@ -36,20 +36,21 @@ def add_duration(parser: argparse.ArgumentParser) -> None:
 
 def contradiction(args: argparse.Namespace) -> str | None:
     """What is wrong with the broker's options together; None when nothing is."""
+    lang = chosen_language(args.lang, sys.stderr)
     if args.tls and args.ca is None:
-        return "--tls needs --ca FILE: the bureau's own CA, no other is trusted"
+        return word("broker_tls_ca", lang)
     if args.password_file is not None and args.username is None:
-        return "--password-file needs --username"
+        return word("broker_password_user", lang)
     if args.password_file is not None and args.ca is None and args.host not in _LOOPBACK:
-        return "a password goes over TLS only; add --ca FILE"
+        return word("broker_password_tls", lang)
     return None
 
 
-def advice(args: argparse.Namespace, error: Exception) -> str:
-    """The next step where no broker answers."""
-    if "refused" not in str(error).lower():
-        return ""
-    return "\n" + word("no_broker_there", chosen_language(args.lang, sys.stderr))
+def unreachable(args: argparse.Namespace, error: Exception) -> str:
+    """Why the broker cannot be used, and the next step where none answers."""
+    lang = chosen_language(args.lang, sys.stderr)
+    said = f"{args.host}:{port(args)}: {reason(error, lang)}"
+    return f"{said}\n{word('no_broker_there', lang)}" if "refused" in str(error).lower() else said
 
 
 def port(args: argparse.Namespace) -> int:

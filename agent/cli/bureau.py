@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from agent.cli import broker_options
 from agent.cli.quantities import duration, whole
 from agent.cli.speech import add_language, chosen_language, say
-from config.messages import Language, word
+from config.messages import Language, reason, word
 
 if TYPE_CHECKING:
     from agent.bureau.consumer import Worker
@@ -91,13 +91,13 @@ def run(args: argparse.Namespace) -> int:
             return _wrong(word("bureau_no_store", _lang(args), store=args.store), os.EX_NOINPUT)
         return _run(args, open_store) if args.action == "run" else _listed(args, open_store())
     except AddressError as error:
-        return _wrong(str(error), 2)
+        return _wrong(reason(error, _lang(args)), 2)
     except BarredError as error:
         return _wrong(word("bureau_barred", _lang(args), store=args.store, reason=error), os.EX_NOPERM)
     except StoreError as error:
-        return _wrong(f"{args.store}: {error}", 1)
+        return _wrong(f"{args.store}: {reason(error, _lang(args))}", 1)
     except (RefusedError, CredentialError) as error:
-        return _wrong(f"{args.host}:{broker_options.port(args)}: {error}{broker_options.advice(args, error)}", 1)
+        return _wrong(broker_options.unreachable(args, error), 1)
 
 
 def _listed(args: argparse.Namespace, store: Store) -> int:
@@ -127,7 +127,7 @@ def _run(args: argparse.Namespace, open_store: Opener) -> int:
 
     wrong = broker_options.contradiction(args)
     if wrong is None and args.workers > 1 and args.share is None:
-        wrong = "several workers need --share GROUP, or each would get every message"
+        wrong = word("bureau_workers_share", _lang(args))
     if wrong is not None:
         return _wrong(wrong, 2)
     log.start()

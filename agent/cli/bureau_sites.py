@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from agent.cli.speech import say
-from config.messages import Language, word
+from config.messages import Language, named, word
 
 if TYPE_CHECKING:
     from agent.bureau.store import Store
@@ -39,7 +39,8 @@ def _words(site: Mapping[str, object], lang: Language) -> Iterator[str]:
         value = site.get(key)
         texts = [_text(one) for one in value] if isinstance(value, list) else [_text(value)]
         if shown := ", ".join(filter(None, texts)):
-            yield f"{key}={shown}"
+            said = named(key, shown, lang) if lang == "zh" else shown
+            yield f"{word(f'site_{key}', lang)}={said}"
 
 
 def _text(value: object) -> str:

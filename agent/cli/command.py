@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from agent.uplink.credentials import CredentialError
 
     lang = chosen_language(args.lang, sys.stdout)
-    wrong = broker_options.contradiction(args) or ("--site PROV/CITY/SITE is needed" if "+" in args.site else None)
+    wrong = broker_options.contradiction(args) or (word("order_needs_site", lang) if "+" in args.site else None)
     if wrong is not None:
         print(f"hubpulse command: {wrong}", file=sys.stderr)
         return 2
@@ -62,10 +62,15 @@ def run(args: argparse.Namespace) -> int:
     except RefusedError as refusal:
         return local_order.fail(lang, "E2766", as_json=args.json, reason=refusal.detail or refusal.reason)
     except (CredentialError, KeyFormError, ImportError) as fault:
-        return local_order.fail(lang, "E2767", as_json=args.json, file=args.key, reason=fault)
+        return local_order.fail(lang, "E2767", as_json=args.json, file=args.key, reason=_of_key(args, fault))
     except (NoBrokerError, OSError) as fault:
         place = f"{args.host}:{broker_options.port(args)}"
         return local_order.fail(lang, "E2768", as_json=args.json, broker=place, reason=fault)
+
+
+def _of_key(args: argparse.Namespace, fault: Exception) -> str:
+    """What is wrong with the key, with the file where it is not said already."""
+    return str(fault) if str(args.key) in str(fault) else f"{args.key}: {fault}"
 
 
 def _fields(words: list[str]) -> dict[str, object]:

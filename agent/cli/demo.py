@@ -22,7 +22,7 @@ from agent.cli.simulate import speed
 from agent.cli.speech import chosen_language, spoken
 from agent.cli.typed import hubpulse
 from agent.twin.script import KINDS
-from config.messages import Language, word
+from config.messages import Language, reason, word
 
 if TYPE_CHECKING:
     from agent.twin.performance import Outcome, Performance
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     except InterruptedShowError:
         return 130
     except (ChildError, RefusedError, OSError) as error:
-        print(f"hubpulse demo: {error}", file=sys.stderr)
+        print(f"hubpulse demo: {reason(error, chosen_language(args.lang, sys.stderr))}", file=sys.stderr)
         return 1
 
 

@@ -19,7 +19,7 @@ from agent.cli import local_order
 from agent.cli.commissioning import reason_in_words
 from agent.cli.quantities import duration
 from agent.cli.speech import chosen_language, say
-from config.messages import Language, word
+from config.messages import Language, named, word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,10 @@ def _table(findings: Sequence[Finding], lang: Language, *, colour: bool) -> list
 
 
 def _values(one: Finding, lang: Language) -> dict[str, object]:
-    """What fills the words of a finding; why a device is away in words, too."""
-    said = {"reason": reason_in_words(str(one.values["reason"]), lang)} if one.why == "away" else {}
+    """What fills the words of a finding, in words where there are any."""
+    said: dict[str, object] = {}
+    if one.why == "away":
+        said["reason"] = reason_in_words(str(one.values["reason"]), lang)
+    if one.why == "told":
+        said["state"] = named("contact", str(one.values["state"]), lang)
     return {**one.values, **said}

@@ -66,5 +66,6 @@ def _refuse(code: str, reason: Exception, lang: Language, status: int) -> int:
     """Say why the agent does not start; the reason whole, for it names a file and the command that mends it."""
     said = messages.text(code, lang)
     why, fix = messages.word("why", lang), messages.word("fix", lang)
-    print(f"hubpulse run: {code} {said.seen}: {reason}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
+    seen = f"{said.seen}: {messages.reason(reason, lang)}"
+    print(f"hubpulse run: {code} {seen}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
     return status

@@ -21,18 +21,20 @@ import json
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.check import EXIT_NO_FILE
+from agent.cli.check import EXIT_FAULTS, EXIT_NO_FILE
 from agent.cli.quantities import whole
 from agent.cli.speech import add_language, chosen_language, spoken
 from agent.cli.typed import hubpulse
 from agent.control import SOCKET
 from agent.twin.script import KINDS, OPENS_H
-from config.messages import typed, word
+from config.faults import columns
+from config.messages import Language, reason, typed, word
 
 if TYPE_CHECKING:
     from agent.twin.site import Twin
@@ -74,15 +76,14 @@ def run(args: argparse.Namespace) -> int:
     if args.tell:
         return _tell(args, args.at or Path())
     if args.site is None:
-        print("hubpulse simulate: name the settings whose devices are played", file=sys.stderr)
-        return 2
+        return _fail(args, 2, "twin_no_site")
     if not args.site.exists():
         return _fail(args, EXIT_NO_FILE, "no_such_file", file=args.site)
     try:
         settings = load(args.site)
     except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 78
+        print(error.render(chosen_language(args.lang, sys.stderr)), file=sys.stderr)
+        return EXIT_FAULTS
     return _play(args, settings)
 
 
@@ -96,9 +97,13 @@ def _play(args: argparse.Namespace, settings: Settings) -> int:
         except TakenError:
             return _fail(args, _EXIT_TAKEN, "twin_taken", folder=folder)
         except (OSError, ValueError) as error:
-            print(f"hubpulse simulate: {error}", file=sys.stderr)
-            return 1
+            return _give_up(args, error)
     return 0
+
+
+def _give_up(args: argparse.Namespace, error: Exception) -> int:
+    print(f"hubpulse simulate: {reason(error, chosen_language(args.lang, sys.stderr))}", file=sys.stderr)
+    return 1
 
 
 def _fail(args: argparse.Namespace, status: int, name: str, **values: object) -> int:
@@ -117,8 +122,7 @@ def _tell(args: argparse.Namespace, folder: Path) -> int:
     except (FileNotFoundError, ConnectionRefusedError):
         return _fail(args, 1, "twin_absent", folder=folder)
     except (CommandError, OSError) as error:
-        print(f"hubpulse simulate: {error}", file=sys.stderr)
-        return 1
+        return _give_up(args, error)
     return 0
 
 
@@ -163,25 +167,33 @@ def _spool(args: argparse.Namespace, folder: Path) -> Path:
 
 
 def _say_ready(args: argparse.Namespace, twin: Twin, settings_copy: Path) -> None:
-    pace = f"speed {twin.pace.speed:g}" if twin.pace.running else "frozen"
-    print(f"twin of {twin.settings.site.id}, {pace}")
+    lang, folder = chosen_language(args.lang, sys.stdout), settings_copy.parent
+    site = "twin_site" if twin.pace.running else "twin_site_frozen"
+    print(word(site, lang, site=twin.settings.site.id, speed=f"{twin.pace.speed:g}"))
+    print("\n".join(_places(twin, folder, lang)))
+    broker, port = ":".join(map(str, args.broker or _BROKER)), (args.broker or _BROKER)[1]
+    print(word("twin_changed", lang, file=settings_copy.name, broker=broker, spool=_spool(args, folder)))
+    if not args.broker:
+        print(word("twin_broker_default", lang))
+    agent = {"hubpulse": hubpulse(), "control": folder / SOCKET}
+    print(word("twin_ready", lang, file=settings_copy, **agent))
+    print(word("twin_next", lang, port=port, folder=folder, **agent), flush=True)
+
+
+def _places(twin: Twin, folder: Path, lang: Language) -> Iterator[str]:
+    """Where each bus and scanner is served, and commands are taken."""
+    from agent.twin.control import SOCKET as TWIN_SOCKET
+
     for bus, wire in twin.wires.items():
         there = [(one.id, one.unit) for one in twin.settings.devices if one.bus == bus]
         there += [(one.id, one.unit) for one in twin.settings.boards if one.bus == bus]
-        units = ", ".join(f"{name} (unit {unit})" for name, unit in there)
-        print(f"  {bus:<16} {wire.address:<28} {units}")
+        units = ", ".join(word("twin_unit", lang, device=name, unit=unit) for name, unit in there)
+        yield f"  {bus:<16} {wire.address:<28} {units}"
     for scanner in twin.settings.scanners:
-        print(f"  {scanner.id:<16} {twin.scanners.plays[scanner.id].port.address:<28} scans of {scanner.line}")
-    print(f"  {'commands':<16} {settings_copy.parent / 'twin.sock'}")
-    lang = chosen_language(args.lang, sys.stdout)
-    broker, spool = ":".join(map(str, args.broker or _BROKER)), _spool(args, settings_copy.parent)
-    print(word("twin_changed", lang, file=settings_copy.name, broker=broker, spool=spool))
-    if not args.broker:
-        print(word("twin_broker_default", lang))
-    control = settings_copy.parent / SOCKET
-    port = (args.broker or _BROKER)[1]
-    next_steps = word("twin_next", lang, hubpulse=hubpulse(), control=control, port=port, folder=settings_copy.parent)
-    print(f"ready: {hubpulse()} run {settings_copy} --control {control}\n{next_steps}", flush=True)
+        scans = word("twin_scans", lang, line=scanner.line)
+        yield f"  {scanner.id:<16} {twin.scanners.plays[scanner.id].port.address:<28} {scans}"
+    name = word("twin_commands", lang)
+    yield f"  {name}{' ' * (16 - columns(name))} {folder / TWIN_SOCKET}"
 
 
 def speed(text: str) -> float:

@@ -46,8 +46,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _Watch(args).run()
     except (RefusedError, CredentialError) as error:
-        advice = broker_options.advice(args, error)
-        print(f"hubpulse watch: {args.host}:{broker_options.port(args)}: {error}{advice}", file=sys.stderr)
+        print(f"hubpulse watch: {broker_options.unreachable(args, error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0

@@ -109,10 +109,10 @@ class Backlog:
         if not 0 <= parcels <= MOST_PARCELS:
             raise BaselineRefusedError(f"a stock-take is 0 to {MOST_PARCELS} parcels")
         if self._floor_parcels is not None and parcels > MOST_FLOORS * self._floor_parcels:
-            room = (
-                f"more than {MOST_FLOORS} times what the floor holds ([floor] buffer_parcels = {self._floor_parcels})"
+            raise BaselineRefusedError(
+                f"{parcels} parcels are more than {MOST_FLOORS} times what the floor holds "
+                f"([floor] buffer_parcels = {self._floor_parcels})"
             )
-            raise BaselineRefusedError(f"{parcels} parcels are {room}")
 
     def advance(self, at: Instant) -> Stock | None:
         """What is on the floor; None unless both ends are counted and every counter is fresh."""

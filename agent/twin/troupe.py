@@ -96,7 +96,16 @@ class Troupe:
 
     def start_twin(self, site: Path, options: list[str]) -> None:
         """The twin of `site`, frozen; it is ready on return, its settings are `self.settings`."""
-        where = ["--at", str(self.folder), "--spool", str(self.spool), "--broker", f"127.0.0.1:{self.broker_port}"]
+        where = [
+            "--lang",
+            "en",
+            "--at",
+            str(self.folder),
+            "--spool",
+            str(self.spool),
+            "--broker",
+            f"127.0.0.1:{self.broker_port}",
+        ]
         twin = self._start("twin", [*_hubpulse("simulate"), str(site), "--frozen", *where, *options])
         self._wait(lambda: "\nready: " in twin.said(), twin)
 

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,20 +15,20 @@ import pytest
 from agent.__main__ import VERBS, main
 from agent.cli.parser import Parser
 from agent.twin.deeds import COMMANDS
-from config import messages
+from config import messages, profiles
 from config.site_settings import Level
 
 NAMES = """
     hubpulse modbus tcp rtu ascii plc toml json tls ca wireshark markdown sqlite postgresql unix ed25519 systemd
-    sigterm ctrl c root int d100 s m h d utc id gb t a f 0x
+    sigterm ctrl c root int d100 pem sudo s m h d utc id gb t a f 0x
 """
 """Names of things, units and letters, which are the same in Chinese."""
 
 TYPED = re.compile(
     r"`[^`]*`|'[^']*'|“[^”]*”|\{[^}]*\}|\[[^\]\n]*\]"  # quoted; choices; optional parts
-    r"|(?:hubpulse|openssl) [^\n]*?(?=  |\)|,|\n|$)"  # command lines
+    r"|(?:hubpulse|openssl|sudo|systemctl|chmod|umask|journalctl) [^\n]*?(?=  |\)|,|\n|$)"  # command lines
     r"|\w*[=/@_|][\w./:@=|-]*|--?[a-z][a-z-]*|[a-z]+:[0-9]\w*"  # paths, addresses, assignments, options
-    r"|\w+(?:[.-]\w+)+"  # files, and names in several parts
+    r"|\w+(?:[.-]\w+)+|\w+…"  # files, names in several parts, what was cut
 )
 """What is typed as it stands."""
 
@@ -66,7 +67,11 @@ def identifiers() -> set[str]:
 
 
 def english_in(text: str, known: set[str]) -> set[str]:
-    return {word for word in re.findall(r"\b[a-z][a-z0-9]*", TYPED.sub(" ", text).lower()) if word not in known}
+    return {
+        word
+        for word in re.findall(r"\b(?![ew][0-9]{4}\b)[a-z][a-z0-9]*", TYPED.sub(" ", text).lower())
+        if word not in known
+    }
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS, "bureau run", "bureau totals", "profiles list", "profiles new"])
@@ -114,9 +119,86 @@ def test_a_mistyped_command_is_explained_in_chinese(
 ) -> None:
     monkeypatch.setattr("config.messages.language", lambda *_: "zh")
     complaint = said(capsys, *words).partition("错误:")[2]
-    typed = {part for word in words for part in re.findall(r"[a-z0-9]+", word.lower())}
+    typed = set(re.findall(r"[a-z0-9]+", " ".join(words).lower()))
     assert complaint
     assert english_in(complaint, identifiers() | typed) == set()
+
+
+COMPLAINTS = (
+    "alarms --control no.sock",
+    "alarms ack --control no.sock",
+    "mode --control no.sock",
+    "mode suspended --for 1h --control no.sock",
+    "mode peak --control no.sock",
+    "ready --control no.sock",
+    "baseline 5 --control no.sock",
+    "audit nope.log",
+    "audit torn.log",
+    "audit bad.toml",
+    "command send mode mode=peak",
+    "command send mode mode=peak --tls --site 44/4401/gz",
+    "command sign mode mode=peak to=+1h --site 44/4401/gz",
+    "command sign mode mode=no by=a to=+1h --site 44/4401/gz",
+    "command sign mode mode --site 44/4401/gz",
+    "command sign mode mode=peak by=a to=+1h --site 44/4401/gz --key weak.key",
+    "command sign mode mode=peak by=a to=+1h --site 44/4401/gz --key open.key",
+    "simulate",
+    "simulate nope.toml",
+    "simulate bad.toml",
+    "simulate --at nowhere --tell truth",
+    "bureau totals --store x:1",
+    "bureau totals --store sqlite:no.db",
+    "bureau totals --store sqlite:torn.log",
+    "bureau gaps --store postgresql://a:b@c/d",
+    "bureau run --workers 2",
+    "watch --password-file weak.key",
+    "probe nope",
+    "probe /dev/null --listen 1s",
+    "read /dev/null 1 40001",
+    "read 127.0.0.1 999 40001",
+    "read 127.0.0.1 1 zz",
+    "scan-test tcp x",
+    "scan-test serial /dev/null",
+    "tap nope",
+    "locker show --settings nope.toml",
+    "check nope.toml",
+    "check bad.toml",
+    "check .",
+    "run bad.toml",
+    "install --root nowhere --dry-run",
+    "install --root /proc/nowhere",
+    "explain zz",
+    "explain 010300",
+    "profiles show zzzz",
+    "profiles new Bad",
+    "init bad.toml",
+    "init /proc/x/y.toml",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("words")
+    (made / "bad.toml").write_text("[sit]\na = 1\n")
+    (made / "torn.log").write_text('{"n": "1", "at": 99999999999999999999}\nno entry\n')
+    for name, mode in (("open.key", 0o644), ("weak.key", 0o600)):
+        (made / name).write_text("short\n")
+        (made / name).chmod(mode)
+    return made
+
+
+@pytest.mark.parametrize("line", COMPLAINTS)
+def test_what_cannot_be_done_is_explained_in_chinese(
+    line: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    status = main([*line.split(), "--lang", "zh"])
+    caught = capsys.readouterr()
+    shown = re.sub(r"^ +[0-9]+ \|.*$", "", caught.out + caught.err, flags=re.MULTILINE)  # the settings as they stand
+    typed = set(re.findall(r"[a-z0-9]+", line.lower())) | set(profiles.names([]))
+    assert status or "--dry-run" in line
+    assert shown.strip()
+    assert english_in(shown, identifiers() | typed) == set()
 
 
 @pytest.mark.parametrize(

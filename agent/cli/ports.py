@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _watch(roots: Roots, until_s: float, lang: Language) -> None:
     """Tell what comes and goes."""
-    say("\n" + messages.word("ports_watching", lang))
     known = {port.best: port for port in ports(roots)}
+    say("\n" + messages.word("ports_watching", lang))
     while boot_seconds() < until_s:
         time.sleep(_LOOK_S)
         now = {port.best: port for port in ports(roots)}

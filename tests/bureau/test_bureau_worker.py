@@ -13,7 +13,7 @@ import pytest
 from broker import Broker
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from postgres import Postgres
-from uplink_rig import eventually
+from uplink_rig import WAIT_S, eventually
 
 from agent.bureau import consumer, databases
 from agent.bureau.arrival import Arrival, Presence
@@ -48,10 +48,10 @@ class Site:
         self.publish("status", {"online": True, "sid": 1}, retain=True)
 
     def publish(self, tail: str, fields: dict[str, object], *, retain: bool = False) -> None:
-        self._client.publish(f"{ROOT}/{tail}", json.dumps(fields), qos=1, retain=retain).wait_for_publish(10)
+        self._client.publish(f"{ROOT}/{tail}", json.dumps(fields), qos=1, retain=retain).wait_for_publish(WAIT_S)
 
     def publish_octets(self, tail: str, payload: bytes) -> None:
-        self._client.publish(f"{ROOT}/{tail}", payload, qos=1).wait_for_publish(10)
+        self._client.publish(f"{ROOT}/{tail}", payload, qos=1).wait_for_publish(WAIT_S)
 
     def telemetry(self, *seqs: int) -> None:
         for seq in seqs:
@@ -61,7 +61,7 @@ class Site:
     def command(self, tail: str) -> dict[str, object]:
         """The next command of that name."""
         while True:
-            topic, fields, _ = self.commands.get(timeout=20)
+            topic, fields, _ = self.commands.get(timeout=WAIT_S)
             if topic.endswith(f"cmd/{tail}"):
                 return fields
 
@@ -69,7 +69,7 @@ class Site:
         """Send again whatever is asked for, until the bureau has everything."""
         fields: dict[str, object] = {}
         while fields.get("epochs") != receipt:
-            topic, fields, _ = self.commands.get(timeout=20)
+            topic, fields, _ = self.commands.get(timeout=WAIT_S)
             if topic.endswith("cmd/resend"):
                 wanted = range(int(str(fields["from"])), int(str(fields["to"])) + 1)
                 self.resent.update(wanted)
@@ -146,7 +146,7 @@ def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(
 
     def broken(*_: object) -> None:
         taking.set()
-        full.wait(20)
+        full.wait(WAIT_S)
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(Store, "take", broken)
@@ -154,7 +154,7 @@ def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(
     one.start()
     assert connected(one)
     site.telemetry(1)
-    assert taking.wait(20)
+    assert taking.wait(WAIT_S)
     site.telemetry(*range(2, 12))
     full.set()
     assert eventually(lambda: one.is_dead)
@@ -165,7 +165,7 @@ def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(
 
     ending = threading.Thread(target=end, daemon=True)
     ending.start()
-    ending.join(20)
+    ending.join(WAIT_S)
     assert not ending.is_alive()
 
 
@@ -178,7 +178,7 @@ def test_what_a_site_says_faster_than_it_can_be_kept_waits_at_the_broker_and_not
     may_take, take, largest = threading.Event(), Store.take, [0]
 
     def slowly(store: Store, batch: Sequence[Arrival | Presence]) -> Taken:
-        may_take.wait(20)
+        may_take.wait(WAIT_S)
         largest[0] = max(largest[0], sum(len(one.payload) for one in batch if isinstance(one, Arrival)))
         return take(store, batch)
 

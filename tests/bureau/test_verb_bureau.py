@@ -36,7 +36,7 @@ def test_a_day_at_the_bureau(tmp_path: Path, capsys: pytest.CaptureFixture[str])
             assert rig.drained()
             assert eventually(lambda: _kept(store) >= 8)
         running.send_signal(signal.SIGINT)
-        assert json.loads(running.communicate(timeout=10)[0].splitlines()[-1])["new"] >= 8
+        assert json.loads(running.communicate(timeout=60)[0].splitlines()[-1])["new"] >= 8
         assert running.returncode == 0
     assert main(["bureau", "totals", "--store", store, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sites"][SITE]["counters"]["eye.di0"]["total"] == 10

@@ -52,5 +52,5 @@ def test_who_puts_waits_for_room_and_who_takes_for_something() -> None:
     taker.start()
     assert all(waiting.put(received(number, 90), 20.0) for number in range(200))
     waiting.wake()
-    taker.join(20)
+    taker.join(60)
     assert found == list(range(200))

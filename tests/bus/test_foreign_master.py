@@ -34,7 +34,7 @@ VALUES = [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def master(port: str) -> ModbusSerialClient:
-    client = ModbusSerialClient(port, framer=FramerType.RTU, baudrate=115200, timeout=2, retries=0)
+    client = ModbusSerialClient(port, framer=FramerType.RTU, baudrate=115200, timeout=30, retries=0)
     assert client.connect()
     return client
 
@@ -47,7 +47,7 @@ def test_all_traffic_of_a_foreign_master_is_understood_and_not_one_byte_is_sent(
     units = [SimDevice(unit, simdata=[SimData(0, values=VALUES, datatype=DataType.REGISTERS)]) for unit in (1, 2)]
     device = Device("plc", "line", 1, 1.0, None, 125, (counter("in", 0), counter("out", 6)))
     with SharedLine("master", "devices", "ear") as line:
-        bus = SerialBus("line", line.path["ear"], 115200, "none", 1, 0.5, role="listen")
+        bus = SerialBus("line", line.path["ear"], 115200, "none", 1, 5.0, role="listen")
         owner = ListenOwner(bus, ModbusListener([device], Wire.of(bus)), ["plc"], 2)
         with pymodbus_serial(units, line.path["devices"]):
             owner.start()
@@ -96,7 +96,7 @@ def listening_agent(tmp_path: Path) -> Iterator[tuple[SharedLine, Broker]]:
         stack.callback(Serving(device, units).close)
         manager = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(30)
+        manager.settimeout(60)
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": "/usr/bin", "LANG": "C.UTF-8"}
         command = [sys.executable, "-m", "agent", "run", str(site(tmp_path, line.path["ear"], broker))]
         agent = stack.enter_context(subprocess.Popen(command, env=environment))
@@ -115,7 +115,7 @@ def test_a_daemon_that_only_listens_delivers_true_totals(listening_agent: tuple[
         reply = client.read_holding_registers(100, count=2, device_id=1)
         assert reply.registers == [0, turn + 1]
     client.close()
-    assert bureau.wait_until(lambda: bureau.totals("gz-baiyun").counted("plc-a.inducted").total == 39, 20)
+    assert bureau.wait_until(lambda: bureau.totals("gz-baiyun").counted("plc-a.inducted").total == 39, 60)
     found = bureau.read(lambda _: bureau.totals("gz-baiyun").counted("plc-a.inducted"))
     assert found.lo <= 39 <= (found.hi or 0)
     bureau.stop()

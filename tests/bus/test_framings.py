@@ -119,7 +119,7 @@ def test_a_late_reply_behind_a_converter_is_never_taken_for_the_next_answer(fram
 
 def test_a_converter_that_was_started_anew_is_connected_to_again() -> None:
     units = RtuUnits({1, 2, 3})
-    with Converter(units) as converter, asked(TcpBus("bus", "127.0.0.1", converter.port, 0.3, "rtu"), DEVICES) as owner:
+    with Converter(units) as converter, asked(TcpBus("bus", "127.0.0.1", converter.port, 1.0, "rtu"), DEVICES) as owner:
         outcomes_until(owner, lambda seen: len(answers(seen)) > 5)
         converter.reboot()
         outcomes = outcomes_until(owner, lambda seen: sum(isinstance(each, LinkChanged) for each in seen) >= 2)

@@ -88,7 +88,7 @@ class Site:
         self.owner.stop()
 
     def until(self, enough: Callable[[], bool]) -> None:
-        give_up_s = clock.boot_seconds() + 15
+        give_up_s = clock.boot_seconds() + 60
         while not enough():
             assert clock.boot_seconds() < give_up_s, self.intake.presence
             for outcome in self.owner.take():
@@ -117,7 +117,7 @@ def plugged(adapter: Adapter, device: Plc) -> Iterator[Plc]:
 
 
 def line(adapter: Adapter) -> SerialBus:
-    return SerialBus("bus", str(adapter.link), 115200, "none", 1, 0.1)
+    return SerialBus("bus", str(adapter.link), 115200, "none", 1, 0.5)
 
 
 @pytest.fixture

@@ -108,8 +108,8 @@ def test_refusals_and_silences_are_told_as_misses(adapter: Adapter) -> None:
     with listening(adapter) as owner:
         outcomes_until(owner, is_up)
         os.write(adapter.fd, ASK + framed("rtu", 1, bytes((0x83, 2))) + ASK + ASK)
-        seen = outcomes_until(owner, lambda seen: sum(isinstance(one, Missed) for one in seen) == 2)
-        assert [one.reason for one in seen if isinstance(one, Missed)] == ["exception_2", "timeout"]
+        seen = outcomes_until(owner, lambda seen: sum(isinstance(one, Missed) for one in seen) >= 2)
+        assert [one.reason for one in seen if isinstance(one, Missed)][:2] == ["exception_2", "timeout"]
         assert sent(adapter) == b""
 
 
@@ -150,7 +150,7 @@ def test_who_listens_in_on_a_line_that_is_listened_to_hears_its_bytes(adapter: A
         outcomes_until(owner, is_up)
         owner.ears()["line"].add(ear)
         os.write(adapter.fd, ASK)
-        assert select.select([ear.fd], [], [], 10)[0]
+        assert select.select([ear.fd], [], [], 60)[0]
         heard, lost = ear.take()
     ear.close()
     assert b"".join(one.octets for one in heard) in ASK
@@ -163,7 +163,7 @@ def test_nobody_can_make_a_listener_ask(adapter: Adapter) -> None:
         outcomes_until(owner, is_up)
         errand = Errand("line", raw_ask(Read(1, "holding", 0, 1), "rtu"))
         assert owner.run_errand(errand)
-        refused = errand.wait(5)
+        refused = errand.wait(60)
         assert isinstance(refused, Missed)
         assert refused.reason == LISTEN_ONLY
         owner.hurry("plc")
@@ -186,7 +186,7 @@ def test_the_kernel_refuses_a_byte_even_where_the_guard_is_gone_round(adapter: A
         assert refused.value.errno == errno.EBADF
         assert sent(adapter) == b""
         os.write(adapter.fd, b"heard")
-        assert port.wait(port.now() + 5)
+        assert port.wait(port.now() + 60)
         assert port.read() == b"heard"
 
 

@@ -138,7 +138,7 @@ def refusing(context: ssl.SSLContext) -> Iterator[int]:
         thread = threading.Thread(target=refuse, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
-        thread.join(5)
+        thread.join(60)
 
 
 _DEMANDS = "the device demands a client certificate: set cert_file and key_file"

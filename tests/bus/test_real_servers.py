@@ -61,7 +61,7 @@ def check_known(owner: SerialOwner | TcpOwner, device: Device, framing: str) -> 
 
 def test_libmodbus_is_read_over_a_serial_cable(program: Path, cable: Cable) -> None:
     device = known_device(17)
-    owner = SerialOwner(SerialBus("bus", cable.master_path, 19200, "none", 1, 1.0), [(device, asks(device, "rtu"))])
+    owner = SerialOwner(SerialBus("bus", cable.master_path, 19200, "none", 1, 5.0), [(device, asks(device, "rtu"))])
     with libmodbus_on(program, 17, cable.device_path):
         owner.start()
         check_known(owner, device, "rtu")
@@ -71,7 +71,7 @@ def test_libmodbus_is_read_over_a_serial_cable(program: Path, cable: Cable) -> N
 def test_libmodbus_is_read_over_tcp(program: Path) -> None:
     device = known_device(17)
     with libmodbus_tcp(program, 17) as port:
-        owner = TcpOwner([TcpBus("bus", "127.0.0.1", port, 1.0)], [(device, asks(device, "tcp"))])
+        owner = TcpOwner([TcpBus("bus", "127.0.0.1", port, 5.0)], [(device, asks(device, "tcp"))])
         owner.start()
         check_known(owner, device, "tcp")
         owner.stop()
@@ -102,7 +102,7 @@ def test_three_units_of_pymodbus_are_read_over_a_serial_cable(cable: Cable) -> N
 
 def test_three_units_of_a_pymodbus_gateway_are_read_over_one_connection() -> None:
     with pymodbus_gateway(UNITS) as port:
-        owner = TcpOwner([TcpBus("bus", "127.0.0.1", port, 1.0)], [(each, asks(each, "tcp")) for each in DEVICES])
+        owner = TcpOwner([TcpBus("bus", "127.0.0.1", port, 5.0)], [(each, asks(each, "tcp")) for each in DEVICES])
         owner.start()
         check_units(owner)
         owner.stop()

@@ -76,7 +76,7 @@ class Site:
         self.owner.stop()
 
     def until(self, enough: Callable[[], bool]) -> None:
-        give_up_s = clock.boot_seconds() + 15
+        give_up_s = clock.boot_seconds() + 60
         while not enough():
             assert clock.boot_seconds() < give_up_s, (self.outcomes[-10:], self.intake.presence)
             for outcome in self.owner.take():

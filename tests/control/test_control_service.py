@@ -26,7 +26,7 @@ directory = "{folder}/spool"
 [bus.sorter]
 serial = "{port}"
 baud = 115200
-timeout_s = 0.1
+timeout_s = 0.5
 [bus.meters]
 tcp = "127.0.0.1:9"
 tls = {{ ca_file = "/etc/ssl/ca.pem" }}
@@ -97,7 +97,7 @@ def test_the_verbs_ask_through_the_running_agent_and_its_polls_lose_nothing(
 def test_the_socket_goes_with_the_agent(agent: Agent) -> None:
     assert stat.S_IMODE(agent.control.stat().st_mode) == 0o660
     agent.process.send_signal(signal.SIGTERM)
-    assert agent.process.wait(timeout=5) == 0
+    assert agent.process.wait(timeout=60) == 0
     assert not agent.control.exists()
 
 

@@ -38,6 +38,7 @@ from drivers.modbus_frames import Read
 from drivers.raw import raw_ask
 
 PERIOD_S = 0.05
+TIMEOUT_S = 0.2
 NOWHERE = SerialBus("line", "/nowhere", 9600, "none", 1, 0.05)
 
 
@@ -51,7 +52,7 @@ class SerialSite:
         self.units.behave[3] = lambda reply: [(0.0, rtu(3, reply[1] | 0x80, 2))]
         self.units.behave[4] = lambda reply: [(0.0, rtu(4, reply[1], 2, 0, 7))]
         stack.callback(Serving(adapter.fd, self.units).close)
-        bus = SerialBus("line", str(adapter.link), 115200, "none", 1, 0.05)
+        bus = SerialBus("line", str(adapter.link), 115200, "none", 1, TIMEOUT_S)
         plc = unit_device("plc", "line", 1, PERIOD_S)
         self.owner = SerialOwner(bus, [(plc, asks(plc, "rtu"))])
         self.path = stack.enter_context(agent_with(folder, self.owner, site(bus, plc)))
@@ -66,7 +67,7 @@ def line(tmp_path: Path) -> Iterator[SerialSite]:
 @contextmanager
 def talk(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as stranger:
-        stranger.settimeout(10)
+        stranger.settimeout(60)
         stranger.connect(str(path))
         yield stranger
 
@@ -162,7 +163,7 @@ def test_errands_that_nobody_answers_take_a_quarter_of_the_wire_at_most_and_hold
             agent.ask("probe-unit", bus="line", unit=unit)
             spent_s += boot_seconds() - at_s
         took_s = boot_seconds() - began_s
-    silence_s = 0.05 * 1.5
+    silence_s = TIMEOUT_S * 1.5
     assert took_s > 2 * silence_s / 0.25
     polled = outcomes_until(line.owner, lambda seen: len(answers(seen, "plc")) > took_s / PERIOD_S / 2)
     assert not [each for each in polled if isinstance(each, Missed)]
@@ -205,7 +206,7 @@ def test_more_errands_than_anybody_needs_are_refused_at_once() -> None:
 
 def test_reads_through_a_tcp_bus_share_its_connection_and_leave_its_polls_alone(tmp_path: Path) -> None:
     with TcpUnits({1, 2}) as units:
-        bus = TcpBus("net", "127.0.0.1", units.port, 0.2)
+        bus = TcpBus("net", "127.0.0.1", units.port, 1.0)
         plc = unit_device("plc", "net", 1, PERIOD_S)
         owner = TcpOwner([bus], [(plc, asks(plc, "tcp"))])
         with agent_with(tmp_path, owner, site(bus, plc)) as path, Remote(path) as agent, Remote(path) as listener:

@@ -25,7 +25,7 @@ from agent.control import SOCKET
 from agent.readiness import Finding, is_ready, judged, unheard, unmoved, watched_from
 from config.messages import LANGUAGES, word
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 SCANNER = """
 [scanner.tunnel]
 line = "north"

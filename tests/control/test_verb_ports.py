@@ -5,9 +5,9 @@ from __future__ import annotations
 import grp
 import json
 import os
+import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -160,23 +160,19 @@ def test_a_port_that_the_agent_holds_is_told_with_its_bus(
     assert "held by hubpulse itself, bus sorter" in capsys.readouterr().out
 
 
-def test_pulled_and_plugged_adapters_are_told_as_they_come_and_go(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pulled_and_plugged_adapters_are_told_as_they_come_and_go(machine: Machine) -> None:
     machine.plug("ttyUSB0", "ftdi_sio", "1-1", **FTDI)
-
-    def swap() -> None:
+    command = [sys.executable, "-m", "agent", *machine.words("--watch", "--for", "60s")]
+    with subprocess.Popen(command, stdout=-1, text=True) as watch:
+        assert watch.stdout is not None
+        assert any("plug one in" in line for line in watch.stdout)
         (machine.folder / "dev/ttyUSB0").unlink()
+        assert "- pulled" in watch.stdout.readline()
         machine.plug("ttyUSB1", "ch341-uart", "1-2", **CH340)
-
-    timer = threading.Timer(0.4, swap)
-    timer.start()
-    assert main(machine.words("--watch", "--for", "1.5s")) == 0
-    timer.join()
-    said = capsys.readouterr().out
-    assert "- pulled" in said
-    assert "+ plugged in" in said
-    assert "pci-usb-1-2" in said
+        told = watch.stdout.readline()
+        assert "+ plugged in" in told and "pci-usb-1-2" in told
+        watch.send_signal(signal.SIGINT)
+    assert watch.returncode == 0
 
 
 def test_it_runs_on_this_machine_in_both_languages(capsys: pytest.CaptureFixture[str]) -> None:

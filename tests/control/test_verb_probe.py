@@ -57,7 +57,7 @@ class Site:
 
     def probe(self, *words: str) -> int:
         return main(
-            ["probe", self.port, "--timeout", "0.02", "--listen", "1s", "--lang", "en", *words, *self.elsewhere]
+            ["probe", self.port, "--timeout", "0.05", "--listen", "1s", "--lang", "en", *words, *self.elsewhere]
         )
 
 
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_a_probe_with_what_was_found(here: Site) -> None:
             if "unit 2" in row:
                 break
         probing.send_signal(signal.SIGINT)
-        out, _ = probing.communicate(timeout=20)
+        out, _ = probing.communicate(timeout=60)
     assert probing.returncode == 130
     assert "[device.unit-2]" in out
 
@@ -198,10 +198,10 @@ def test_a_gateway_refusal_is_no_device_and_a_device_for_every_number_is_told_as
     elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml"), "--json"]
     with TcpUnits(range(256)) as units:
         refuse_all_but(units, 1, 4)
-        assert main(["probe", f"127.0.0.1:{units.port}", "--timeout", "0.1", *elsewhere]) == 0
+        assert main(["probe", f"127.0.0.1:{units.port}", "--timeout", "1", *elsewhere]) == 0
         assert [one["unit"] for one in told(capsys)["found"]] == [1, 4]
         refuse_all_but(units, *range(256))
-        assert main(["probe", f"127.0.0.1:{units.port}", "--timeout", "0.1", *elsewhere]) == 0
+        assert main(["probe", f"127.0.0.1:{units.port}", "--timeout", "1", *elsewhere]) == 0
         assert [one["unit"] for one in told(capsys)["found"]] == [1]
 
 
@@ -232,7 +232,7 @@ def test_through_the_running_agent_only_its_own_settings_are_used_and_its_polls_
 
         line = Stations({1: Station({"holding": [0, 5]}), 3: Station({"holding": [7]})}, noting)
         stack.callback(Serving(adapter.fd, line).close)
-        bus = SerialBus("sorter", str(adapter.link), 38400, "none", 1, 0.2)
+        bus = SerialBus("sorter", str(adapter.link), 38400, "none", 1, 0.5)
         plc = unit_device("plc", "sorter", 1, 0.1)
         owner = SerialOwner(bus, [(plc, asks(plc, "rtu"))])
         path = stack.enter_context(agent_with(tmp_path, owner, site(bus, plc)))

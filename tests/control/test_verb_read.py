@@ -46,7 +46,7 @@ class Panel:
         self._elsewhere = ["--control", str(folder / "none.sock"), "--settings", str(folder / "none.toml")]
 
     def read(self, *words: str, unit: str = "1") -> int:
-        return main(["read", self.port, unit, "--timeout", "0.2", *words, "--lang", "en", *self._elsewhere])
+        return main(["read", self.port, unit, "--timeout", "1", *words, "--lang", "en", *self._elsewhere])
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_watching_tells_what_counts_by_small_steps(panel: Panel, capsys: pytest.
         return answer(pdu)
 
     panel.station.answer = moving  # type: ignore[method-assign]
-    assert panel.read("holding:20", "--watch", "--every", "0.02", "--for", "0.5", "--json") == 0
+    assert panel.read("holding:20", "--watch", "--every", "0.02", "--for", "2", "--json") == 0
     counts = {(one["type"], one["word_order"]) for one in told(capsys)["counts"]}
     assert {("u32", "CDAB"), ("i32", "CDAB")} <= counts  # the low word alone fell from 65535 to 0
     assert not counts & {("u16", "ABCD"), ("u32", "ABCD"), ("f32", "CDAB"), ("u64", "DCBA")}
@@ -267,7 +267,7 @@ def test_a_read_through_the_running_agent_leaves_its_counts_alone(
             {1: Station({"holding": words_of("I", 77, "ABCD")}), 2: Station({"holding": [0, 0, 0x04D2, 7]})}
         )
         stack.callback(Serving(adapter.fd, line).close)
-        bus = SerialBus("sorter", str(adapter.link), 115200, "none", 1, 0.1)
+        bus = SerialBus("sorter", str(adapter.link), 115200, "none", 1, 0.5)
         plc = unit_device("plc", "sorter", 1, 0.05)
         owner = SerialOwner(bus, [(plc, asks(plc, "rtu"))])
         path = stack.enter_context(agent_with(tmp_path, owner, site(bus, plc)))
@@ -328,7 +328,7 @@ def test_a_connection_whose_tls_cannot_be_had_is_let_go(tmp_path: Path) -> None:
         with pytest.raises(LinkError, match="no-ca"):
             DirectTcp(TcpBus("bus", "127.0.0.1", device.getsockname()[1], 1.0, tls=tls))
         with device.accept()[0] as connection:
-            connection.settimeout(10)
+            connection.settimeout(60)
             assert connection.recv(1) == b""
 
 

@@ -39,7 +39,7 @@ Exchange = Callable[[ReadAsk], dict[str, Any]]
 
 @contextmanager
 def over_socket(port: int) -> Iterator[Exchange]:
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as link:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as link:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield lambda ask: answered(ask, link.sendall, lambda: link.recv(512))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from input_panel import Panel
-from ordered_site import PLACE, OrderedSite, ms
+from ordered_site import PLACE, WITHIN_S, OrderedSite, ms
 from uplink_rig import assert_in_order
 
 from agent.bureau.subscriber import Subscriber
@@ -110,7 +110,9 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             site.wait(lambda: stages(site, "jam-north") == ["began"])
             site.wait(lambda: site.latest("line/north/telemetry").get("jam_n") == 1)
             with Subscriber("127.0.0.1", broker.port) as late:
-                kept = late.wait_until(lambda: "alarm/smoke-1" in late.read(lambda view: view.site(PLACE).latest), 5.0)
+                kept = late.wait_until(
+                    lambda: "alarm/smoke-1" in late.read(lambda view: view.site(PLACE).latest), WITHIN_S
+                )
                 assert kept, "who comes later sees what stands"
             answer = site.ordered("alarm", {"alarm": "smoke-1", "seq": 1, "by": "bureau-gz"})
             assert answer["outcome"] == "accepted"
@@ -134,7 +136,7 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             site.wait(lambda: stages(site, "smoke-1") == ["began", "acknowledged", "ended"])
             site.wait(lambda: stages(site, "jam-north") == ["began", "acknowledged", "ended"])
             with Subscriber("127.0.0.1", broker.port) as late:
-                assert late.wait_until(lambda: "meta" in late.read(lambda view: view.site(PLACE).latest), 5.0)
+                assert late.wait_until(lambda: "meta" in late.read(lambda view: view.site(PLACE).latest), WITHIN_S)
             site.wait(lambda: not standing(site))
 
 

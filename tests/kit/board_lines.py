@@ -65,7 +65,7 @@ class Site:
 
 
 @contextmanager
-def polled(site: Site, adapter: Adapter, timeout_s: float = 0.2) -> Iterator[tuple[SerialOwner, Serving]]:
+def polled(site: Site, adapter: Adapter, timeout_s: float = 1.0) -> Iterator[tuple[SerialOwner, Serving]]:
     """The boards served at `adapter` and polled by the owner of the line, which sends nothing but their queries."""
     bus = SerialBus("line", str(adapter.link), 115200, "none", 1, timeout_s)
     serving = Serving(adapter.fd, site.boards.hear)

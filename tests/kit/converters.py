@@ -56,7 +56,7 @@ class Converter:
     def __exit__(self, *exc: object) -> None:
         self._stopping = True
         os.eventfd_write(self._wake, 1)
-        self._thread.join(5)
+        self._thread.join(60)
         self._drop()
         self._listener.close()
         os.close(self._wake)

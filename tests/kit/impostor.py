@@ -17,7 +17,7 @@ from agent.uplink.connection import Address, Connection, Ended, Event
 from agent.uplink.dialect import Version
 
 CONNACK = {"5": b"\x20\x03\x00\x00\x00", "3.1.1": b"\x20\x02\x00\x00"}
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER: no port is kept waiting
 
 

@@ -73,5 +73,5 @@ def pymodbus_tcp(device: SimDevice) -> Iterator[int]:
     finally:
         asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(10)  # type: ignore[no-untyped-call]
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 CONNECT, CONNACK, PUBLISH, PUBACK, DISCONNECT = 1, 2, 3, 4, 14
-WAIT_S = 15.0
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True)

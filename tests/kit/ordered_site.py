@@ -18,7 +18,7 @@ from agent.bureau.view import Heard
 from agent.control import SOCKET
 
 PLACE = "44/4401/gz-baiyun"
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 SITE = """\
 [site]
 id = "gz-baiyun"

@@ -13,5 +13,5 @@ def hubpulse(*words: str) -> subprocess.CompletedProcess[str]:
     """`hubpulse` with these words, to its end."""
     before = _BOUND if os.geteuid() == 0 else ()
     return subprocess.run(
-        [*before, sys.executable, "-m", "agent", *words], capture_output=True, text=True, check=False, timeout=60
+        [*before, sys.executable, "-m", "agent", *words], capture_output=True, text=True, check=False, timeout=120
     )

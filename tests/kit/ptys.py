@@ -97,10 +97,10 @@ class Serving:
     def close(self) -> None:
         """Stop serving; the line stays."""
         os.eventfd_write(self._wake, 1)
-        self._thread.join(5)
+        self._thread.join(60)
         for timer in self._timers:
             timer.cancel()
-            timer.join(5)
+            timer.join(60)
         os.close(self._wake)
 
 
@@ -149,6 +149,6 @@ class Cable:
     def close(self) -> None:
         """Cut the cable and take both ports away."""
         os.eventfd_write(self._wake, 1)
-        self._thread.join(5)
+        self._thread.join(60)
         for fd in (self._wake, self._master, self._master_port, self._device, self._device_port):
             os.close(fd)

@@ -111,7 +111,7 @@ class ScanSite:
 
     def arrived(self, least: int) -> bool:
         """Whether the bureau comes to know of so many parcels."""
-        return self.bureau.wait_until(lambda: self.known() >= least, 20.0)
+        return self.bureau.wait_until(lambda: self.known() >= least, 60.0)
 
     def known(self) -> int:
         """What the bureau knows now."""
@@ -120,7 +120,7 @@ class ScanSite:
     def stop(self) -> None:
         """As `systemctl stop`."""
         self.agent.send_signal(signal.SIGTERM)
-        assert self.agent.wait(10) == 0
+        assert self.agent.wait(60) == 0
         self.scanner.close()
 
     def files(self) -> Sequence[Path]:
@@ -134,7 +134,7 @@ def scan_site(folder: Path, extra: str = "") -> Iterator[ScanSite]:
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(folder / "broker"))
         door = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        door.settimeout(20)
+        door.settimeout(60)
         bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
         eyes = stack.enter_context(TcpUnits([1]))
         site = ScanSite(folder, broker, door, bureau, eyes, extra)

@@ -106,7 +106,7 @@ def counted(*scanners: Scanner) -> Iterator[Counted]:
 def a_scanner_that_listens(port: int = 0) -> Iterator[socket.socket]:
     """Its open port; accept what connects."""
     with socket.create_server(("127.0.0.1", port)) as door:
-        door.settimeout(20)
+        door.settimeout(60)
         yield door
 
 

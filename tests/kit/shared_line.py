@@ -46,6 +46,6 @@ class SharedLine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.eventfd_write(self._wake, 1)
-        self._thread.join(5)
+        self._thread.join(60)
         for fd in (self._wake, *self._ours, *self._theirs):
             os.close(fd)

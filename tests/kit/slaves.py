@@ -31,7 +31,7 @@ def unit_device(name: str, bus: str, unit: int, period_s: float, points: Sequenc
 
 
 def outcomes_until(
-    owner: Owner, enough: Callable[[list[Outcome]], bool], within_s: float = 15.0, seen: Iterable[Outcome] = ()
+    owner: Owner, enough: Callable[[list[Outcome]], bool], within_s: float = 60.0, seen: Iterable[Outcome] = ()
 ) -> list[Outcome]:
     """Everything the owner tells until it is enough; fails with what there was when that takes too long."""
     outcomes = list(seen)
@@ -159,7 +159,7 @@ class TcpUnits:
     def close(self) -> None:
         """Close all connections and end."""
         self._waker.send(b"!")
-        self._thread.join(5)
+        self._thread.join(60)
         for sock in (*self._open, self._listener, self._wake, self._waker):
             sock.close()
 

@@ -95,7 +95,7 @@ class Site:
         """As `systemctl stop`."""
         if self.agent.poll() is None:
             self.agent.send_signal(signal.SIGTERM)
-        self.agent.wait(timeout=10)
+        self.agent.wait(timeout=60)
 
 
 def unit_environment() -> dict[str, str]:

@@ -122,7 +122,7 @@ def surveyed_site(folder: Path) -> Iterator[SurveyedSite]:
         panel = stack.enter_context(Panel())
         panel.bits[0] = 1
         door = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        door.settimeout(20)
+        door.settimeout(60)
         hand = Adapter(folder / "hand")
         stack.callback(hand.close)
         names = {"ca": papers.cert, "cert": ours.cert, "key": ours.key, "folder": folder, "hand": hand.link}

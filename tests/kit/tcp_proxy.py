@@ -58,7 +58,7 @@ class FaultProxy:
         """Close everything and end."""
         self._closing = True
         self._nudge()
-        self._thread.join(5)
+        self._thread.join(60)
         with self._lock:
             for sock in list(self._pairs):
                 sock.close()
@@ -99,7 +99,7 @@ class FaultProxy:
             client.close()
             return
         try:
-            server = socket.create_connection(self.upstream, timeout=2)
+            server = socket.create_connection(self.upstream, timeout=5)
         except OSError:
             client.close()
             return

@@ -67,7 +67,7 @@ class Played:
     def dial(self, bus: str) -> socket.socket:
         """A connection to a TCP bus."""
         host, port = self.twin.wires[bus].address.rsplit(":", 1)
-        return socket.create_connection((host, int(port)), timeout=5)
+        return socket.create_connection((host, int(port)), timeout=60)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def playing(settings: Settings, folder: Path, scenario: Scenario | None = None) 
             _in(loop, twin.close())
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
         loop.close()
 
 

@@ -55,7 +55,7 @@ class Tap:
     def end(self) -> tuple[int, str]:
         """SIGTERM, which ends it as Ctrl-C does: the exit code, and what was said at the end."""
         self._process.send_signal(signal.SIGTERM)
-        _, said = self._process.communicate(timeout=20)
+        _, said = self._process.communicate(timeout=60)
         return self._process.returncode, said
 
 
@@ -181,7 +181,7 @@ def test_a_capture_that_cannot_be_written_is_refused(adapter: Adapter, tmp_path:
 def test_a_line_that_is_pulled_ends_the_tap_and_is_told(adapter: Adapter) -> None:
     with tapped(adapter.link) as tap:
         adapter.unplug()
-        assert tap._process.wait(20) == 1
+        assert tap._process.wait(60) == 1
         assert tap._process.stderr is not None
         assert "the line is gone" in tap._process.stderr.read()
 

@@ -18,7 +18,7 @@ from agent.bureau.subscriber import Subscriber
 from agent.twin.control import SOCKET, Remote
 from agent.twin.show import bureau_lockers
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 EAST = """
 [bus.east]
 serial = "/dev/serial/by-path/port1"

@@ -37,7 +37,7 @@ from drivers import Told
 from drivers.lockers import language
 
 QUICK = "door_steady_s = 0.05\nitem_steady_s = 0.1\n"
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 @pytest.fixture

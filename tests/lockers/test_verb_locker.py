@@ -145,7 +145,7 @@ def test_what_cannot_be_learned_is_said(tmp_path: Path, words: list[str], code: 
         file = tmp_path / "hubpulse.toml"
         file.write_text(file.read_text() + '\n[bus.line]\nserial = "/dev/serial/by-path/port9"\n')
         with site.start(*words) as talk:
-            _, errors = talk.communicate(timeout=30)
+            _, errors = talk.communicate(timeout=120)
     assert talk.returncode == code
     assert said in errors
 
@@ -154,7 +154,7 @@ def test_a_board_that_says_nothing_is_named(tmp_path: Path) -> None:
     with bench(tmp_path, inverted=False) as site:
         site.boards.mishaps[1] = "silent"
         with site.start("show", "--json") as talk:
-            told, _ = talk.communicate(timeout=60)
+            told, _ = talk.communicate(timeout=120)
     assert {one["fault"] for one in json.loads(told)["lockers"]["west"]} == {"board_offline"}
 
 
@@ -162,9 +162,9 @@ def test_show_tells_every_compartment(tmp_path: Path) -> None:
     with bench(tmp_path, inverted=False) as site:
         site.door(5, closed=False)
         with site.start("show", "west", "--json") as talk:
-            told, _ = talk.communicate(timeout=60)
+            told, _ = talk.communicate(timeout=120)
         with site.start("show", "--once") as talk:
-            drawn, _ = talk.communicate(timeout=60)
+            drawn, _ = talk.communicate(timeout=120)
     doors = {one["number"]: one["door"] for one in json.loads(told)["lockers"]["west"]}
     assert doors == {number: "open" if number == 5 else "closed" for number in range(1, 9)}
     assert drawn.count("closed") == 7

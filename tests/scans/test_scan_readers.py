@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from broker import free_port
+from ports import free_port
 from ptys import Adapter
 from scanners import Counted, a_scanner_that_listens, code, connect, counted, dialled, lines, listening, serial
 from site_text import SITE
@@ -140,7 +140,7 @@ def test_garbage_is_counted_by_reason_and_ends_nothing() -> None:
 def test_a_burst_beyond_the_limit_is_late_and_nothing_of_it_is_lost() -> None:
     with a_scanner_that_listens() as door, counted(dialled(door.getsockname()[1], max_bytes_per_s=60_000)) as line:
         with door.accept()[0] as scanner:
-            scanner.settimeout(20)
+            scanner.settimeout(60)
             scanner.sendall(lines(0, 8000))
             assert line.counts(new=8000)
         state = line.readers.states()["tunnel-1"]

@@ -82,9 +82,9 @@ def test_killed_in_a_burst_it_loses_what_it_had_not_reported_and_doubles_nothing
         site.say(500)
         assert site.arrived(reported + 500)
         # What was committed before the new connection stood goes by the backlog's lane, behind what is live.
-        assert site.bureau.wait_until(lambda: site.bureau.totals(SITE_ID).gaps() == {}, 20.0)
+        assert site.bureau.wait_until(lambda: site.bureau.totals(SITE_ID).gaps() == {}, 60.0)
         site.stop()
-        assert site.bureau.wait_until(lambda: site.bureau.read(offline), 20.0)
+        assert site.bureau.wait_until(lambda: site.bureau.read(offline), 60.0)
         assert reported + 500 <= site.known() <= at_the_kill + 500 == site.sent
         assert site.bureau.read(lambda view: view.site(SITE_ID).totals.gaps()) == {}
 
@@ -92,13 +92,13 @@ def test_killed_in_a_burst_it_loses_what_it_had_not_reported_and_doubles_nothing
 def test_what_a_silent_scanner_did_not_read_is_told_by_the_photo_eye_before_it(tmp_path: Path) -> None:
     with scan_site(tmp_path, 'silent_no_read = "eye.di1"') as site:
         bureau = site.bureau
-        assert bureau.wait_until(lambda: "eye.di1" in bureau.totals(SITE_ID).counters, 20.0)
+        assert bureau.wait_until(lambda: "eye.di1" in bureau.totals(SITE_ID).counters, 60.0)
         site.say(8)
         site.seen += 10
-        assert bureau.wait_until(lambda: bureau.totals(SITE_ID).counted("eye.di1").total == 10, 20.0)
+        assert bureau.wait_until(lambda: bureau.totals(SITE_ID).counted("eye.di1").total == 10, 60.0)
         assert site.arrived(8)
         site.stop()
-        assert bureau.wait_until(lambda: bureau.read(offline), 20.0)
+        assert bureau.wait_until(lambda: bureau.read(offline), 60.0)
         latest = bureau.read(lambda view: dict(view.site(SITE_ID).latest))
         assert latest["line/north/telemetry"]["scan_no_read"] == 2
         assert bureau.totals(SITE_ID).events("north.scan.no_read") == 0

@@ -46,7 +46,7 @@ class Site:
     def goes_on(self) -> bool:
         """Whether new messages arrive."""
         before = self.heard
-        return self.bureau.wait_until(lambda: self.heard > before, 20)
+        return self.bureau.wait_until(lambda: self.heard > before, 60)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         command = [sys.executable, "-m", "agent", "run", str(tmp_path / "hubpulse.toml")]
         agent = stack.enter_context(subprocess.Popen(command, stderr=log_file))
         stack.callback(agent.terminate)
-        assert bureau.wait_until(lambda: len(bureau.totals(SITE_ID).counters) >= 13, 20)
+        assert bureau.wait_until(lambda: len(bureau.totals(SITE_ID).counters) >= 13, 60)
         yield Site(broker, bureau, agent, tmp_path / "agent.log")
 
 

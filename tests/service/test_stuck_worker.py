@@ -21,9 +21,9 @@ from agent.beat import STUCK_S
 from agent.bureau.subscriber import Subscriber
 from agent.clock import boot_seconds
 
-QUICK_S = 6.0
+QUICK_S = 8.0
 """How soon a worker is stuck in the suite; the uplink may sleep for five seconds."""
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 IMPATIENT = "import sys; from agent import beat; beat.STUCK_S = float(sys.argv.pop(1)); import runpy; \
 runpy.run_module('agent', run_name='__main__', alter_sys=True)"
 

@@ -259,19 +259,19 @@ def test_reading_goes_on_while_a_flush_takes_its_time(monkeypatch: pytest.Monkey
 
     def slow_sync(file: ModelFile) -> None:
         flushing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         sync(file)
 
     monkeypatch.setattr(ModelFile, "sync", slow_sync)
     committing = threading.Thread(target=spool.commit, args=([b"two"], b"2"))
     committing.start()
-    assert flushing.wait(10)
+    assert flushing.wait(60)
     assert everything(spool) == {0: b"one"}
     assert (spool.state, spool.next_position, spool.condition.place) == (b"1", 1, "disk")
     spool.acknowledge(1)
     assert spool.books().acked == 1
     go_on.set()
-    committing.join(10)
+    committing.join(60)
     assert everything(spool) == {0: b"one", 1: b"two"}
 
 

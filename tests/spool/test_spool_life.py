@@ -216,7 +216,7 @@ def test_one_thread_writes_while_another_reads_and_acknowledges() -> None:
     for _ in range(800):
         commit_once(spool, disk, truth, random)
     done.set()
-    reading.join(20)
+    reading.join(60)
     assert not reading.is_alive()
     assert wrong == []
     books = spool.books()

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from broker import free_port
+from ports import free_port
 from scan_speech import FRAMINGS, PLC, Scene
 from scanners import connect
 from twins import HEAD, Played, playing

@@ -44,7 +44,7 @@ def played(site: Site, link: Path, host_period_s: float | None) -> Iterator[tupl
     finally:
         asyncio.run_coroutine_threadsafe(wire.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 

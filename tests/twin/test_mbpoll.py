@@ -30,7 +30,7 @@ point.count = { area = "input", address = 10, type = "u32", word_order = "CDAB",
 def polled(*words: str) -> int:
     """The one value that mbpoll reads."""
     command = ["mbpoll", "-0", "-1", "-c", "1", "-o", "5", *words]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     (value,) = re.findall(r"^\[\d+\]:\s+(-?\d+)", said, re.MULTILINE)
     return int(value)
 

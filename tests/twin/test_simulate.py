@@ -141,7 +141,7 @@ def test_simulate_serves_the_demo_hub_obeys_and_ends_without_a_trace(tmp_path: P
         for device in settings.devices:
             bus = settings.bus(device.bus)
             if isinstance(bus, TcpBus):
-                with socket.create_connection((bus.host, bus.port), timeout=5) as wire:
+                with socket.create_connection((bus.host, bus.port), timeout=60) as wire:
                     read = read_tcp(wire, device)
                     counters = shown[device.id]["counters"]
                     assert {name: read[name] for name in counters} == counters
@@ -153,7 +153,7 @@ def test_simulate_serves_the_demo_hub_obeys_and_ends_without_a_trace(tmp_path: P
         assert (refused.returncode, refused.stderr) == (1, "hubpulse simulate: name a bus or a scanner\n")
         assert not (at / "tty-panel").is_symlink()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr
         assert process.stderr.read() == ""
     assert [path.name for path in at.iterdir()] == ["hubpulse.toml"]
@@ -167,7 +167,7 @@ def test_a_loopback_bus_gets_the_port_it_asks_for_or_a_clear_word(tmp_path: Path
     assert (refused.returncode, refused.stderr) == (1, f"hubpulse simulate: cannot listen on 127.0.0.1:{port}\n")
     with simulated(main, "--at", tmp_path / "at"):
         (device,) = config.load(main).devices
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as wire:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
             assert ask_tcp(wire, asks(device, "tcp")[0], 1)
 
 

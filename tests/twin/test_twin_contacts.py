@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from broker import Broker, free_port
+from broker import Broker
 from ordered_site import OrderedSite
+from ports import free_port
 from twins import Played, playing, read_tcp, site
 
 from agent.twin.script import DayKind, What, script

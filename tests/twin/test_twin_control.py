@@ -65,7 +65,7 @@ def path(played: Played, tmp_path_factory: pytest.TempPathFactory):
 def test_any_line_gets_one_answer_and_never_ends_the_twin(played: Played, path: Path, line: bytes) -> None:
     said = line.replace(b"\n", b" ") + b"\n"
     with socket.socket(socket.AF_UNIX) as wire:
-        wire.settimeout(10)
+        wire.settimeout(60)
         wire.connect(str(path))
         wire.sendall(said + b'{"do": "truth"}\n')
         with wire.makefile("rb") as replies:
@@ -77,7 +77,7 @@ def test_any_line_gets_one_answer_and_never_ends_the_twin(played: Played, path: 
 
 def test_a_line_without_end_closes_that_talk_only(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as wire:
-        wire.settimeout(10)
+        wire.settimeout(60)
         wire.connect(str(path))
         with pytest.raises(OSError):
             for _ in range(100):

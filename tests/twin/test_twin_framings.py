@@ -54,7 +54,7 @@ def heard(settings: Settings) -> dict[str, int]:
     for owner in owners:
         owner.start()
     try:
-        give_up_s = clock.boot_seconds() + 15
+        give_up_s = clock.boot_seconds() + 60
         while len(counts) < len(bus_of) or not all(seen.online for seen in intake.presence.values()):
             assert clock.boot_seconds() < give_up_s, intake.presence
             for outcome in (one for owner in owners for one in owner.take()):

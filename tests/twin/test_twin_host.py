@@ -30,10 +30,10 @@ def test_an_agent_that_only_listens_to_a_line_counts_what_its_devices_count(tmp_
         command = [sys.executable, "-m", "agent", "run", str(tmp_path / "twin" / "hubpulse.toml")]
         agent = stack.enter_context(subprocess.Popen(command))
         stack.callback(agent.terminate)
-        assert bureau.wait_until(lambda: set(bureau.totals(SITE_ID).counters) == set(counters_of(twin)), 30)
+        assert bureau.wait_until(lambda: set(bureau.totals(SITE_ID).counters) == set(counters_of(twin)), 60)
         totals = bureau.totals(SITE_ID)
         twin.ask("go")
-        assert bureau.wait_until(lambda: totals.counted("chute-left.count").total >= 3, 30)
+        assert bureau.wait_until(lambda: totals.counted("chute-left.count").total >= 3, 60)
         twin.ask("freeze")
         truth = counters_of(twin)
-        assert bureau.wait_until(lambda: all(totals.counted(name).total == n for name, n in truth.items()), 30)
+        assert bureau.wait_until(lambda: all(totals.counted(name).total == n for name, n in truth.items()), 60)

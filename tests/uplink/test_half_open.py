@@ -28,11 +28,11 @@ def proxy(tmp_path: Path) -> Iterator[MqttProxy]:
 
 @pytest.fixture
 def pace(thorough: bool, monkeypatch: pytest.MonkeyPatch) -> Pace:
-    """Everything a tenth as patient in the suite, as patient as it is under `./dev faults`."""
+    """Everything a fifth as patient in the suite, as patient as it is under `./dev faults`."""
     if thorough:
         return EAGER
-    monkeypatch.setattr(connection, "KEEPALIVE_S", 2)
-    monkeypatch.setattr(connection, "PING_ANSWER_S", 0.8)
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 4)
+    monkeypatch.setattr(connection, "PING_ANSWER_S", 2.0)
     monkeypatch.setattr(connection, "USER_TIMEOUT_MS", 1000)
     return Pace(EAGER.backlog_per_s, puback_deadline_s=1.4)
 
@@ -49,14 +49,14 @@ def test_a_half_open_connection_is_noticed_and_what_was_sent_into_it_is_sent_aga
         began_s = boot_seconds()
         if busy:
             rig.commit(5)
-        assert eventually(lambda: not rig.publisher.status().connected, 30)
+        assert eventually(lambda: not rig.publisher.status().connected)
         noticed_s = boot_seconds() - began_s
         assert rig.publisher.status().reason == (
             "the broker stopped acknowledging" if busy else "the broker does not answer a ping"
         )
         proxy.black_hole.clear()
         rig.commit(1)
-        assert rig.drained(60)
+        assert rig.drained()
     if thorough:
         figure(**{f"noticed_{'busy' if busy else 'idle'}_s": noticed_s})
 
@@ -74,11 +74,11 @@ def test_a_cut_cable_between_two_machines_is_noticed_and_nothing_is_lost(  # noq
         began_s = boot_seconds()
         if busy:
             rig.commit(5)
-        assert eventually(lambda: not rig.publisher.status().connected, 60)
+        assert eventually(lambda: not rig.publisher.status().connected)
         noticed_s = boot_seconds() - began_s
         two_machines.mend()
         rig.commit(1)
-        assert rig.drained(60)
+        assert rig.drained()
     if thorough:
         figure(**{f"packets_dropped_noticed_{'busy' if busy else 'idle'}_s": noticed_s})
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from impostor import CONNACK, Impostor
 from packet_fuzz import spoilt, storm
+from ports import free_port
 from uplink_rig import Rig
 
 from agent.uplink.connection import (
@@ -80,7 +81,7 @@ def test_a_publisher_outlives_a_broker_of_nonsense_and_delivers_to_one_of_sense(
     tmp_path: Path, thorough: bool, figure: Figure
 ) -> None:
     connections, packets = 400 if thorough else 40, 10
-    with socket.create_server(("127.0.0.1", 0)) as listener, Rig(tmp_path, listener.getsockname()[1]) as rig:
+    with socket.create_server(("127.0.0.1", free_port())) as listener, Rig(tmp_path, listener.getsockname()[1]) as rig:
         rig.commit(5)
         speaking = threading.Thread(target=_speak_nonsense, args=(listener, connections, packets))
         speaking.start()

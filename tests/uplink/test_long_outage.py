@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from broker import Broker, free_port
+from broker import Broker
 from fault_matrix import Figure
 from mqtt_proxy import MqttProxy
+from ports import free_port
 from uplink_rig import EPOCH, IDENTITY, Rig
 
 from agent.bureau.subscriber import Subscriber

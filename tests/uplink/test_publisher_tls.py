@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from certificates import Authority, Pair
-from uplink_rig import Rig, eventually
+from uplink_rig import WAIT_S, Rig, eventually
 
 from agent.bureau.subscriber import Subscriber
 from agent.uplink import tls
@@ -62,7 +62,7 @@ def test_a_broker_of_the_bureaus_ca_is_spoken_to(tmp_path: Path, broker: Broker,
         rig.commit(200)
         assert rig.drained()
     with Subscriber("127.0.0.1", broker.port, tls=Tls(papers.ours.cert, None, None)) as bureau:
-        assert bureau.wait_until(lambda: bureau.read(lambda view: bool(view.sites)), 10)
+        assert bureau.wait_until(lambda: bureau.read(lambda view: bool(view.sites)), WAIT_S)
 
 
 @pytest.mark.fault("N13")

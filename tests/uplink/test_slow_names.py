@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fault_matrix import Figure
-from uplink_rig import Rig, eventually
+from uplink_rig import WAIT_S, Rig, eventually
 
 from agent.clock import boot_seconds
 
@@ -21,12 +21,12 @@ def test_while_a_name_is_resolved_messages_are_committed_and_the_watchdog_knows_
 
     def slow(*_words: object, **_options: object) -> list[object]:
         asked.set()
-        answer.wait(30)
+        answer.wait(WAIT_S)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
     with Rig(tmp_path, 1883, host="mqtt.example.org") as rig:
-        monkeypatch.setattr(socket, "getaddrinfo", slow)
-        assert asked.wait(20)
+        assert asked.wait(WAIT_S)
         began_s = boot_seconds()
         for _ in range(50):
             rig.commit()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
+from agent.awaited import WITHIN_S, Awaited
 from agent.orders.order import RefusedError
-
-WITHIN_S = 10.0
-"""For so long whoever orders waits for the beat."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """An order of `kind` with its fields. The beat sets `answer` or `refused`, then `done`."""
+    """An order of `kind` with its fields. The beat sets `answer` or `refused`."""
 
     kind: str
     fields: Mapping[str, object]
     answer: Mapping[str, object] = field(default_factory=dict)
     refused: RefusedError | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    awaited: Awaited = field(default_factory=Awaited)
 
 
 class LocalOrders:
@@ -34,7 +31,7 @@ class LocalOrders:
         """Have it obeyed; what is answered, durable on return. From any thread but the beat's. Raises RefusedError."""
         asked = Asked(kind, fields)
         self._waiting.put(asked)
-        if not asked.done.wait(WITHIN_S):
+        if not asked.awaited.within(WITHIN_S):
             raise RefusedError("busy", f"the agent did not come to it within {WITHIN_S:.0f} s")
         if asked.refused is not None:
             raise asked.refused
@@ -44,5 +41,6 @@ class LocalOrders:
         """The beat's side: have all that wait now obeyed, and tell them; who comes meanwhile has the next beat."""
         for _ in range(self._waiting.qsize()):
             asked = self._waiting.get_nowait()
-            obey(asked)
-            asked.done.set()
+            if asked.awaited.begin():
+                obey(asked)
+                asked.awaited.end()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-WITHIN_S = 10.0
-"""For so long whoever asks waits for the beat."""
+from agent.awaited import WITHIN_S, Awaited
 
 
 class StockTakeRefusedError(ValueError):
@@ -20,7 +18,7 @@ class StockTakeRefusedError(ValueError):
 class StockTake:
     """So many parcels are on the floor, says `by`. `id` tells one request from another, also over a restart.
 
-    The beat sets `before`, what the backlog was thought to be, or `refused`, then `done`.
+    The beat sets `before`, what the backlog was thought to be, or `refused`.
     """
 
     parcels: int
@@ -28,7 +26,7 @@ class StockTake:
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     before: int | None = None
     refused: str = ""
-    done: threading.Event = field(default_factory=threading.Event)
+    awaited: Awaited = field(default_factory=Awaited)
 
 
 class StockTakes:
@@ -44,7 +42,7 @@ class StockTakes:
         """
         asked = StockTake(parcels, by)
         self._waiting.put(asked)
-        if not asked.done.wait(WITHIN_S):
+        if not asked.awaited.within(WITHIN_S):
             raise StockTakeRefusedError(f"the agent did not come to it within {WITHIN_S:.0f} s")
         if asked.refused:
             raise StockTakeRefusedError(asked.refused)
@@ -54,5 +52,6 @@ class StockTakes:
         """The beat's side: have all that wait now taken over, and tell them; who comes meanwhile has the next beat."""
         for _ in range(self._waiting.qsize()):
             asked = self._waiting.get_nowait()
-            take_over(asked)
-            asked.done.set()
+            if asked.awaited.begin():
+                take_over(asked)
+                asked.awaited.end()

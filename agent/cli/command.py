@@ -28,6 +28,8 @@ WITHIN_S = 20.0
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _LATER = re.compile(r"\+([0-9]{1,6})([mhd])")
 _WHOLE = re.compile(r"-?[0-9]{1,16}")
+_TEXTS = frozenset({"by", "note", "plan_id", "to_site", "line", "alarm"})
+"""Fields that are text also where it looks like a number: an engineer's, a plan's."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +82,7 @@ def _fields(words: list[str]) -> dict[str, object]:
         name, equals, value = one.partition("=")
         if not equals or not name:
             raise RefusedError("value", f"{one!r} is no NAME=VALUE")
-        fields[name] = _value(value)
+        fields[name] = value if name in _TEXTS else _value(value)
     return fields
 
 

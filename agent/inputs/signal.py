@@ -20,20 +20,32 @@ class Change(NamedTuple):
 
 
 class Signal:
-    """Hears samples, tells changes. `state` outlives a restart: until the first sample it is as it was, unproven.
+    """Hears samples, tells changes. `state` outlives a restart: until the first sample it is as it was, not `proven`.
 
     A sample that differs must be followed by none that does not for `on_s` or `off_s`; a gap of `patience_s` makes
     the input unknown. After that, and at first, what it was before is believed at once, as is that nothing is wrong
     where nothing was.
     """
 
-    __slots__ = ("_heard_s", "_last", "_onset_s", "_patience_s", "_pending", "input", "since_s", "state", "value")
+    __slots__ = (
+        "_heard_s",
+        "_last",
+        "_onset_s",
+        "_patience_s",
+        "_pending",
+        "input",
+        "proven",
+        "since_s",
+        "state",
+        "value",
+    )
 
     def __init__(self, of: Input, patience_s: float, now_s: float) -> None:
         self.input = of
         self.state: State = "unknown"
         self.since_s = now_s
         self.value: float | None = None
+        self.proven = False
         self._patience_s = patience_s
         self._heard_s = now_s
         self._last: State = "off"
@@ -45,7 +57,7 @@ class Signal:
         if value is None:
             return None
         silent = at_s - self._heard_s > self._patience_s
-        self._heard_s = at_s
+        self._heard_s, self.proven = at_s, True
         self.value = None if isinstance(value, bool) else float(value)
         seen = self._seen(value)
         if seen == self.state:

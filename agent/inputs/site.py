@@ -30,7 +30,8 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class LineInputs:
-    """What the inputs of a line tell: whether it runs, None where none knows, and totals of this run of the agent."""
+    """What the inputs of a line tell: whether it runs, None where none knows, and totals of this run of the agent,
+    without drills."""
 
     run: bool | None
     stop_s: float | None
@@ -91,10 +92,11 @@ class SiteInputs:
 
     def run(self, line: str) -> bool | None:
         """Whether that line runs: not when one of its run inputs says no or its e-stop is pressed, None where one that
-        ought to tell is unknown, or none tells."""
+        ought to tell is unknown or was not heard since the agent began, or none tells."""
         own = self._by_line.get(line, ())
-        states = [one.state for one in own if one.input.kind == "run"]
-        if "off" in states or any(one.state == "on" for one in own if one.input.kind == "estop"):
+        states = [one.state if one.proven else "unknown" for one in own if one.input.kind == "run"]
+        pressed = any(one.state == "on" and one.proven for one in own if one.input.kind == "estop")
+        if "off" in states or pressed:
             return False
         return True if states and "unknown" not in states else None
 
@@ -145,7 +147,7 @@ class SiteInputs:
         known = self.alarms.doubt(of.id, known=True)
         if known is not None or of.id in self.alarms.active:
             return known, "known" if known else None
-        self._counts[of.line, of.kind] += 1
+        self._counts[of.line, of.kind] += not self.exercise
         return self.alarms.begin(of, self._inputs, change.onset_s, onset_ms, change.value, self.exercise), "began"
 
     def kept(self) -> dict[str, object]:

@@ -50,7 +50,8 @@ class DoorEvent(NamedTuple):
 class Share(NamedTuple):
     """Compartments of a locker, all or of one size, counted by what they are. None: no sensor tells.
 
-    `occupied`, `free`, `faulty` and `unknown` add up to `total`. An open door is in `door_open` whatever else it is.
+    `occupied`, `free`, `faulty` and `unknown` add up to `total`. An open door is in `door_open` whatever else it is, at
+    least: None where no door is known.
     """
 
     total: int
@@ -58,7 +59,7 @@ class Share(NamedTuple):
     free: int | None
     faulty: int
     unknown: int
-    door_open: int
+    door_open: int | None
     overdue: int | None
     turnover_day: float | None
 
@@ -214,7 +215,7 @@ class LockerModel:
             free=kinds.count("free") if sensed else None,
             faulty=kinds.count("faulty"),
             unknown=kinds.count("unknown"),
-            door_open=doors.count("open") + doors.count("ajar"),
+            door_open=None if doors.count("unknown") == len(doors) else doors.count("open") + doors.count("ajar"),
             overdue=sum([stay is not None and stay.start_s <= limit_s for stay in stays]) if sensed else None,
             turnover_day=deliveries / len(seen) if sensed and deliveries is not None else None,
         )

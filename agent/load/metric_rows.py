@@ -164,7 +164,7 @@ SHARE = Group(
         Metric("free", "free", _C, None, None, "always", "lockers"),
         Metric("faulty", "faulty", _C, None, None, "always", "lockers"),
         Metric("unknown", "unknown", _C, None, None, "always", "lockers"),
-        Metric("door_open", "door_open", _C, None, None, "always", "lockers"),
+        Metric("door_open", "door_open", _C, None, None, "at least", "lockers"),
         Metric("overdue", "overdue", _C, None, None, "at least", "lockers"),
         Metric("turnover_day", "turnover_day", "1/day", 3, 86_400, "at least", "lockers"),
     )

@@ -10,6 +10,7 @@ from agent.load.instant import Instant
 from agent.orders.known_time import Known, KnownTime
 from agent.orders.order import (
     KINDS,
+    LONGEST_MS,
     MOST,
     AlarmOrder,
     BaselineOrder,
@@ -60,7 +61,7 @@ class Book:
         self._time = KnownTime(trust_rtc=trust_rtc)
         self._seen: dict[Kind, dict[int, str]] = {}
         self._standing: list[Entry] = []
-        self._waiting: dict[Kind, Entry] = {}
+        self._waiting: list[Entry] = []
         self._local_seq = 0
 
     def known(self, now: Instant) -> Known:
@@ -86,10 +87,8 @@ class Book:
         entry, known = Entry(kind, seq, "bureau", order), self.known(now)
         if isinstance(order, BaselineOrder) and not known.exact:
             raise RefusedError("clock", "nobody knows the time here; a stock-take cannot wait")
-        self._waiting.pop(kind, None)
         if order.to_ms is not None and not known.exact and order.to_ms > known.least_ms:
-            self._waiting[kind] = entry
-            return Turn(entry, "waits")
+            return self._wait(entry)
         return self._stand(entry, known.least_ms)
 
     def take_here(self, kind: Kind, order: Order, now: Instant) -> Turn:
@@ -97,14 +96,22 @@ class Book:
         self._local_seq += 1
         return self._stand(Entry(kind, self._local_seq, "site", order), _wall_ms(now))
 
+    def _wait(self, entry: Entry) -> Turn:
+        if sum(one.kind == entry.kind for one in self._waiting) >= MOST_STANDING:
+            raise RefusedError("full", f"{MOST_STANDING} orders of this kind wait already; end them first")
+        self._waiting.append(entry)
+        return Turn(entry, "waits")
+
     def _stand(self, entry: Entry, at_ms: int) -> Turn:
         order = entry.order
         if order.to_ms is not None and order.to_ms <= at_ms:
             raise RefusedError("expired", "`to` has passed")
+        if order.to_ms is not None and order.to_ms - max(at_ms, order.from_ms or 0) > LONGEST_MS:
+            raise RefusedError("value", "`to` lies more than 400 days ahead")
         if isinstance(order, BaselineOrder | AlarmOrder):
             return Turn(entry, "accepted")
         if order.is_end:
-            self._waiting.pop(entry.kind, None)
+            self._waiting = [one for one in self._waiting if one.kind != entry.kind]
         of_kind = [] if order.is_end else [one for one in self._standing if one.kind == entry.kind]
         kept = [one for one in of_kind if not _covers(order, one.order, at_ms)]
         if len(kept) >= MOST_STANDING:
@@ -117,7 +124,8 @@ class Book:
         """What begins, ends or need not wait any more at `now`."""
         known, turns = self.known(now), list[Turn | tuple[Entry, RefusedError]]()
         if known.exact:
-            for entry in [self._waiting.pop(kind) for kind in tuple(self._waiting)]:
+            waited, self._waiting = self._waiting, []
+            for entry in waited:
                 try:
                     turns.append(self._stand(entry, known.least_ms))
                 except RefusedError as refusal:
@@ -146,7 +154,7 @@ class Book:
         forms = {
             "seen": {kind: [list(one) for one in seen.items()] for kind, seen in self._seen.items()},
             "standing": [_form(one) for one in self._standing],
-            "waiting": [_form(one) for one in self._waiting.values()],
+            "waiting": [_form(one) for one in self._waiting],
         }
         kept: dict[str, object] = {name: form for name, form in forms.items() if form}
         return kept | ({"time": self._time.kept(), "local": self._local_seq} if kept else {})
@@ -166,8 +174,7 @@ class Book:
             self._time.restore(kept.get("time"))
         except RefusedError as fault:
             raise ValueError(str(fault)) from fault
-        self._seen, self._standing, self._local_seq = seen, standing, local
-        self._waiting = {one.kind: one for one in waiting}
+        self._seen, self._standing, self._waiting, self._local_seq = seen, standing, waiting, local
 
 
 def _wall_ms(now: Instant) -> int:

@@ -170,6 +170,36 @@ def test_what_an_earlier_release_kept_of_alarms_stands_on_and_came_before_all_th
     assert active["estop"].first == "motor-2"
 
 
+def test_whether_a_line_runs_is_not_known_after_a_restart_until_its_input_is_heard() -> None:
+    panel = Panel(an_input("run", on_s=0.0, off_s=0.0), an_input("estop", on_s=0.0, off_s=0.0))
+    panel.hear(0, run=True, estop=False)
+    assert panel.site.run("north") is True
+    panel.restart(36_000.0)
+    assert panel.site.run("north") is None, "it ran ten hours ago"
+    panel.hear(36_001, run=True, estop=True)
+    panel.restart(72_000.0)
+    panel.site.advance(at(72_003.0))
+    told = panel.site.of("north")
+    assert told is not None
+    assert (told.run, told.stop_s) == (None, 0.0)
+    assert panel.hear(72_004, run=True, estop=False) != []
+    assert panel.site.run("north") is True
+
+
+def test_what_happens_in_a_drill_is_not_in_the_counts_of_what_happened() -> None:
+    panel = Panel(an_input("estop", on_s=0.0, off_s=0.0))
+    panel.hear(0, estop=False)
+    panel.site.exercise = True
+    panel.hear(1, estop=True)
+    panel.hear(2, estop=False)
+    panel.site.exercise = False
+    told = panel.site.of("north")
+    assert told is not None and told.estop_n == 0
+    panel.hear(3, estop=True)
+    told = panel.site.of("north")
+    assert told is not None and told.estop_n == 1
+
+
 def test_a_silent_input_is_unknown_and_its_alarm_stands_in_doubt() -> None:
     panel = Panel(an_input("smoke", on_s=0.0))
     panel.hear(0, smoke=True)

@@ -51,6 +51,13 @@ def test_a_door_that_is_closed_says_nothing_of_a_parcel() -> None:
     assert world.model.draw(world.at).all.door_open == 1
 
 
+def test_how_many_doors_are_open_is_not_known_of_a_locker_that_is_not_heard() -> None:
+    world = World()
+    assert world.model.draw(world.at).all.door_open is None
+    world.run(10)
+    assert world.model.draw(world.at).all.door_open == 0
+
+
 def test_nothing_is_said_of_parcels_before_it_has_lasted() -> None:
     world = World()
     world.run(3)

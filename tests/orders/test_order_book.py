@@ -333,3 +333,46 @@ TestCommanding = Commanding.TestCase
 TestCommanding.settings = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def unset(seconds: float) -> Instant:
+    """After a reboot, before any time server answered."""
+    return at(seconds, "none", "boot-b")
+
+
+def test_orders_that_wait_for_the_time_are_all_kept_and_rule_one_after_the_other() -> None:
+    desk = Desk()
+    assert desk.hear(mode(1, "peak"), mode(2, "emergency", to=ms(1800)), now=unset(0)) == [("waits", None)] * 2
+    desk.restart(unset(2))
+    assert desk.hear(now=at(10, boot="boot-b")) == [("accepted", None)] * 2
+    assert desk.post.steer.mode == "emergency"
+    desk.hear(now=at(1800, boot="boot-b"))
+    assert desk.post.steer.mode == "peak"
+
+
+def test_an_order_that_is_refused_takes_none_away_that_waits() -> None:
+    desk = Desk()
+    desk.hear(mode(1, to=ms(10)), now=at(0))
+    desk.hear(now=at(10))
+    desk.restart(unset(20))
+    assert desk.hear(mode(2, "peak"), now=unset(21)) == [("waits", None)]
+    assert desk.hear(mode(3, "emergency", to=ms(-60)), now=unset(22)) == [("refused", "expired")]
+    assert desk.hear(now=at(30, boot="boot-b")) == [("accepted", None)]
+    assert desk.post.steer.mode == "peak"
+
+
+def test_no_more_orders_wait_than_may_stand() -> None:
+    desk = Desk()
+    told = [desk.hear(mode(seq), now=unset(seq)) for seq in range(1, 10)]
+    assert told == [[("waits", None)]] * 8 + [[("refused", "full")]]
+    assert desk.hear(mode(10, "normal", to=None), now=unset(10)) == [("accepted", None)]
+    assert desk.hear(now=at(20, boot="boot-b")) == [], "an end of all modes ends also those that wait"
+    assert desk.post.steer.mode == "normal"
+
+
+def test_no_order_stands_for_longer_than_400_days_also_where_it_names_no_beginning() -> None:
+    desk = Desk()
+    assert desk.hear(mode(1, to=ms(401 * 86_400)), now=at(0)) == [("refused", "value")]
+    assert desk.hear(mode(2, to=2**53 - 1), now=at(0, "none", boot="boot-c")) == [("waits", None)]
+    assert desk.hear(now=at(1, boot="boot-c")) == [("refused", "value")]
+    assert desk.hear(mode(3, to=ms(399 * 86_400)), now=at(0)) == [("accepted", None)]

@@ -7,10 +7,6 @@ from libc.math cimport expm1
 MARKS = 60
 ENOUGH_S = 10.0
 
-cdef enum:
-    _MARKS = 60
-    _RING = 64  # the marks of a window, the one before it, the newest, and a power of two
-
 cdef double _ENOUGH_S = ENOUGH_S
 cdef double _HOUR_S = 3600.0
 
@@ -24,26 +20,16 @@ cdef class WindowRate:
     the samples span ENOUGH_S. After a silence longer than the window, and after `restart`, it begins anew.
     """
 
-    cdef readonly double window_s
-    cdef readonly double span_s
-    cdef double _spacing_s
-    cdef double _at_s
-    cdef long long _total
-    cdef unsigned int _first
-    cdef unsigned int _marks
-    cdef double[_RING] _times
-    cdef long long[_RING] _totals
-
     def __init__(self, double window_s):
         self.window_s = window_s
         self._spacing_s = window_s / _MARKS
 
-    def restart(self) -> None:
+    cpdef void restart(self) noexcept:
         """Forget the past: the counts to come do not continue it."""
         self._marks = 0
         self.span_s = 0.0
 
-    def advance(self, double at_s, long long total) -> None:
+    cpdef void advance(self, double at_s, long long total) noexcept:
         """Take in that `total` was counted up to boot-clock second `at_s`; nothing older is taken."""
         if self._marks and at_s <= self._at_s:
             return
@@ -63,31 +49,31 @@ cdef class WindowRate:
     cdef inline unsigned int _place(self, unsigned int mark) noexcept:
         return (self._first + mark) % _RING
 
+    cdef bint is_known(self) noexcept:
+        """Whether there is a rate."""
+        return self._marks and self.span_s >= _ENOUGH_S
+
+    cdef double rate(self) noexcept:
+        """The rate per hour, where it is known."""
+        return _HOUR_S * (self._total - self._totals[self._first]) / self.span_s
+
     @property
     def per_hour(self):
-        if not self._marks or self.span_s < _ENOUGH_S:
-            return None
-        return _HOUR_S * (self._total - self._totals[self._first]) / self.span_s
+        return self.rate() if self.is_known() else None
 
 
 @cython.final
 cdef class SmoothedRate:
     """A rate for the eye: each sample's own rate, weighed by how much of `tau_s` it covers."""
 
-    cdef double _tau_s
-    cdef double _at_s
-    cdef double _per_hour
-    cdef long long _total
-    cdef unsigned int _samples
-
     def __init__(self, double tau_s):
         self._tau_s = tau_s
 
-    def restart(self) -> None:
+    cpdef void restart(self) noexcept:
         """Forget the past: the counts to come do not continue it."""
         self._samples = 0
 
-    def advance(self, double at_s, long long total) -> None:
+    cpdef void advance(self, double at_s, long long total) noexcept:
         """Take in that `total` was counted up to boot-clock second `at_s`."""
         cdef double seen, lasted_s = at_s - self._at_s
         if self._samples and lasted_s <= 0.0:

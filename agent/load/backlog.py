@@ -7,14 +7,14 @@ must be there at least: unloaded less loaded since the emptiest moment of the la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.load.instant import Instant
 from agent.load.meter import Meter
 from agent.load.progress import WorkInProgress
 from agent.load.reckoning import Reckoning
-from agent.load.survey import Survey, survey
+from fastpath.survey import Survey
 
 TELL_EVERY_S = 900.0
 """A drift that goes on is told again after this long."""
@@ -72,13 +72,12 @@ class Backlog:
     """What is on the floor between the unload and the load counters."""
 
     def __init__(
-        self, unload: Sequence[Meter], load: Sequence[Meter], miscount: float, floor_parcels: int | None = None
+        self, unload: Iterable[Meter], load: Iterable[Meter], miscount: float, floor_parcels: int | None = None
     ) -> None:
-        self._unload, self._load = tuple(unload), tuple(load)
-        self._meters = self._unload + self._load
+        self._came, self._went = Survey(unload), Survey(load)
         self._miscount = miscount
         self._floor_parcels = floor_parcels
-        self._least = WorkInProgress(self._unload, self._load)
+        self._least = WorkInProgress(self._came, self._went)
         self._base: _Base | None = None
         self._breaks = 0
         self._broken = False
@@ -94,13 +93,13 @@ class Backlog:
         if self._base is not None and self._base.request == request:
             return
         self._demand_room(parcels)
-        if not (self._unload and self._load):
+        if not (self._came and self._went):
             raise BaselineRefusedError("this site counts no unload and load: [floor] names no such counters")
-        came, went = survey(self._unload, at), survey(self._load, at)
+        came, went = self._look(at)
         if not (came.fresh and went.fresh):
             raise BaselineRefusedError("a dock counter does not answer; count when all do")
-        before = self._stock(at.boot_s, came, went)
-        self._base = _Base(request, parcels, came.counted, went.counted, at.boot_s)
+        before = self._stock(at.boot_s)
+        self._base = _Base(request, parcels, _counted(came), _counted(went), at.boot_s)
         self._breaks, self._broken = came.breaks + went.breaks, False
         self._drift, self._told_s = 0, None
         self._events.append(Rebased(request, by, parcels, None if before is None else before.parcels))
@@ -116,25 +115,33 @@ class Backlog:
 
     def advance(self, at: Instant) -> Stock | None:
         """What is on the floor; None unless both ends are counted and every counter is fresh."""
-        return self._stock(at.boot_s, survey(self._unload, at), survey(self._load, at))
+        self._look(at)
+        return self._stock(at.boot_s)
 
-    def _stock(self, at_s: float, came: Survey, went: Survey) -> Stock | None:
-        least = self._least.advance(at_s, came, went)
+    def _look(self, at: Instant) -> tuple[Survey, Survey]:
+        self._came.look(at)
+        self._went.look(at)
+        return self._came, self._went
+
+    def _stock(self, at_s: float) -> Stock | None:
+        came, went = self._came, self._went
+        least = self._least.advance(at_s)
         if not (came.fresh and went.fresh):
             return None
         if self._base is None:
             return None if least is None else Stock(least.total, None, False, self._least.drift, None)
         self._broken = self._broken or came.breaks + went.breaks != self._breaks
-        return self._since(self._base, at_s, came.counted, went.counted)
+        return self._since(self._base, at_s)
 
-    def _since(self, base: _Base, at_s: float, came: Reckoning, went: Reckoning) -> Stock:
+    def _since(self, base: _Base, at_s: float) -> Stock:
+        came, went = self._came, self._went
         arrived, left = came.total - base.came.total, went.total - base.went.total
         parcels = base.parcels + arrived - left + self._drift
         if parcels < 0:
             self._drift -= parcels
             parcels = 0
             self._tell_drift(at_s)
-        err = _width(base.came, came, base.went, went)
+        err = _width((base.came, came), (base.went, went))
         grown = None if err is None or self._broken else err + round(self._miscount * (arrived + left)) + self._drift
         return Stock(parcels, grown, True, self._drift, at_s - base.at_s)
 
@@ -153,7 +160,7 @@ class Backlog:
         base = self._base
         if base is None:
             return []
-        broken = self._broken or sum(meter.breaks for meter in self._meters) != self._breaks
+        broken = self._broken or self._breaks_until_now() != self._breaks
         return [base.request, base.parcels, list(base.came), list(base.went), base.at_s, self._drift, broken]
 
     def restore(self, kept: object, shift_s: float) -> None:
@@ -166,21 +173,24 @@ class Backlog:
         if not all(type(one) is int and one >= 0 for one in (kept[1], kept[5])) or not isinstance(kept[4], int | float):
             raise ValueError("no stock-take")
         came, went = _reckoning(kept[2]), _reckoning(kept[3])
-        if came.total > _total(self._unload) or went.total > _total(self._load):
+        if came.total > self._came.counted() or went.total > self._went.counted():
             raise ValueError("a stock-take of other counters")
         self._base = _Base(kept[0], kept[1], came, went, kept[4] + shift_s)
         self._drift, self._broken = kept[5], bool(kept[6:7] and kept[6])
-        self._breaks = sum(meter.breaks for meter in self._meters)
+        self._breaks = self._breaks_until_now()
+
+    def _breaks_until_now(self) -> int:
+        return sum(meter.breaks for meter in (*self._came.meters, *self._went.meters))
 
 
-def _total(meters: Sequence[Meter]) -> int:
-    return sum(meter.overall.total for meter in meters)
+def _counted(seen: Survey) -> Reckoning:
+    return Reckoning(seen.lo, seen.hi, seen.total)
 
 
-def _width(*pairs: Reckoning) -> int | None:
+def _width(*ends: tuple[Reckoning, Survey]) -> int | None:
     """By how much the intervals of the counters grew since the base, both ends together."""
     width = 0
-    for before, now in zip(pairs[::2], pairs[1::2], strict=True):
+    for before, now in ends:
         if before.hi is None or now.hi is None:
             return None
         width += max(0, (now.hi - now.lo) - (before.hi - before.lo))

@@ -25,7 +25,7 @@ class LineHistory:
 
     def advance(self, at: Instant, breaks: int, wip: int | None, conditions: Conditions) -> None:
         """`wip` parcels are known to be on the line; its totals continue while `breaks` stays."""
-        came, went = self._induct.seen.fresh, self._discharge.seen.fresh
+        came, went = self._induct.fresh, self._discharge.fresh
         for flow, fresh, bins in ((self._induct, came, self._in_bins), (self._discharge, went, self._out_bins)):
             if breaks != self._breaks or not fresh:
                 bins.restart()
@@ -35,7 +35,7 @@ class LineHistory:
             self._kwh.restart()
             self._sorted.restart()
         self._breaks = breaks
-        if went and self._energy.seen.fresh:
+        if went and self._energy.fresh:
             self._kwh.advance(at.boot_s, self._energy.total)
             self._sorted.advance(at.boot_s, self._discharge.total)
         if came and went:
@@ -58,7 +58,7 @@ class LineHistory:
     def energy_per_1000(self, kwh_per_count: float) -> float | None:
         """kWh a thousand sorted parcels, over the last hour, from half of it on; None while the meter or a counter of
         them is silent."""
-        used = self._kwh.per_hour if self._discharge.seen.fresh and self._energy.seen.fresh else None
+        used = self._kwh.per_hour if self._discharge.fresh and self._energy.fresh else None
         if used is None or self._kwh.span_s < HOUR_S / 2:
             return None
         return ratio(1000.0 * kwh_per_count * used, self._sorted.per_hour)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from agent.load.flow import LONG_S, RoleFlow
+from agent.load.flow import RoleFlow
 from agent.load.instant import Instant
 from agent.load.line_load import Standing
 from agent.load.records import Records
 from agent.load.tally import Certain, Record
 from config.load_settings import LoadSettings
+from fastpath.following import QUARTER_S
 
-FULL_S = 0.9 * LONG_S
+FULL_S = 0.9 * QUARTER_S
 """A peak is of a quarter of an hour that was seen, nearly in full."""
 
 
@@ -27,7 +28,7 @@ class Certainty:
         guesses, heard = 0.0, True
         for flow in self._flows:
             guesses += flow.guesses
-            heard = heard and flow.seen.fresh
+            heard = heard and flow.fresh
         same, self._guesses = guesses == self._guesses, guesses
         return Certain(same, heard)
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from agent.load.conditions import ORDINARY, Conditions
-from agent.load.flow import CountedRates, RoleFlow, ratio, together
+from agent.load.flow import RoleFlow, ratio, together
 from agent.load.history import LineHistory
 from agent.load.instant import Instant
 from agent.load.ledger import LineLedger
@@ -34,11 +34,12 @@ from agent.load.observed import ObservedCapacity
 from agent.load.progress import WorkInProgress
 from agent.load.reckoning import Reckoning
 from agent.load.steering import Steering
-from agent.load.survey import combined
 from config.device_settings import CounterRef
 from config.line_settings import Line
 from config.load_settings import LoadSettings, Thresholds
+from fastpath.following import CountedRates
 from fastpath.rates import ENOUGH_S
+from fastpath.survey import Survey
 
 MAX_LOAD_INDEX = 200.0
 SAMPLE_S = 5.0
@@ -86,8 +87,8 @@ class LineModel:
         self.meters = {ref: meters[ref] for _, ref in line.counters()}
         self.counted = tuple(f"{role} {ref}" for role, ref in line.counters())
         self.steering = Steering(settings.thresholds, patience(patience_s, self.counters))
-        self._leaving = self._ways_out()
-        self._progress = WorkInProgress(self._induct.meters, [one for flow in self._leaving for one in flow.meters])
+        self._leaving, self._left = self._ways_out()
+        self._progress = WorkInProgress(self._induct, self._left)
         self._history = LineHistory(self._induct, self._discharge, self._reject, self._energy)
         self._ledger = LineLedger(settings, self.parcels)
         self._observed = ObservedCapacity(line.capacity_pph)
@@ -96,10 +97,12 @@ class LineModel:
         self.standing = NOWHERE
         self.quality: Quality = "unsupported"
 
-    def _ways_out(self) -> tuple[RoleFlow, ...]:
-        """What takes parcels off the line, or counted them again; nothing where nobody counts the discharge."""
+    def _ways_out(self) -> tuple[tuple[RoleFlow, ...], Survey]:
+        """What takes parcels off the line, or counted them again, and all of it together; nothing where nobody counts
+        the discharge."""
         again = (self._recirculation,) if self.line.induct_counts_passes else ()
-        return tuple(flow for flow in (self._discharge, self._reject, *again) if flow) if self._discharge else ()
+        ways = tuple(flow for flow in (self._discharge, self._reject, *again) if flow) if self._discharge else ()
+        return ways, Survey(meter for flow in ways for meter in flow.meters)
 
     def sample(self, at: Instant, conditions: Conditions = ORDINARY) -> None:
         """Follow the counters; call it each second, it does something every SAMPLE_S."""
@@ -125,9 +128,9 @@ class LineModel:
         self._sampled_s, breaks = at.boot_s, 0
         for flow in self._flows:
             flow.follow(at)
-            breaks += flow.seen.breaks
-        left = combined([flow.seen for flow in self._leaving])
-        self._wip = wip = self._progress.advance(at.boot_s, self._induct.seen, left)
+            breaks += flow.breaks
+        self._left.look(at)
+        self._wip = wip = self._progress.advance(at.boot_s)
         known = wip.total if wip and self._progress.known(at) else None
         self._history.advance(at, breaks, known, self._conditions)
         self.quality = self._quality(at)
@@ -148,7 +151,7 @@ class LineModel:
             level=wip.total if wip else None,
             size=self.line.buffer_parcels,
             came=self._induct.total,
-            went=sum(flow.total for flow in self._leaving),
+            went=self._left.total,
             out=self._discharge.total,
             breaks=breaks,
             ratio_in=ratio_in,
@@ -210,7 +213,7 @@ class LineModel:
         """Parcels an hour of each induct station over a quarter of an hour, by its counter, where there are several;
         one that is not known is left out."""
         counters = zip(self.line.induct, self._induct.counters, strict=True)
-        rates = {str(ref): one.long.per_hour for ref, one in counters if one.meter.fresh(at)}
+        rates = {str(ref): one.quarter.per_hour for ref, one in counters if one.meter.fresh(at)}
         several = len(self.line.induct) > 1
         return {name: rate for name, rate in rates.items() if rate is not None} if several else {}
 
@@ -240,10 +243,10 @@ class LineModel:
     def _quality(self, at: Instant) -> Quality:
         if not (self._induct or self._discharge):
             return "unsupported"
-        if not all(flow.seen.fresh for flow in self._flows):
+        if not all(flow.fresh for flow in self._flows):
             return self._quality_of_some(at)
         known = self._progress.known(at) or not (self._induct and self._discharge)
-        return "good" if known and all(counter.settled(at) for counter in self.counters) else "estimated"
+        return "good" if known and all(flow.settled for flow in self._flows) else "estimated"
 
     def _quality_of_some(self, at: Instant) -> Quality:
         if not any(counter.meter.fresh(at) for counter in self.counters):
@@ -253,7 +256,7 @@ class LineModel:
 
 def patience(least_s: float, counters: Iterable[CountedRates]) -> float:
     """For how long figures may be missing: a rate takes a while of counting, and a counter a few periods."""
-    slowest_s = max((one.meter.rule.watched_s for one in counters), default=0.0)
+    slowest_s = max((one.meter.watched_s for one in counters), default=0.0)
     return max(least_s, ENOUGH_S + slowest_s)
 
 

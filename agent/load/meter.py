@@ -27,6 +27,7 @@ from agent.load.counter import CounterRule, Suspects
 from agent.load.instant import Instant
 from agent.load.reckoning import FORM, NOTHING, MeterState, Reckoning, possible
 from agent.load.refusal import EventKind, MeterEvent, Refusal
+from fastpath.steady import SteadyCount
 
 __all__ = ["CounterRule", "Meter", "MeterEvent"]
 
@@ -37,96 +38,33 @@ LONGEST_SILENCE_S = 10 * 366 * 86400.0
 """No silence of unknown length is longer; a greater step of a 64-bit counter is garbage all the same."""
 
 
-class Meter:
+class Meter(SteadyCount[Instant, MeterEvent]):
     """A counter's total since the first sample of `base`, as lo <= truth <= hi and the best value `total`.
 
     `base` is 0 until the first sample. It changes when the counter was replaced, and all three begin at 0 again.
     The bases that begin in this run are `first_base` and on; it must be new to this counter, so draw it at
     random at each start: a card that forgot its last frames, or an old copy of it, knows no number that is safe.
-    `hi` is None where nothing bounds it. `earlier` sums the bases that have ended. `breaks` counts the events
+    `hi` is None where nothing bounds it. `earlier` sums the bases that have ended, if any. `breaks` counts the events
     across which no rate is true, `estimated_s` is the boot-clock second of the last increment that was an
     estimate, `refused_s` that of the last sample that was not taken, None when the last one was. `estimated_s` does
     not outlive a run: a restart leaves a guess in `lo` and `hi`, and rates are drawn from counts after it only.
     """
 
-    __slots__ = (
-        "_blind",
-        "_high",
-        "_latency_s",
-        "_modulus",
-        "_next_base",
-        "_rate",
-        "_refusal",
-        "_small",
-        "_soon_s",
-        "_suspects",
-        "_unseen",
-        "at",
-        "base",
-        "breaks",
-        "earlier",
-        "estimated_s",
-        "hi",
-        "lo",
-        "raw",
-        "refused_s",
-        "rule",
-        "total",
-        "watched_s",
-    )
+    __slots__ = ("_blind", "_modulus", "_next_base", "_refusal", "_suspects", "rule")
 
     def __init__(self, rule: CounterRule, first_base: int) -> None:
+        super().__init__(rule)
         self.rule = rule
         self._next_base = first_base
-        self._modulus = rule.modulus
-        self._rate = rule.max_rate_per_s
-        self._latency_s = rule.latency_s
-        self.watched_s = rule.watched_s
-        self._blind = rule.blind
-        self._soon_s = rule.period_s / 2
-        self._small, self._high = rule.within(self._soon_s), rule.within(rule.watched_s)
+        self._modulus, self._blind = rule.modulus, rule.blind
         self._suspects = Suspects(rule)
         self._refusal = Refusal(rule)
-        self.base = 0
-        self.lo = 0
-        self.hi: int | None = 0
-        self.total = 0
-        self.earlier = NOTHING
-        self.raw = 0
-        self.at: Instant | None = None
-        self._unseen = 0
-        self.refused_s: float | None = None
-        self.breaks = 0
-        self.estimated_s: float | None = None
 
-    def advance(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
-        """Take one reading of the register in, oldest first; empty in the ordinary case.
-
-        A reading from -M/2 is taken as signed; any other outside 0..M-1 is garbage.
-        """
-        last = self.at
-        if last is not None and at.boot_id == last.boot_id and self.refused_s is None:
-            since_s, step = at.boot_s - last.boot_s, raw - self.raw
-            usual = self._soon_s <= since_s < self.watched_s and 0 <= step <= self._small and self._high < raw
-            if (usual or self._is_certain(raw, step, since_s)) and raw < self._modulus:
-                self.raw = raw
-                self.at = at
-                if step:
-                    self.lo += step
-                    self.total += step
-                    if self.hi is not None:
-                        self.hi += step
-                return ()
+    def consider(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
+        """Take in a reading that is not certain to be the ordinary step: a reading from -M/2 is taken as signed; any
+        other outside 0..M-1 is garbage."""
         events = self._consider(raw, at)
         return events if self.refused_s is not None else self._refusal.end(raw, events)
-
-    def _is_certain(self, raw: int, step: int, since_s: float) -> bool:
-        """Whether it can only have run on by `step`: as it has when a count above what a reset can reach rises by no
-        more than half a period allows, half a period or more after the last, without a silence (`usual` above)."""
-        cap = int(self._rate * (since_s + self._latency_s)) + 1
-        # No reset can hide behind a count above the cap, or the chance of one is in `hi` already.
-        certain = raw > cap or (since_s < self.watched_s and cap - step <= self._unseen)
-        return certain and 0 <= step <= cap < self._blind
 
     def _consider(self, raw: int, at: Instant) -> tuple[MeterEvent, ...]:
         if -self._modulus // 2 <= raw < 0:
@@ -153,11 +91,11 @@ class Meter:
         events = (MeterEvent("wrap", f"{self.raw} then {raw}"),) if wrapped else ()
         chance = cap - ran_on if raw <= cap else 0
         if wrapped or not self.fresh(at):
-            self._unseen = 0
+            self.unseen = 0
             most = ran_on + chance
         else:
-            most = ran_on + max(0, chance - self._unseen)
-            self._unseen = max(self._unseen, chance)
+            most = ran_on + max(0, chance - self.unseen)
+            self.unseen = max(self.unseen, chance)
         # Where a reset can look like a wrap, the least is what stands in the register now.
         self._accept(raw, at, Reckoning(min(ran_on, raw), most, ran_on))
         return events
@@ -197,7 +135,7 @@ class Meter:
         if gap or not can_run_on:
             self.estimated_s = at.boot_s
         self.breaks += gap
-        self._unseen = 0
+        self.unseen = 0
         self._accept(raw, at, Reckoning(*possible(ran_on, raw, self._modulus, cap), likely))
         return tuple(events)
 
@@ -209,7 +147,7 @@ class Meter:
 
     def _begin(self, kind: EventKind, raw: int, at: Instant, detail: str) -> MeterEvent:
         self.base, self._next_base = self._next_base, self._next_base + 1
-        self.lo = self.hi = self.total = self._unseen = 0
+        self.lo = self.hi = self.total = self.unseen = 0
         self.breaks += 1
         self._accept(raw, at, NOTHING)
         return MeterEvent(kind, detail)
@@ -220,26 +158,18 @@ class Meter:
         self.refused_s = None
         self._suspects.clear()
 
-    def refusing(self, at: Instant) -> bool:
-        """True when the counter answers (less than 3 periods from `at`) and the answers are not taken."""
-        return self.refused_s is not None and abs(at.boot_s - self.refused_s) < self.watched_s
-
-    def fresh(self, at: Instant) -> bool:
-        """True when the last accepted sample is less than 3 periods from `at`."""
-        last = self.at
-        return last is not None and at.boot_id == last.boot_id and abs(at.boot_s - last.boot_s) < self.watched_s
-
     @property
     def overall(self) -> Reckoning:
         """Counted in all bases together."""
-        return self.earlier.plus(Reckoning(self.lo, self.hi, self.total))
+        return Reckoning(*(self.earlier or NOTHING)).plus(Reckoning(self.lo, self.hi, self.total))
 
     def state(self) -> list[object]:
         """What must be kept with the messages that hold these counts; JSON-able; empty before the first sample."""
         if self.at is None:
             return []
         here = self.lo, self.hi, self.total
-        return [FORM, self._modulus, self.base, *here, *self.earlier, self.raw, self._unseen, *self.at.to_list()]
+        earlier = self.earlier or NOTHING
+        return [FORM, self._modulus, self.base, *here, *earlier, self.raw, self.unseen, *self.at.to_list()]
 
     def restore(self, state: object) -> None:
         """Go on from `state()` of an earlier run.
@@ -254,6 +184,6 @@ class Meter:
             raise ValueError(f"a counter's state has modulus {kept.modulus}, not {self._modulus}")
         self.base, self.earlier, self.raw, self.at = kept.base, kept.earlier, kept.raw, kept.at
         self.lo, self.hi, self.total = kept.here
-        self._unseen = kept.unseen
+        self.unseen = kept.unseen
         self.refused_s = None
         self._suspects.clear()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent.load.instant import Instant
-from agent.load.meter import Meter
 from agent.load.reckoning import Reckoning
-from agent.load.survey import Survey
+from fastpath.survey import Survey
 
 HOURS = 24
 """How long the emptiest moment is remembered; a miscount is forgotten with it."""
@@ -28,7 +26,7 @@ class Passed(NamedTuple):
     counted: int
 
     @classmethod
-    def by(cls, came: Reckoning, went: Reckoning) -> Passed:
+    def by(cls, came: Survey, went: Survey) -> Passed:
         """In less out, as the best value and as the least that can be true, and all parcels counted at either end."""
         least = None if went.hi is None else came.lo - went.hi
         return cls(came.total - went.total, least, came.total + went.total)
@@ -79,9 +77,10 @@ class WorkInProgress:
     disproves it.
     """
 
-    def __init__(self, entering: Sequence[Meter], leaving: Sequence[Meter]) -> None:
-        self._meters = (*entering, *leaving)
-        self._longest_s = max((meter.rule.period_s for meter in self._meters), default=0.0)
+    def __init__(self, came: Survey, went: Survey) -> None:
+        """Of what these see at either end of the line, which somebody else has look."""
+        self._came, self._went = came, went
+        self._longest_s = max((meter.period_s for meter in (*came.meters, *went.meters)), default=0.0)
         self.drift = 0
         self._breaks = -1
         self._begin(0)
@@ -92,12 +91,13 @@ class WorkInProgress:
         self._rests_s: float | None = None
         self.empty_s: float | None = None
 
-    def advance(self, at_s: float, came: Survey, went: Survey) -> Reckoning | None:
-        """What is on the line at boot-clock second `at_s`, when its meters stand so at either end; None unless both
-        ends are counted and every counter is fresh."""
+    def advance(self, at_s: float) -> Reckoning | None:
+        """What is on the line at boot-clock second `at_s`, in which both ends were looked at; None unless both are
+        counted and every counter is fresh."""
+        came, went = self._came, self._went
         if not (came.fresh and went.fresh):
             return None
-        passed = Passed.by(came.counted, went.counted)
+        passed = Passed.by(came, went)
         breaks = came.breaks + went.breaks
         if breaks != self._breaks:
             self._breaks = breaks
@@ -141,6 +141,6 @@ class WorkInProgress:
         best.restore(kept[0], shift_s)
         least.restore(kept[1], shift_s)
         self._best, self._least = best, least
-        self._breaks = sum(meter.breaks for meter in self._meters)
+        self._breaks = sum(meter.breaks for meter in (*self._came.meters, *self._went.meters))
         self._begun_with = -1
         self.empty_s = None if kept[2] is None else kept[2] + shift_s

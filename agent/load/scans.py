@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.load.flow import LONG_S, SHORT_S
 from agent.load.instant import Instant
 from agent.load.meter import Meter
+from fastpath.following import MINUTE_S, QUARTER_S
 from fastpath.rates import WindowRate
 from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
 
@@ -78,8 +78,8 @@ class LineScans:
         self.counter = counter
         self._line = line
         self._eyes = [_Eye(lane, meter) for lane, meter in eyes]
-        self._short, self._long = WindowRate(SHORT_S), WindowRate(LONG_S)
-        self._unread, self._passed = WindowRate(LONG_S), WindowRate(LONG_S)
+        self._short, self._long = WindowRate(MINUTE_S), WindowRate(QUARTER_S)
+        self._unread, self._passed = WindowRate(QUARTER_S), WindowRate(QUARTER_S)
         for rate in (self._short, self._long, self._unread, self._passed):
             rate.advance(started_s, 0)
         self._totals = counter.totals.cast("B").cast("Q")

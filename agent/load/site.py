@@ -67,7 +67,8 @@ class SiteModel:
         self._line_count = len(lines)
         self._unload, self._load = RoleFlow(floor.unload, meters), RoleFlow(floor.load, meters)
         self._counters = self._unload.counters + self._load.counters
-        self.backlog = Backlog(self._unload.meters, self._load.meters, floor.miscount, floor.buffer_parcels)
+        unload, load = ([meters[ref] for ref in refs] for refs in (floor.unload, floor.load))
+        self.backlog = Backlog(unload, load, floor.miscount, floor.buffer_parcels)
         every = [*self._counters, *(one for model in self._lines for one in model.counters)]
         self.steering = Steering(settings.thresholds, patience(patience_s, every))
         self._roles = self._recorded()
@@ -167,7 +168,7 @@ class SiteModel:
             size=self._floor.buffer_parcels,
             came=self._unload.total if counted else sum(one.came for one in lines),
             went=self._load.total if counted else sum(one.out for one in lines),
-            breaks=self._unload.seen.breaks + self._load.seen.breaks,
+            breaks=self._unload.breaks + self._load.breaks,
             ratio_in=ratio_in,
             fill=fill,
             load_index=self._index(ratio_in, fill),
@@ -192,7 +193,7 @@ class SiteModel:
         if fresh < len(self._counters):
             return "partial" if fresh else "stale"
         certain = self._stock is None or (self._stock.based and self._stock.err is not None)
-        return "good" if certain and all(one.settled(at) for one in self._counters) else "estimated"
+        return "good" if certain and self._unload.settled and self._load.settled else "estimated"
 
     def advance(self, at: Instant, lines: Mapping[str, LineLoad]) -> SiteLoad:
         """The load at `at`; `lines` are those of the lines, drawn at the same moment."""

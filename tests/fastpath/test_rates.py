@@ -7,37 +7,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from obvious_counts import ObviousRate
 
 from fastpath.rates import ENOUGH_S, MARKS, SmoothedRate, WindowRate
-
-
-class ObviousRate:
-    """What a `WindowRate` is, in obvious Python: every mark a pair."""
-
-    def __init__(self, window_s: float) -> None:
-        self.window_s = window_s
-        self.marks: list[tuple[float, int]] = []
-        self.newest = (0.0, 0)
-
-    def advance(self, at_s: float, total: int) -> None:
-        if self.marks and at_s <= self.newest[0]:
-            return
-        if self.marks and at_s - self.newest[0] > self.window_s:
-            self.marks.clear()
-        if not self.marks or at_s - self.marks[-1][0] >= self.window_s / MARKS:
-            self.marks.append((at_s, total))
-        while len(self.marks) > 1 and at_s - self.marks[1][0] >= self.window_s:
-            del self.marks[0]
-        self.newest = at_s, total
-
-    @property
-    def span_s(self) -> float:
-        return self.newest[0] - self.marks[0][0] if self.marks else 0.0
-
-    @property
-    def per_hour(self) -> float | None:
-        span_s = self.span_s
-        return 3600.0 * (self.newest[1] - self.marks[0][1]) / span_s if span_s >= ENOUGH_S else None
 
 
 def fed(rate: WindowRate, *samples: tuple[float, int]) -> WindowRate:

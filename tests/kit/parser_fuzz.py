@@ -1,8 +1,8 @@
 """Every compiled parser fuzzed, built with AddressSanitizer and UndefinedBehaviorSanitizer: a million cases each.
 
 A case is one call with hostile input: a chunk for the scan counter, a turn on a line, a checksum over pieces, a sample
-of a rate. The
-sanitizers end the process at the first byte out of place; what the parsers say is compared where that is quick.
+of a rate or of a counter. The sanitizers end the process at the first byte out of place; what the parsers say is
+compared where that is quick.
 """
 
 from __future__ import annotations
@@ -138,7 +138,25 @@ def rates(dice: random.Random, cases: int) -> int:
     return wrong
 
 
-PARSERS: dict[str, Fuzz] = {"scans": scans, "turn": turn, "checksum": checksum, "rates": rates}
+def _counted(name: str) -> Fuzz:
+    """Of `count_fuzz`, which needs more of the compiled room than one parser."""
+
+    def fuzz(dice: random.Random, cases: int) -> int:
+        import count_fuzz
+
+        found: Fuzz = getattr(count_fuzz, name)
+        return found(dice, cases)
+
+    return fuzz
+
+
+PARSERS: dict[str, Fuzz] = {
+    "scans": scans,
+    "turn": turn,
+    "checksum": checksum,
+    "rates": rates,
+    **{name: _counted(name) for name in ("steady", "survey", "following")},
+}
 
 
 BEYOND_THE_END = "for i in range(length):", "for i in range(length + 64):"

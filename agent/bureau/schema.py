@@ -111,6 +111,8 @@ TELL_AGAIN = "UPDATE epoch SET told = 0 WHERE site = ? AND epoch = ?"
 CLAIM = """INSERT INTO asked VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (site, epoch, first, last) DO UPDATE SET
     at_s = excluded.at_s, times = asked.times + 1 WHERE ABS(excluded.at_s - asked.at_s) >= ?"""
 
+ASKED = "SELECT site, epoch, first, last, at_s, times FROM asked WHERE epoch <> '' ORDER BY site, epoch, first"
+
 FORGET_ASKED = "DELETE FROM asked WHERE ABS(at_s - ?) >= ?"
 
 # --- answers for people ---

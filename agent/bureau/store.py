@@ -37,6 +37,16 @@ class Hole:
     gaps: tuple[Range, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """These messages were asked for so often, the last time at `at_s`, Unix seconds."""
+
+    first: int
+    last: int
+    at_s: int
+    times: int
+
+
 class Store:
     """For one thread; several stores on one database agree. Every method raises StoreError."""
 
@@ -131,6 +141,13 @@ class Store:
         with self._database.transaction():
             claimed = self._database.execute(schema.CLAIM, (site, epoch, first, last, now_s, again_s))
             return claimed.rowcount == 1
+
+    def asked(self) -> dict[tuple[str, str], list[Request]]:
+        """By site and epoch what was asked for within the last week."""
+        found: dict[tuple[str, str], list[Request]] = {}
+        for site, epoch, *request in self._rows(schema.ASKED):
+            found.setdefault((site, epoch), []).append(Request(*request))
+        return found
 
     def forget_asked(self, now_s: int) -> None:
         """What was asked for a week ago need not be remembered."""

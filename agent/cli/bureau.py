@@ -114,7 +114,11 @@ def _show(args: argparse.Namespace, store: Store) -> int:
         from agent.cli.bureau_sites import listed
 
         return listed(store, _lang(args), as_json=args.json)
-    return _totals(args, store) if args.action == "totals" else _gaps(args, store)
+    if args.action == "gaps":
+        from agent.cli.bureau_gaps import listed as gaps
+
+        return gaps(store, args.store, _lang(args), as_json=args.json)
+    return _totals(args, store)
 
 
 def _wrong(sentence: str, status: int) -> int:
@@ -218,25 +222,6 @@ def _between(one: Reckoning) -> str:
     """Between what a total lies, where it is not exact."""
     exact = one.lo == one.hi == one.total
     return "" if exact else f"  [{one.lo:,} … {'∞' if one.hi is None else f'{one.hi:,}'}]"
-
-
-def _gaps(args: argparse.Namespace, store: Store) -> int:
-    """1 where something is missing that may still come; then also how it comes."""
-    lang, holes, gone, conflicts = _lang(args), store.missing(), store.gone(), store.conflicts()
-    if args.json:
-        missing = [{"site": hole.site, "epoch": hole.epoch, "gaps": hole.gaps} for hole in holes]
-        lost = [{"site": site, "epoch": g.epoch, "first": g.first, "last": g.last, "why": g.reason} for site, g in gone]
-        print(json.dumps({"missing": missing, "gone": lost, "conflicts": conflicts}))
-        return 1 if holes else 0
-    for hole in holes:
-        for first, last in hole.gaps:
-            say(word("bureau_gap", lang, site=hole.site, epoch=hole.epoch, first=first, last=last))
-    for site, one in gone:
-        say(word("bureau_gone", lang, site=site, epoch=one.epoch, first=one.first, last=one.last, why=one.reason))
-    for site, epoch, seq in conflicts:
-        say(word("bureau_conflict", lang, site=site, epoch=epoch, seq=seq))
-    say(word("bureau_gap_next" if holes else "bureau_whole", lang, store=args.store))
-    return 1 if holes else 0
 
 
 def _lang(args: argparse.Namespace) -> Language:

@@ -101,6 +101,23 @@ def test_gaps_end_with_who_asks_for_them_and_what_will_never_come_is_no_reason_t
     assert f"hubpulse bureau run --receipts --store {store}" in action
 
 
+def test_gaps_say_how_often_each_was_asked_for_and_when_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = f"sqlite:{tmp_path / 'bureau.db'}"
+    opened = databases.opener(store)()
+    for seq in (1, 4, 9):
+        opened.take(list(read(f"hubpulse/v1/{SITE}/health", json.dumps({"epoch": "9-abcdef", "seq": seq}).encode())))
+    for at_s in (1_764_147_600, 1_764_148_000):
+        assert opened.claim((SITE, "9-abcdef", (2, 3)), at_s, 300)
+        assert opened.claim((SITE, "", (0, 0)), at_s, 300)
+    opened.close()
+    main(["bureau", "gaps", "--store", store, "--lang", "en"])
+    asked, unasked, _ = capsys.readouterr().out.splitlines()
+    assert asked.endswith("2 to 3 missing; asked for 2x, last 2025-11-26 17:06:40")
+    assert unasked.endswith("5 to 8 missing")
+    main(["bureau", "gaps", "--store", store, "--json"])
+    assert json.loads(capsys.readouterr().out)["missing"][0]["asked"] == [2, 0]
+
+
 @pytest.mark.parametrize("action", ["run", "totals", "gaps", "sites"])
 @pytest.mark.parametrize("closed", ["folder", "file"])
 def test_a_store_of_another_user_is_named_with_what_to_do_and_the_exit_code_for_it(

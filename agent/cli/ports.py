@@ -9,7 +9,6 @@ As root it sees every program that holds a port; otherwise those of its own user
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import math
 import os
@@ -22,6 +21,7 @@ from pathlib import Path
 from agent.cli.quantities import duration
 from agent.cli.speech import add_language, chosen_language, say
 from agent.clock import boot_seconds
+from agent.commission.access import user
 from agent.commission.ports import Port, Roots, ports
 from agent.control import ControlError, default_socket
 from agent.control.remote import Remote
@@ -115,8 +115,7 @@ def _holders(port: Port, bus: str | None, lang: Language) -> str:
 
 
 def _values(port: Port) -> dict[str, object]:
-    user = os.environ.get("SUDO_USER") or getpass.getuser()
-    return {"device": port.device, "tty": port.device.name, "group": port.group, "user": user, "usb": port.usb}
+    return {"device": port.device, "tty": port.device.name, "group": port.group, "user": user(), "usb": port.usb}
 
 
 def _as_json(port: Port, bus: str | None) -> dict[str, object]:

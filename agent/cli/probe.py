@@ -29,7 +29,7 @@ from agent.commission.found import FoundUnit, toml
 from agent.commission.line_settings import BAUDS, LineSetting, in_order
 from agent.commission.overhearing import LISTEN_S, Speakers, listen_first
 from agent.commission.probing import TIMEOUT_S, AgentsProbe, LineProbe, Probe, Setting, TcpProbe, everybody_answers
-from agent.commission.sweep import Step, Sweep
+from agent.commission.sweep import Pace, Step, Sweep
 from agent.commission.wires import AgentsBus, Wire, complaint_of, named
 from config import messages
 from config.bus_settings import Bus, SerialBus
@@ -120,13 +120,12 @@ class _Run:
             raise ComplaintError("E2607", 75, port=self._args.target, who=_who(heard, self._tell))
 
     def _sweep(self, probe: Probe, sweep: Sweep[Setting]) -> None:
-        began_s = boot_seconds()
+        pace = Pace(self._args.timeout or TIMEOUT_S, boot_seconds())
         for step in sweep.run(probe.at):
             self._steps += 1
             if step.garbled:
                 self._garbled.append(step)
-            each_s = (boot_seconds() - began_s) / self._steps
-            self._tell.step(step, self._steps, step.left * each_s)
+            self._tell.step(step, self._steps, pace.left_s(step, boot_seconds()))
             if everybody_answers(sweep, self._steps):
                 sweep.found = dict([next(iter(sweep.found.items()))])
                 self._tell.one_for_all()

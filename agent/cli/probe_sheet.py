@@ -44,7 +44,7 @@ class Teller:
             self._found += 1
             said = reason_in_words(step.reason, self._lang)
             self._say(messages.word("probe_unit", self._lang, unit=step.unit, setting=setting, reason=said))
-        left = messages.word("probe_left", self._lang, time=_time(left_s, self._lang))
+        left = messages.word("probe_left", self._lang, time=_time(left_s, self._lang), asks=step.left)
         percent = f"{done / (done + step.left):.0%}"
         line = f"{setting}  {step.unit}  {percent}  {left}  ✓ {self._found}".strip()
         if self._live:

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.commission.access import barrier, group_of
 from agent.commission.holders import Holder, by_port
 
 Trap = str
-"""By name: no_serial, twin, no_stable_name, mini_uart, console, getty, modem_manager, no_permission, roots_alone."""
+"""By name: no_serial, twin, no_stable_name, mini_uart, console, getty, modem_manager, no_permission, log_in_again,
+roots_alone."""
 
 _MINI_UART = ("bcm2835-aux-uart", "bcm2835_aux_uart")
 _GETTYS = ("agetty", "getty", "login")
-_ROOT = "root"
 _MODEM_MANAGER = "ModemManager"
 _UNKNOWN_CHIP = "0"  # PORT_UNKNOWN of <linux/serial_core.h>: a number that the kernel reserves, without hardware
 
@@ -80,7 +81,7 @@ def _port(entry: Path, roots: Roots, held: Mapping[str, tuple[Holder, ...]]) -> 
         maker=_text(usb / "manufacturer") if usb else "",
         product=_text(usb / "product") if usb else "",
         serial=_text(usb / "serial") if usb else "",
-        group=_group(device),
+        group=group_of(device),
         holders=held.get(os.path.realpath(device), ()),
     )
 
@@ -105,10 +106,7 @@ def _names(folder: Path, device: Path) -> tuple[Path, ...]:
 
 def _traps(port: Port, has_twin: bool, consoles: Sequence[str], modem_manager: bool) -> tuple[Trap, ...]:
     names = {holder.name for holder in port.holders}
-    barred = port.device.exists() and not os.access(port.device, os.R_OK | os.W_OK)
     there = {
-        "no_permission": barred and port.group != _ROOT,
-        "roots_alone": barred and port.group == _ROOT,  # whose group opens all of the machine: nobody should join it
         "twin": has_twin,
         "no_serial": bool(port.usb) and not port.serial and not has_twin,
         "no_stable_name": bool(port.usb) and not (port.by_path or port.by_id),
@@ -117,7 +115,8 @@ def _traps(port: Port, has_twin: bool, consoles: Sequence[str], modem_manager: b
         "getty": bool(names & set(_GETTYS)),
         "modem_manager": bool(port.usb) and modem_manager,
     }
-    return tuple(name for name, bites in there.items() if bites)
+    bite = [name for name, bites in there.items() if bites]
+    return tuple(filter(None, (barrier(port.device), *bite)))
 
 
 def _consoles(roots: Roots) -> list[str]:
@@ -127,13 +126,6 @@ def _consoles(roots: Roots) -> list[str]:
 
 def _runs(name: str, proc: Path) -> bool:
     return any(_text(process / "comm") == name for process in proc.iterdir() if process.name.isdecimal())
-
-
-def _group(device: Path) -> str:
-    try:
-        return device.group()
-    except (OSError, KeyError):
-        return "dialout"
 
 
 def _text(path: Path) -> str:

@@ -84,3 +84,20 @@ class Sweep(Generic[Setting]):
                     if step.present:
                         self.found[unit] = step
                     yield step
+
+
+class Pace:
+    """How long the rest of a sweep takes: whoever is away costs the whole patience, and most of those to come are."""
+
+    def __init__(self, patience_s: float, began_s: float) -> None:
+        self._away_s = patience_s
+        self._away = 0
+        self._last_s = began_s
+
+    def left_s(self, step: Step[Setting], now_s: float) -> float:
+        """What is left after `step`, which was done at `now_s`."""
+        took_s, self._last_s = now_s - self._last_s, now_s
+        if not step.present:
+            self._away += 1
+            self._away_s += (took_s - self._away_s) / self._away
+        return step.left * self._away_s

@@ -128,7 +128,9 @@ def complaint_of(bus: Bus, fault: LinkError) -> ComplaintError:
         code = "E2624" if "refused" in str(fault) else "E2606"
         return ComplaintError(code, host=bus.host, port=bus.port, reason=fault)
     if "permission" in str(fault):
-        return ComplaintError("E2604", port=bus.port)
+        from agent.commission.access import complaint
+
+        return complaint(bus.port)
     if "in use" in str(fault):
         from agent.commission.holders import holders, said
 

@@ -101,7 +101,9 @@ def test_gaps_end_with_who_asks_for_them_and_what_will_never_come_is_no_reason_t
     assert f"hubpulse bureau run --receipts --store {store}" in action
 
 
-def test_gaps_say_how_often_each_was_asked_for_and_when_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gaps_say_how_often_each_was_asked_for_and_when_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = f"sqlite:{tmp_path / 'bureau.db'}"
     opened = databases.opener(store)()
     for seq in (1, 4, 9):

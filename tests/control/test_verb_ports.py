@@ -18,6 +18,7 @@ from ptys import Adapter
 
 from agent.__main__ import main
 from agent.bus.serial_line import SerialOwner
+from agent.commission import access
 from agent.commission.holders import holders
 from config.bus_settings import SerialBus
 
@@ -188,9 +189,32 @@ def test_a_port_without_permission_is_told_with_the_command_and_never_with_the_g
     machine = Machine(tmp_path)
     machine.plug("ttyUSB0", "ftdi_sio", "1-1.2", idVendor="0403", idProduct="6001")
     port = tmp_path / "dev/ttyUSB0"
-    for group, advice in ((0, "use sudo"), (grp.getgrnam("dialout").gr_gid, "usermod -aG dialout")):
+    dialout = grp.getgrnam("dialout").gr_gid
+    for group, mode, advice in ((0, 0o060, "use sudo"), (dialout, 0, "use sudo"), (dialout, 0o060, "-aG dialout root")):
         os.chown(port, 0, group)
-        port.chmod(0)
+        port.chmod(mode)
         said = powerless.hubpulse(*machine.words()).stdout
         assert advice in said
         assert "-aG root" not in said
+
+
+def test_whoever_joined_the_group_after_this_login_is_told_to_log_in_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.plug("ttyUSB0", "ftdi_sio", "1-1", **FTDI)
+    port = machine.folder / "dev/ttyUSB0"
+    port.chmod(0o660)
+    monkeypatch.setattr("agent.commission.access.group_of", lambda _: "dialout")
+    monkeypatch.setattr("agent.commission.access.user", lambda: "technician")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for joined, trap, code in ((("dialout",), "log_in_again", "E2627"), ((), "no_permission", "E2604")):
+        monkeypatch.setattr("agent.commission.access._joined", lambda _, joined=joined: joined)
+        assert told(machine, capsys)["ttyUSB0"]["traps"] == [trap]
+        assert access.complaint(str(port)).code == code
+    port.chmod(0o600)
+    assert access.complaint(str(port)).code == "E2628"
+
+
+def test_the_groups_of_a_user_are_those_of_the_system() -> None:
+    assert access._joined("root") == {one.gr_name for one in grp.getgrall() if one.gr_gid in os.getgrouplist("root", 0)}
+    assert access._joined("nobody-of-that-name") == ()

@@ -27,10 +27,11 @@ from twins import HEAD
 from agent.__main__ import main
 from agent.bus import Missed
 from agent.bus.serial_line import SerialOwner
+from agent.cli.probe_sheet import Teller
 from agent.commission import NoValueError
 from agent.commission.line_settings import LineSetting, in_order
 from agent.commission.matching import match
-from agent.commission.sweep import FIRST, Sweep
+from agent.commission.sweep import FIRST, Pace, Step, Sweep
 from config import profiles
 from config.bus_settings import SerialBus
 from drivers import Value
@@ -260,6 +261,29 @@ def test_whatever_speed_parity_and_framing_each_unit_has_all_are_found(where: di
     assert {unit: step.setting for unit, step in sweep.found.items()} == where
     assert left == sorted(left, reverse=True)
     assert left[-1] == 0
+
+
+def test_the_time_left_is_that_of_silence_however_quickly_those_answer_who_are_there() -> None:
+    pace = Pace(0.15, 100.0)
+    assert pace.left_s(Step(None, 1, "answers", 9), 100.01) == pytest.approx(9 * 0.15)
+    assert pace.left_s(Step(None, 2, "timeout", 8), 100.51) == pytest.approx(8 * 0.5)
+    assert pace.left_s(Step(None, 3, "exception_2", 7), 100.52) == pytest.approx(7 * 0.5)
+    assert pace.left_s(Step(None, 4, "timeout", 6), 100.62) == pytest.approx(6 * 0.3)
+    assert pace.left_s(Step(None, 5, "timeout", 0), 101.0) == 0.0
+
+
+def test_a_terminal_shows_in_one_line_what_is_left_in_time_and_questions(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for lang, left in (("en", "about 1 min 5 s left, 30 to ask"), ("zh", "约剩 1 分 5 秒,还要问 30 次")):
+        teller = Teller(lang, quiet=False)
+        teller.step(Step(LineSetting(9600), 4, "timeout", 30), 10, 65.2)
+        teller.end()
+        shown = capsys.readouterr().err
+        assert shown.split("\r")[1].rstrip() == f"9600 8N1  4  25%  {left}  ✓ 0"
+        assert shown.endswith("\r")
+        assert "\n" not in shown
 
 
 @dataclass

@@ -15,6 +15,9 @@ from config.input_settings import Input
 SILENT_PERIODS = 3.0
 """An input that was not heard for so many periods of its device, and time-outs, is unknown."""
 
+STALL_S = 30.0
+"""Two beats so far apart: nobody knows what stood in between."""
+
 Stage = Literal["began", "ended", "unknown", "known", "acknowledged", "corrected"]
 
 
@@ -86,7 +89,7 @@ class SiteInputs:
             if change is not None:
                 self._changed(signal, change, now)
         lasted_s, self._at_s = now.boot_s - self._at_s, now.boot_s
-        for line in self._standing:
+        for line in self._standing if lasted_s <= STALL_S else ():
             self._stop_s[line] += lasted_s
         self._standing = {line for line in self._stop_s if self.run(line) is False}
 

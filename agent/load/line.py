@@ -27,7 +27,7 @@ from agent.load.conditions import ORDINARY, Conditions
 from agent.load.flow import RoleFlow, ratio, together
 from agent.load.history import LineHistory
 from agent.load.instant import Instant
-from agent.load.ledger import LineLedger
+from agent.load.ledger import FULL_S, LineLedger
 from agent.load.line_load import NOWHERE, LineLoad, Pace, Quality, Room, Standing
 from agent.load.meter import Meter
 from agent.load.observed import ObservedCapacity
@@ -135,7 +135,8 @@ class LineModel:
         self._history.advance(at, breaks, known, self._conditions)
         self.quality = self._quality(at)
         self._judge(at, breaks)
-        self._observed.advance(at.boot_s, self.standing.out_pph)
+        if self._discharge.span_s >= FULL_S:
+            self._observed.advance(at.boot_s, self.standing.out_pph)
         for record in self._ledger.advance(at, self.standing):
             self.steering.note(record)
         return wip

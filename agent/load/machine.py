@@ -101,9 +101,11 @@ class Machine:
 
     def advance(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
         """Judge at boot-clock second `at_s`; None where the state stays."""
-        if self._at_s is None or at_s - self._at_s > BREAK_S or limits is not self._limits:
-            self._held, self._rising, self._falling = {}, {}, {}
-            self._ways = rises(limits)
+        broken = self._at_s is None or at_s - self._at_s > BREAK_S
+        if broken:
+            self._held = {}
+        if broken or limits is not self._limits:
+            self._rising, self._falling, self._ways = {}, {}, rises(limits)
         lasted_s = 0.0 if self._at_s is None else at_s - self._at_s
         self._at_s, self._limits = at_s, limits
         if self.since_s is None:
@@ -155,7 +157,7 @@ class Machine:
         met = next((rise for rise in self._ways if rise.met(signs) and rise.hold_s <= signs.settled_s), None)
         said = 0 if met is None else met.rank
         kept = self.rank if self.rank and not falls(self.rank, signs, limits) else 0
-        causes: dict[State, Cause] = {"STOPPED": "running", "SUSPENDED": "resumed"}
+        causes: dict[State, Cause] = {"STOPPED": "running" if signs.run else "known", "SUSPENDED": "resumed"}
         self.rank = max(said, kept)
         return Transition(
             self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.load_index, None, 0.0, mode

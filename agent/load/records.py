@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agent.load.instant import Instant
-from agent.load.periods import Days, Hours, Kind, Period, Seasons, Spans, local_day
+from agent.load.periods import DAY_S, LOCAL_S, Days, Hours, Kind, Period, Seasons, Spans, local_day
 from agent.load.tally import Certain, Record, Tally
 from config.load_settings import LoadSettings
 
 HOURS = 24
+QUARTER_S = 900
+"""Before this in a day the last quarter of an hour was not all of that day."""
 
 
 class Peak(NamedTuple):
@@ -76,7 +78,7 @@ class Records:
         if not at.wall_trusted:
             return []
         certain, self._sure = Certain(self._sure, certain.heard), True
-        if pph_900 is not None:
+        if pph_900 is not None and (at.wall_s + LOCAL_S) % DAY_S >= QUARTER_S:
             self._top(at.wall_s, pph_900)
         closed = []
         for tally in self._every.values():

@@ -191,7 +191,8 @@ class SiteModel:
     def _quality_of_docks(self, at: Instant) -> Quality:
         fresh = sum(one.meter.fresh(at) for one in self._counters)
         if fresh < len(self._counters):
-            return "partial" if fresh else "stale"
+            refusing = any(one.meter.refusing(at) for one in self._counters)
+            return "partial" if fresh else "bad" if refusing else "stale"
         certain = self._stock is None or (self._stock.based and self._stock.err is not None)
         return "good" if certain and self._unload.settled and self._load.settled else "estimated"
 

@@ -76,7 +76,7 @@ class Steering:
             self.tts = self._forecast.until_full(room, now.in_pph, now.gone_pph)
             self._forecast.hold_to(at_s, self.tts, full=room <= 0)
         drains = self._forecast.drained_pph(now.in_pph, now.gone_pph)
-        self.clear_min = None if drains is None else min(60.0 * now.level / drains, 9999.0)
+        self.clear_min = None if drains is None else 60.0 * now.level / drains
 
     def _run(self, at_s: float, now: Standing, run: bool | None) -> bool | None:
         """What the run input says, None where the counters contradict it."""

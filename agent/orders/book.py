@@ -87,6 +87,8 @@ class Book:
         entry, known = Entry(kind, seq, "bureau", order), self.known(now)
         if isinstance(order, BaselineOrder) and not known.exact:
             raise RefusedError("clock", "nobody knows the time here; a stock-take cannot wait")
+        if isinstance(order, BaselineOrder) and (order.from_ms or 0) > known.least_ms:
+            raise RefusedError("value", "`from` has not come: a stock-take is of now")
         if order.to_ms is not None and not known.exact and order.to_ms > known.least_ms:
             return self._wait(entry)
         return self._stand(entry, known.least_ms)

@@ -186,6 +186,15 @@ def test_whether_a_line_runs_is_not_known_after_a_restart_until_its_input_is_hea
     assert panel.site.run("north") is True
 
 
+def test_time_in_which_the_agent_was_held_up_is_no_time_in_which_a_line_stood() -> None:
+    panel = Panel(an_input("run", on_s=0.0, off_s=0.0))
+    for second in range(11):
+        panel.hear(second, run=False)
+    panel.hear(611, run=True)
+    told = panel.site.of("north")
+    assert told is not None and told.stop_s == 10.0
+
+
 def test_what_happens_in_a_drill_is_not_in_the_counts_of_what_happened() -> None:
     panel = Panel(an_input("estop", on_s=0.0, off_s=0.0))
     panel.hear(0, estop=False)

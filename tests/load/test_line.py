@@ -435,3 +435,12 @@ def test_the_rate_for_displays_is_true_of_a_counter_that_is_read_rarely() -> Non
         rates += [induct.pph_10] if induct and induct.pph_10 is not None else []
     assert len(rates) > 300
     assert rates == [pytest.approx(14_400)] * len(rates)
+
+
+def test_what_a_line_did_in_its_first_seconds_is_no_quarter_of_an_hour_that_it_was_seen_to_do() -> None:
+    seen = line(capacity_observed=True)
+    belt = Belt(seen, {IN_1: 3, IN_2: 2, OUT: 12})
+    belt.run(60)
+    belt.per_s[OUT] = 4
+    belt.run(1200)
+    assert belt.model.kept()["observed"] == [[33, 1.0]], "the first minute in a quarter of an hour"

@@ -189,6 +189,21 @@ def test_a_stopped_line_is_called_so_after_two_minutes_and_running_after_one() -
     assert [one.cause for one in play.told] == ["stopped", "running"]
 
 
+def test_a_line_whose_run_input_falls_silent_is_not_said_to_run() -> None:
+    play = Play().calm()
+    play.show(CALM._replace(run=False), 180)
+    play.show(CALM._replace(run=None), 120)
+    assert [(one.after, one.cause) for one in play.told] == [("STOPPED", "stopped"), ("NORMAL", "known")]
+
+
+def test_modes_that_are_ordered_one_after_the_other_do_not_keep_a_line_without_figures_calm() -> None:
+    play = Play().calm()
+    for turn in range(8):
+        play.limits = DEFAULTS["peak" if turn % 2 else "normal"]
+        play.show(CALM._replace(load_index=None, missing="stale"), 10)
+    assert play.machine.state == "UNKNOWN"
+
+
 def test_a_suspended_site_is_suspended_whatever_else_is_known_and_resumes() -> None:
     play = Play().calm()
     assert play.show(CALM._replace(load_index=150.0, suspended="epidemic"), 3600) == "SUSPENDED"

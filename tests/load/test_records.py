@@ -130,6 +130,12 @@ def test_the_peak_is_the_greatest_quarter_of_an_hour_of_the_local_day() -> None:
     assert ledger.records.draw(ledger.at(), None, 1.0).peak_pph == 100.0
 
 
+def test_a_rush_before_midnight_is_no_peak_of_the_day_that_begins() -> None:
+    ledger = Ledger().run(24 - 1 / 30, pph=700.0).run(1 / 30, pph=20_000.0)
+    assert ledger.run(0.2, pph=20_000.0).records.draw(ledger.at(), None, 1.0).peak_pph is None
+    assert ledger.run(0.1, pph=300.0).records.draw(ledger.at(), None, 1.0).peak_pph == 300.0
+
+
 def test_the_peak_to_mean_is_of_24_whole_hours_in_a_row() -> None:
     ledger = Ledger().run(24.5)
     assert ledger.records.peak_to_mean is None

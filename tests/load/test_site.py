@@ -170,3 +170,20 @@ def test_a_guess_on_a_line_is_in_the_record_of_the_site_too() -> None:
     hub.run(3600, north=2, south=1)
     (record,) = recorded(hub)
     assert (record.sure, record.complete) == (False, True)
+
+
+def test_docks_that_answer_with_what_cannot_be_true_are_bad_and_silent_ones_stale() -> None:
+    hub = Hub(FLOOR)
+    hub.run(60, north=1, south=1, dock_in=1, dock_out=1)
+    hub.raw[DOCK_IN] = hub.raw[DOCK_OUT] = 2**40
+    assert hub.run(10, north=1, south=1).quality == "bad"
+    hub.silent = {DOCK_IN, DOCK_OUT}
+    assert hub.run(20, north=1, south=1).quality == "stale"
+
+
+def test_a_floor_that_takes_weeks_to_empty_is_told_so_and_not_cut_short() -> None:
+    hub = Hub(Floor(unload=(DOCK_IN,), load=(DOCK_OUT,)))
+    hub.run(3, dock_in=1)
+    hub.site.backlog.rebase(hub.at, 10_000_000, "li", "r")
+    load = hub.run(1200, north=1, dock_in=1, dock_out=3)
+    assert load.steered.clear_min == pytest.approx(10_000_000 / 2 / 60, rel=0.01)

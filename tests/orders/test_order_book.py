@@ -376,3 +376,12 @@ def test_no_order_stands_for_longer_than_400_days_also_where_it_names_no_beginni
     assert desk.hear(mode(2, to=2**53 - 1), now=at(0, "none", boot="boot-c")) == [("waits", None)]
     assert desk.hear(now=at(1, boot="boot-c")) == [("refused", "value")]
     assert desk.hear(mode(3, to=ms(399 * 86_400)), now=at(0)) == [("accepted", None)]
+
+
+def test_a_stock_take_of_another_time_is_refused() -> None:
+    desk = Desk()
+    later = {"parcels": 5, "seq": 1, "by": "li", "from": ms(600), "to": ms(1200)}
+    assert desk.hear(Command("baseline", later, retained=False), now=at(0)) == [("refused", "value")]
+    now = later | {"seq": 2, "from": ms(-600)}
+    assert desk.hear(Command("baseline", now, retained=False), now=at(0)) == [("accepted", None)]
+    assert [parcels for parcels, _, _ in desk.rebased] == [5]

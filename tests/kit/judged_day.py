@@ -12,6 +12,7 @@ from agent.load.standstill import QUIET_S
 from config.load_settings import DEFAULTS, Thresholds
 from tests.kit.judged_alarms import Alarms, judge_alarms
 from tests.kit.judged_levels import LATE_S, WINDOW_STEPS, Real, episodes, is_due, told_spans, was_told
+from tests.kit.judged_links import Available, judge_links
 from tests.kit.played_day import FLOOR_PARCELS, LINES, SITE, STEP_S, Played
 
 LEAST_STEPS = int(150.0 / STEP_S)
@@ -76,6 +77,7 @@ class Judged:
     counted: bool
     locker_right: float
     alarms: Alarms
+    available: tuple[Available, ...]
 
     @property
     def faults(self) -> list[str]:
@@ -91,6 +93,7 @@ class Judged:
             found.append("totals differ")
         if self.locker_right < 0.9:
             found.append(f"the locker was right in {self.locker_right:.0%} of all looks")
+        found += [fault for one in self.available for fault in one.faults]
         return [*found, *self.alarms.faults]
 
     def _chatter(self) -> Iterator[Levels]:
@@ -113,6 +116,7 @@ def judge(day: Played) -> Judged:
         counted=day.counted == day.flows[SITE][-1][:2],
         locker_right=sum(locker) / len(locker) if locker else 1.0,
         alarms=judge_alarms(day),
+        available=tuple(judge_links(day.links, len(day.flows[SITE]) * STEP_S)),
     )
 
 

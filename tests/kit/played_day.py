@@ -31,6 +31,7 @@ from config.load_settings import Floor, LoadSettings, Mode
 from config.locker_settings import Locker
 from drivers import Batch
 from tests.kit.day_inputs import DayInputs, Told, Truth
+from tests.kit.day_links import DayLinks
 
 STEP_S = 10.0
 LOOK_S = 300.0
@@ -92,12 +93,13 @@ class Look:
 class Played:
     """One day. `flows` are the true (came, gone, level) of the site and its lines at each step, `moves` all
     transitions and `warnings` the site's; `blocked_s` was told of the first line. `true_alarms` were, `told_alarms` the
-    bureau heard of, and at `gasps` that the mains were gone."""
+    bureau heard of, and at `gasps` that the mains were gone. `links` know when devices could be heard."""
 
     kind: DayKind
     seed: int
     mode: Mode
     script: Script
+    links: DayLinks
     looks: list[Look] = field(default_factory=list)
     moves: list[tuple[float, str, Transition]] = field(default_factory=list)
     warnings: list[tuple[float, EarlyWarning]] = field(default_factory=list)
@@ -112,7 +114,9 @@ class Played:
 def play(kind: DayKind, seed: int, day_s: float = DAY_S) -> Played:
     """One day from nine to nine."""
     hub = Hub(kind, seed)
-    played = Played(kind, seed, hub.mode, hub.day.script, flows={SITE: [], **{line.id: [] for line in LINES}})
+    played = Played(
+        kind, seed, hub.mode, hub.day.script, hub.links, flows={SITE: [], **{line.id: [] for line in LINES}}
+    )
     locker = RushedLocker(seed) if kind == "lockers" else None
     for step in range(1, int(day_s / STEP_S) + 1):
         at = hub.step()
@@ -162,6 +166,7 @@ class Hub:
         self.mode = MODES.get(kind, "normal")
         begin = Instant("boot", 1000.0, START_S, "ntp")
         self.inputs = DayInputs(self.day.script, tuple(line.id for line in LINES), begin)
+        self.links = DayLinks(self.day.script, seed, begin)
         self._read(begin)
 
     def step(self) -> Instant:
@@ -170,6 +175,7 @@ class Hub:
         at = Instant("boot", 1000.0 + self.day.at_s, START_S + self.day.at_s, "ntp")
         self._read(at)
         self.inputs.advance(at)
+        self.links.advance(at)
         for model in self.models:
             model.sample(at, self._conditions(model.line.id))
         self.site.sample(at, self._conditions())

@@ -3,8 +3,9 @@
 ./dev days [--day typhoon] [--seed 1] [--hours 24] [--json] [--png DIR]
 
 Exit code 0 only when each day was told as it was: every stop, jam, alarm and full floor, every level that held for as
-long as its threshold asks and a minute more, none more often than it truly began, nothing false. A level that held
-shorter is rightly not told, and counted so. Intervals to saturation are shown, not judged: few come to their end.
+long as its threshold asks and a minute more, none more often than it truly began, how long each device answered in
+every hour, nothing false. A level that held shorter is rightly not told, and counted so. Intervals to saturation are
+shown, not judged: few come to their end.
 """
 
 from __future__ import annotations
@@ -77,6 +78,11 @@ def _told(day: Played, judged: Judged) -> Iterator[str]:
         yield f"  {'time to saturation':<24}interval held the truth in {judged.tts_held} of {judged.tts_claims} looks"
     if judged.locker_right < 1.0 or day.kind == "lockers":
         yield f"  {'locker':<24}occupied told right in {judged.locker_right:.0%} of all looks"
+    for one in judged.available:
+        said = f"told {_pct(one.told_pct)}, known {one.known_pct:.2f} %"
+        perhaps = f" to {one.went_n + one.blurred_n}" if one.blurred_n else ""
+        away = f"went away {one.went_n}{perhaps} times, told {one.told_n}"
+        yield f"  {f'{one.device} available':<24}true {one.true_pct:.2f} %, {said}; {away}"
     yield from _alarms(judged.alarms)
 
 
@@ -92,6 +98,10 @@ def _alarms(alarms: Alarms) -> Iterator[str]:
     found = f"{len(alarms.true)} true, {alarms.missed} missed, {len(alarms.false)} false"
     gasps = f"; mains lost {alarms.mains} times, {alarms.gasps} last gasps" if alarms.mains or alarms.gasps else ""
     yield f"  {'alarms':<24}{found}{gasps}"
+
+
+def _pct(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.2f} %"
 
 
 def _clock_s(at_s: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from agent.twin.flow import Gate
 from agent.twin.script import AFTER_STORM, KINDS, STORM_SHARE, DayKind, script
 from config.load_settings import DEFAULTS, NORMAL
 from tests.kit.day_inputs import Told
+from tests.kit.day_links import Hour
 from tests.kit.judged_day import Judged, judge, reality, rises, true_ranks
 from tests.kit.judged_levels import WINDOW_STEPS, Real, episodes, is_due
 from tests.kit.played_day import LINES, SITE, Played, play
@@ -111,12 +113,39 @@ def test_the_judge_sees_alarms_that_are_missed_false_or_late_and_a_gasp_that_nev
     assert len(judge(replace(day, gasps=[])).faults) == 1
 
 
+def test_lost_mains_take_the_drives_away_and_a_storm_the_gauge_but_nothing_that_has_power_and_a_cable() -> None:
+    available = {one.device: one for one in judged("typhoon", 1)[1].available}
+    assert available["drive-north"].true_pct < available["plc"].true_pct
+    assert available["gauge"].went_n > available["plc"].went_n
+    for one in available.values():
+        assert one.told_pct == pytest.approx(one.true_pct, abs=0.5)
+        assert one.known_pct == pytest.approx(one.known_true_pct, abs=0.5)
+        assert one.known_pct < 100.0, "the agent itself was away for some minutes"
+
+
+def test_the_judge_sees_an_hour_that_flatters_and_a_device_that_goes_away_more_often_than_is_told() -> None:
+    day, found = judged("typhoon", 1)
+    [worst, *_] = sorted(day.links.told, key=lambda hour: -hour.away_s)
+    others = [hour for hour in day.links.told if hour != worst]
+
+    def with_told(*told: Hour) -> list[str]:
+        links = copy(day.links)
+        links.told = [*told, *others]
+        return judge(replace(day, links=links)).faults
+
+    assert found.faults == with_told(worst) == []
+    flattered = worst._replace(answered_s=worst.answered_s + 300.0, away_s=worst.away_s - 300.0)
+    for wrong in (flattered, worst._replace(away_n=worst.away_n + 9)):
+        [fault] = with_told(wrong)
+        assert fault.startswith(worst.device)
+    assert with_told()
+
+
 def test_the_judge_sees_chatter() -> None:
     """What is told more often than it was is a fault, whatever else was right."""
     day, found = judged("normal", 1)
     again = [move for move in day.moves if move[1] == SITE and move[2].after in LEVELS]
-    flickering = Played(day.kind, day.seed, day.mode, day.script, day.looks, [*day.moves, *again * 9], [], day.flows)
-    flickering.counted = day.counted
+    flickering = replace(day, moves=[*day.moves, *again * 9], warnings=[])
     assert found.faults == []
     assert any("told" in fault for fault in judge(flickering).faults)
 

@@ -16,6 +16,7 @@ _FORM = 1
 _DEPTHS = {"load": 3}
 """Where most parts are what they were in the last frame: each line's memory. Counters' states are others each time."""
 
+MOST = 1 << 53
 _FAR_S = 1 << 33  # a year 2242 that no time server said
 _EPOCH = re.compile(r"([0-9]{1,15})-([0-9a-f]{6})")
 
@@ -43,7 +44,8 @@ class Baselines:
     `load` is what the load models remember, as they wrote it. `cuts` are the places, by device, where reads are parted
     because the device refused them together, `identities` what each device with a fingerprint was known by, `lockers`
     each locker's state by its id. `ntp_s` is the latest wall time that a time server vouched for, 0 when none ever did.
-    `helm` is what was ordered, and how the inputs stood.
+    `helm` is what was ordered, and how the inputs stood. `events` are what the agent itself counted in this epoch, by
+    stream.
     """
 
     epoch: Epoch | None = None
@@ -55,6 +57,7 @@ class Baselines:
     lockers: Mapping[str, object] = field(default_factory=dict)
     ntp_s: int = 0
     helm: Mapping[str, object] = field(default_factory=dict)
+    events: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, texts: Texts | None = None) -> bytes:
         """As JSON, with the `texts` of what was encoded before."""
@@ -67,7 +70,7 @@ class Baselines:
             "identities": self.identities,
             "lockers": self.lockers,
         }
-        more |= {"helm": self.helm}
+        more |= {"helm": self.helm, "events": self.events}
         form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
         texts = texts or Texts()
         parts = [f'"{name}":{texts.part(name).of(kept, _DEPTHS.get(name))}' for name, kept in form.items()]
@@ -88,11 +91,17 @@ class Baselines:
         load, known, lockers, helm = (_table(form.get(name)) for name in ("load", "identities", "lockers", "helm"))
         ntp_s = form.get("ntp_s", 0)
         vouched_s = ntp_s if type(ntp_s) is int and 0 <= ntp_s < _FAR_S else 0
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers, vouched_s, helm)
+        events = _counts(form.get("events"))
+        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers, vouched_s, helm, events)
 
 
 def _table(written: object) -> dict[str, object]:
     return written if isinstance(written, dict) else {}
+
+
+def _counts(written: object) -> dict[str, int]:
+    """Counts by stream; what is none is left out."""
+    return {name: count for name, count in _table(written).items() if type(count) is int and 0 < count < MOST}
 
 
 def _cuts(written: object) -> dict[str, list[Cut]]:

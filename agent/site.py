@@ -28,6 +28,8 @@ class Scans(Protocol):
 
     def advance(self, at: Instant) -> Mapping[str, ScanLoad]: ...
 
+    def streams(self) -> Mapping[str, int]: ...
+
     def health(self) -> Json: ...
 
     def finish(self) -> None: ...
@@ -50,3 +52,7 @@ class Site:
     def presence(self) -> dict[str, Presence]:
         """Whether each device and each lock board is there."""
         return {**self.intake.presence, **(self.lockers.presence if self.lockers else {})}
+
+    def streams(self) -> dict[str, int]:
+        """What was counted here in this run and stands in no device, by stream."""
+        return {**(self.scans.streams() if self.scans else {}), **(self.lockers.streams() if self.lockers else {})}

@@ -114,9 +114,10 @@ def merged(arrivals: Iterable[Arrival]) -> tuple[Counted, Events]:
         for counter, (base, reckoning) in one.report.counts.items():
             place = (one.site, counter, base)
             counted[place] = join(counted.get(place, NOTHING), reckoning)
-        for stream, total in one.report.events.items():
-            where = (one.site, stream, one.report.epoch)
-            events[where] = max(events.get(where, 0), total)
+        for epoch, counts in one.report.events.items():
+            for stream, total in counts.items():
+                where = (one.site, stream, epoch)
+                events[where] = max(events.get(where, 0), total)
     return dict(sorted(counted.items())), dict(sorted(events.items()))
 
 

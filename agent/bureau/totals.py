@@ -30,14 +30,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 class Report:
     """What totals are rebuilt from: a message's identity within its agent, and the counts it carries.
 
-    `counts` holds (base, reckoning) of each device counter since its base began, `events` what the agent itself
-    has counted of each stream since its epoch began.
+    `counts` holds (base, reckoning) of each device counter since its base began, `events` by epoch what the agent
+    itself has counted of each stream since that epoch began: mostly of its own, of a `meta` that of the one before.
     """
 
     epoch: str
     seq: int
     counts: Mapping[str, tuple[int, Reckoning]]
-    events: Mapping[str, int]
+    events: Mapping[str, Mapping[str, int]]
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Report:
@@ -57,12 +57,23 @@ class Report:
         """
         if not isinstance(fields, dict):
             raise ValueError("a message is an object")
-        epoch = fields.get("epoch")
-        if not isinstance(epoch, str) or not _EPOCH.fullmatch(epoch):
-            raise ValueError("`epoch` is not <number>-<nonce>")
+        epoch = _epoch(fields.get("epoch"))
         counts = {name: _counted(value, fields.get("base")) for name, value in _streams(fields, "counts")}
-        events = {name: _whole(value, 0) for name, value in _streams(fields, "events")}
-        return cls(epoch, _whole(fields.get("seq"), 1), counts, events)
+        return cls(epoch, _whole(fields.get("seq"), 1), counts, dict(_events(fields)))
+
+
+def _events(fields: Mapping[object, object]) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """What was counted in the message's own epoch, and in the one before where it tells."""
+    for counter in (fields, fields.get("prev")):
+        if isinstance(counter, dict) and "events" in counter:
+            counted = {name: _whole(value, 0) for name, value in _streams(counter, "events")}
+            yield _epoch(counter.get("epoch")), counted
+
+
+def _epoch(value: object) -> str:
+    if not isinstance(value, str) or not _EPOCH.fullmatch(value):
+        raise ValueError("`epoch` is not <number>-<nonce>")
+    return value
 
 
 def _streams(fields: Mapping[object, object], key: str) -> Iterator[tuple[str, object]]:
@@ -147,9 +158,10 @@ class Totals:
         for name, (base, counted) in report.counts.items():
             bases = self._counts.setdefault(name, {})
             bases[base] = join(bases.get(base, NOTHING), counted)
-        for name, count in report.events.items():
-            epochs = self._events.setdefault(name, {})
-            epochs[report.epoch] = max(epochs.get(report.epoch, 0), count)
+        for epoch, events in report.events.items():
+            for name, count in events.items():
+                epochs = self._events.setdefault(name, {})
+                epochs[epoch] = max(epochs.get(epoch, 0), count)
         new = self._seen.setdefault(report.epoch, Seen()).add(report.seq)
         self.messages += new
         self.duplicates += not new

@@ -146,6 +146,11 @@ class LockerModel:
         return whole
 
     @property
+    def streams(self) -> dict[str, int]:
+        """What happened since this run began, by stream."""
+        return dict(self._counts)
+
+    @property
     def changes(self) -> int:
         """How often something was made of what its boards say; while it stays, only time changes the load."""
         return sum(board.changes for board in self.boards.values())
@@ -190,7 +195,7 @@ class LockerModel:
             stay_quality=self._stay_quality(seen),
             boards=len(self.boards),
             boards_heard=self._heard,
-            streams=dict(self._counts),
+            streams=self.streams,
         )
 
     def compartments(self, at_s: float) -> Iterator[Seen]:

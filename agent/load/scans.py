@@ -93,7 +93,7 @@ class LineScans:
         self.take(at, heard=self._heard)
         counts = {name: sum(self._lanes(name)) for name in COLUMN_NAMES}
         load = ScanLoad(
-            streams={name: count for name, count in self._streams(counts) if count},
+            streams=self.streams(),
             total=counts["new"],
             recirculated=counts["recirculated"],
             duplicate=counts["duplicate"],
@@ -109,6 +109,10 @@ class LineScans:
         )
         self._peak = 0
         return load
+
+    def streams(self) -> dict[str, int]:
+        """The authoritative counts since this run began, as they were last taken; those that are not 0."""
+        return {name: count for name, count in self._streams() if count}
 
     def finish(self) -> None:
         """Nobody feeds the counter any more: what it counted in the second that has not ended is taken too."""
@@ -161,9 +165,9 @@ class LineScans:
         known = [one for one in of_eyes if one is not None]
         return sum(known, sum(self._lanes("no_read"))) if len(known) == len(of_eyes) else None
 
-    def _streams(self, counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-        for name, count in counts.items():
-            yield f"{self._line}.scan.{name}", count
+    def _streams(self) -> Iterator[tuple[str, int]]:
+        for name in COLUMN_NAMES:
+            yield f"{self._line}.scan.{name}", sum(self._lanes(name))
         lanes = _rows(self.counter.carrier_totals.cast("B").cast("Q").tolist(), len(self.counter.classes))
         for name, each in zip(self.counter.classes, zip(*lanes, strict=True), strict=True):
             yield f"{self._line}.carrier.{name}", sum(each)

@@ -103,6 +103,10 @@ class SiteLockers:
 
     # --- what outlives the process ---
 
+    def streams(self) -> dict[str, int]:
+        """What happened at all lockers since this run began, by stream."""
+        return {name: count for model in self.models.values() for name, count in model.streams.items()}
+
     def state(self, at: Instant) -> Mapping[str, object]:
         """As JSON can hold it, by locker."""
         at = at.rounded(1)

@@ -14,6 +14,9 @@ from agent.uplink.spool.wear import Allowance
 MOST_WAIT_S = 60.0
 """A commit waits no longer for the card's budget: what waits is lost with the power."""
 
+KEPT_S = 10.0
+"""So old may be what is durable of counts that stand nowhere but here: those of scanners."""
+
 SLOW_S = 1.0
 """A commit that takes longer holds up the beat; cards that fail flush for seconds before they refuse."""
 
@@ -32,7 +35,7 @@ class Commits:
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
         self._condition = spool.condition
-        self._slowest_s = 0.0
+        self._slowest_s = self._committed_s = 0.0
 
     def begin(self, wake: Callable[[], None]) -> None:
         """From now on call `wake` after each commit."""
@@ -54,14 +57,30 @@ class Commits:
         messages, self._waiting = [*self._waiting, *messages], []
         if not messages:
             return
-        state = self._baselines().encode(self._texts)
-        for records in _pieces([message.encode() for message in messages], self._spool.most_bytes):
-            began_s = clock.boot_seconds()
-            self._spool.commit(records, state)
-            self._time(clock.boot_seconds() - began_s)
+        self._write([message.encode() for message in messages])
         self._retained.update((message.tail, message) for message in messages if message.retain)
         self._retained_now = self._spool.next_position, tuple(self._retained.values())
         self._wake()
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the last commit was KEPT_S ago."""
+        return clock.boot_seconds() - self._committed_s >= KEPT_S
+
+    def keep(self) -> bool:
+        """Make what must outlive the process durable though there is nothing to tell, where the card has bytes left."""
+        has_left = self._allowance.has_left(self._spool.room().card, clock.boot_seconds())
+        if has_left and not self._waiting:  # else what waits must go with it, and is not due
+            self._write(())
+        return has_left and not self._waiting
+
+    def _write(self, records: Sequence[bytes]) -> None:
+        state = self._baselines().encode(self._texts)
+        for piece in _pieces(records, self._spool.most_bytes):
+            began_s = clock.boot_seconds()
+            self._spool.commit(piece, state)
+            self._time(clock.boot_seconds() - began_s)
+        self._committed_s = clock.boot_seconds()
 
     def _time(self, took_s: float) -> None:
         self._slowest_s = max(self._slowest_s, took_s)

@@ -33,6 +33,7 @@ class Handover:
             site.lockers.state(now) if site.lockers else {},
             self._vouched_s(now),
             self._helm.kept(now),
+            site.streams(),
         )
 
     def _remembered(self, now: Instant) -> dict[str, object]:

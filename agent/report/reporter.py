@@ -88,13 +88,13 @@ class Reporter:
         self._own = OwnReport(site, helm, spool, commits, expiry, head, self._started_s)
         self._survey = Survey(settings, site, helm, spool, expiry)
         self._thinning = Thinning(spool)
+        self._counted: Json = {}
         self._obeying = Obeying(site, helm, self._floor, commits, stocktakes, head, self._facts)
 
     def begin(self, now: Instant, past: Baselines) -> None:
         """Make the new epoch durable with its first message; nothing of it may be published before."""
         self._commits.begin(self._uplink.wake)
-        previous = None if past.epoch is None else (str(past.epoch), past.seq)
-        self._commits.commit([meta.document(self._head(now), self._settings, VERSION, previous)])
+        self._commits.commit([meta.document(self._head(now), self._settings, VERSION, past)])
 
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
@@ -108,6 +108,12 @@ class Reporter:
             self._site.lockers.advance(now)
         self._commits.offer([*self._due(now), *self._news(now)])
         self._obeying.serve(now)
+        self._keep_counted()
+
+    def _keep_counted(self) -> None:
+        """What was counted here and stands in no device outlives the process, also between two reports."""
+        if self._commits.is_old and (counted := self._site.streams()) != self._counted and self._commits.keep():
+            self._counted = counted
 
     def _due(self, now: Instant) -> list[Message]:
         """What an interval owes that ends in this beat: figures, how everything stands, lockers. Drawing loads is most

@@ -55,6 +55,10 @@ class SiteScans:
         self._notice_floods()
         return {line: scans.advance(at) for line, scans in self._lines.items()}
 
+    def streams(self) -> dict[str, int]:
+        """What all scanners counted since this run began, by stream, as it was last taken."""
+        return {name: count for scans in self._lines.values() for name, count in scans.streams().items()}
+
     def finish(self) -> None:
         """After the readers have stopped: nothing that was counted stays behind."""
         for scans in self._lines.values():

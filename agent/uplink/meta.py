@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from agent.baselines import Baselines
 from agent.load.metric_rows import EQUIPMENT, FLOW, INPUTS, LINE, SITE_STATE, STATION
 from agent.uplink import locker_fields, scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
@@ -25,8 +26,8 @@ _HEAD_UNITS = {
 }
 
 
-def document(head: Head, settings: Settings, version: str, previous: tuple[str, int] | None) -> Message:
-    """What the numbers are about; retained, at each start. `previous` is the epoch before this one and its last seq."""
+def document(head: Head, settings: Settings, version: str, past: Baselines) -> Message:
+    """What the numbers are about; retained, at each start. `past` is what the run before this one left."""
     fields = head.fields() | {
         "site": _site(settings.site),
         "report_s": settings.bureau.report_s,
@@ -41,9 +42,16 @@ def document(head: Head, settings: Settings, version: str, previous: tuple[str, 
         "units": units(settings),
         "ver": version,
         "cfg": settings.digest,
-        "prev": None if previous is None else {"epoch": previous[0], "seq": previous[1]},
+        "prev": _previous(past),
     }
     return Message("meta", compact(fields), retain=True)
+
+
+def _previous(past: Baselines) -> Json | None:
+    """The epoch before this one, its last number, and what it counted itself until then, told or not."""
+    if past.epoch is None:
+        return None
+    return {"epoch": str(past.epoch), "seq": past.seq, **({"events": past.events} if past.events else {})}
 
 
 def _site(site: Site) -> Json:

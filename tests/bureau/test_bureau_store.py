@@ -75,15 +75,19 @@ counts = st.one_of(
         lambda t: [t[0], t[1][0], None if t[2] else t[1][2], t[1][1]]
     ),
 )
+events = st.dictionaries(st.sampled_from(["north.scan.new"]), st.integers(0, 50), max_size=1)
 messages = st.builds(
-    lambda epoch, seq, counted, events: (
+    lambda epoch, seq, counted, events, prev: (
         TELEMETRY,
-        json.dumps({"epoch": f"{epoch}-abcdef", "seq": seq, "base": 1, "counts": counted, "events": events}).encode(),
+        json.dumps(
+            {"epoch": f"{epoch}-abcdef", "seq": seq, "base": 1, "counts": counted, "events": events, "prev": prev}
+        ).encode(),
     ),
     st.integers(1, 3),
     st.integers(1, 12),
     st.dictionaries(st.sampled_from(["a.x", "a.y"]), counts, max_size=2),
-    st.dictionaries(st.sampled_from(["north.scan.new"]), st.integers(0, 50), max_size=1),
+    events,
+    st.none() | st.builds(lambda epoch, told: {"epoch": f"{epoch}-abcdef", "events": told}, st.integers(1, 3), events),
 )
 
 

@@ -97,6 +97,22 @@ def test_what_the_agent_counted_is_summed_over_its_epochs() -> None:
     assert totals.events("scans") == 50
 
 
+@given(st.permutations([(1, 30), (2, 45), (2, 45), (3, 20)]), st.integers(0, 60))
+def test_what_an_epoch_had_counted_when_it_ended_is_told_by_the_next_and_counts_once(
+    told: list[tuple[int, int]], kept: int
+) -> None:
+    totals = Totals()
+    for seq, counted in told:
+        totals.merge(message("1-aaaaaa", seq, events={"scans": counted}))
+    for _ in range(2):
+        prev = {"epoch": "1-aaaaaa", "seq": 3, "events": {"scans": kept}}
+        totals.merge(message("2-bbbbbb", 1, prev=prev, events={"scans": 5}))
+    assert totals.events("scans") == max(45, kept) + 5
+    with pytest.raises(ValueError, match="epoch"):
+        totals.merge(message("2-bbbbbb", 2, prev={"epoch": "1", "events": {"scans": 1}}))
+    assert totals.events("scans") == max(45, kept) + 5
+
+
 def test_repeats_are_counted_and_change_nothing() -> None:
     totals = Totals()
     assert totals.merge(message(counts={"eye-1.di0": [1, 5, 5, 5]}))

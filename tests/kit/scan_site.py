@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,7 +17,9 @@ from broker import Broker
 from scanners import lines
 from slaves import TcpUnits, mbap
 
+from agent.baselines import Baselines
 from agent.bureau.subscriber import Subscriber
+from agent.uplink.spool import Spool
 
 SITE_ID = "gz-scan"
 STREAM = "north.scan.new"
@@ -29,7 +33,7 @@ level = "hub"
 host = "127.0.0.1"
 port = {broker}
 tls = false
-report_s = 1
+report_s = {report_s}
 [spool]
 directory = "{folder}/spool"
 max_mb = 16
@@ -57,7 +61,14 @@ class ScanSite:
     before it counts, di1; di0 counts nothing."""
 
     def __init__(  # noqa: PLR0917 - these are its parts
-        self, folder: Path, broker: Broker, door: socket.socket, bureau: Subscriber, eyes: TcpUnits, extra: str
+        self,
+        folder: Path,
+        broker: Broker,
+        door: socket.socket,
+        bureau: Subscriber,
+        eyes: TcpUnits,
+        extra: str,
+        report_s: int,
     ) -> None:
         self.seen = 1000
         eyes.behave[1] = lambda request, _: [(0.0, self._look(request))]
@@ -67,7 +78,9 @@ class ScanSite:
         self._door = door
         self._log = folder / "agent.log"
         port = door.getsockname()[1]
-        text = _SITE.format(folder=folder, broker=broker.port, eyes=eyes.port, scanner=port, extra=extra)
+        text = _SITE.format(
+            folder=folder, broker=broker.port, eyes=eyes.port, scanner=port, extra=extra, report_s=report_s
+        )
         (folder / "hubpulse.toml").write_text(text)
         self._start()
 
@@ -117,6 +130,13 @@ class ScanSite:
         """What the bureau knows now."""
         return self.bureau.totals(SITE_ID).events(STREAM)
 
+    def durable(self) -> int:
+        """What would be known of them after a power cut now."""
+        copy = shutil.copytree(self.folder / "spool", Path(tempfile.mkdtemp(dir=self.folder)) / "spool")
+        spool = Spool.open(copy, 16 << 20)
+        spool.close()
+        return Baselines.decode(spool.state).events.get(STREAM, 0)
+
     def stop(self) -> None:
         """As `systemctl stop`."""
         self.agent.send_signal(signal.SIGTERM)
@@ -129,7 +149,7 @@ class ScanSite:
 
 
 @contextmanager
-def scan_site(folder: Path, extra: str = "") -> Iterator[ScanSite]:
+def scan_site(folder: Path, extra: str = "", report_s: int = 1) -> Iterator[ScanSite]:
     """The site while it runs; a real broker, a real agent, a scanner of our own; `extra` lines of its settings."""
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(folder / "broker"))
@@ -137,7 +157,7 @@ def scan_site(folder: Path, extra: str = "") -> Iterator[ScanSite]:
         door.settimeout(60)
         bureau = stack.enter_context(Subscriber("127.0.0.1", broker.port))
         eyes = stack.enter_context(TcpUnits([1]))
-        site = ScanSite(folder, broker, door, bureau, eyes, extra)
+        site = ScanSite(folder, broker, door, bureau, eyes, extra, report_s)
         try:
             yield site
         finally:

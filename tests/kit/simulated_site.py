@@ -51,6 +51,7 @@ SETTINGS = Path(__file__).with_name("simulated_site.toml")
 SITE = "44/4401/sim"
 SPOOL_BYTES = 1 << 20
 PARCELS_PER_S = 2.0
+READS = "scan.north.new"
 """A counter's greatest speed in the world; the settings' plausible rate is well above it."""
 
 
@@ -168,19 +169,22 @@ class Wires:
 
 
 class Scanner:
-    """What the agent itself counts: reads since this run began; a report says how many."""
+    """What the agent itself counts: reads since this run began; a report says how many, and each commit keeps it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.reads = self.reported = 0
+        self.reads = self.reported = self.kept = 0
 
     def take(self, at: Instant) -> None:
         self.reads += self._world.random.randrange(40)
 
     def advance(self, at: Instant) -> Mapping[str, ScanLoad]:
         self.reported = self.reads
-        streams = {"scan.north.new": self.reads}
-        return {"north": ScanLoad(streams, self.reads, 0, 0, 0, 0, 0, 0, None, None, None, 0, None)}
+        return {"north": ScanLoad({READS: self.reads}, self.reads, 0, 0, 0, 0, 0, 0, None, None, None, 0, None)}
+
+    def streams(self) -> Mapping[str, int]:
+        self.kept = self.reads
+        return {READS: self.reads}
 
     def health(self) -> Mapping[str, object]:
         return {}

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,24 @@ def test_killed_in_a_burst_it_loses_what_it_had_not_reported_and_doubles_nothing
         assert site.bureau.read(lambda view: view.site(SITE_ID).totals.gaps()) == {}
 
 
+@pytest.mark.fault("S2")
+def test_what_scanners_counted_is_known_after_a_kill_though_no_report_had_told_it(tmp_path: Path) -> None:
+    with scan_site(tmp_path, report_s=3600) as site:
+        assert site.bureau.wait_until(lambda: "line/north/telemetry" in site.bureau.read(latest), 20.0), (
+            "the first report"
+        )
+        site.say(300)
+        assert eventually(lambda: site.durable() == 300)
+        told = site.known()
+        site.kill()
+        site.kill()
+        assert site.arrived(300)
+        site.say(7)
+        site.stop()
+        assert site.bureau.wait_until(lambda: site.bureau.read(offline), 20.0)
+        assert (told, site.known()) == (0, 307), "the next run tells what the one before had counted, once"
+
+
 def test_what_a_silent_scanner_did_not_read_is_told_by_the_photo_eye_before_it(tmp_path: Path) -> None:
     with scan_site(tmp_path, 'silent_no_read = "eye.di1"') as site:
         bureau = site.bureau
@@ -104,6 +123,10 @@ def test_what_a_silent_scanner_did_not_read_is_told_by_the_photo_eye_before_it(t
         assert bureau.totals(SITE_ID).events("north.scan.no_read") == 0
         roles = [counter["role"] for counter in latest["meta"]["counters"]]  # type: ignore[attr-defined]
         assert roles == ["induct", "eye"]
+
+
+def latest(view: View) -> Mapping[str, object]:
+    return view.site(SITE_ID).latest
 
 
 def offline(view: View) -> bool:

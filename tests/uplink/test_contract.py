@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.baselines import Baselines, Epoch
 from agent.bureau.totals import Totals
 from agent.load.backlog import Drifted, Rebased
 from agent.load.early import EarlyWarning
@@ -39,6 +40,7 @@ from config.uplink_settings import Bureau, Spool
 
 AT = Instant("12345678-aaaa", 1000.25, 1_800_000_000.5, "ntp")
 HEAD = Head(AT, "3-abcdef", 17)
+PAST = Baselines(Epoch(2, "ffffff"), 991, events={"north.scan.new": 70})
 IDENTITY = Identity("44", "4401", "gz-baiyun", "id", 3, "3-abcdef", "0.1.0", "c0ffee")
 FLOW = Flow(total=100, lo=99, hi=None, pph_60=1200.04, pph_900=None, fresh=True)
 LOAD = LineLoad(
@@ -213,10 +215,10 @@ def test_states_are_retained() -> None:
 
 
 def test_meta_names_every_counter_with_role_and_modulus_and_the_end_of_the_epoch_before() -> None:
-    message = meta.document(HEAD, settings(), "0.1.0", ("2-ffffff", 991))
+    message = meta.document(HEAD, settings(), "0.1.0", PAST)
     assert (message.tail, message.retain) == ("meta", True)
     told = fields(message)
-    assert told["prev"] == {"epoch": "2-ffffff", "seq": 991}
+    assert told["prev"] == {"epoch": "2-ffffff", "seq": 991, "events": {"north.scan.new": 70}}
     assert told["counters"] == [{"name": "plc-a.inducted", "line": "north", "role": "induct", "modulus": 10**6}]
     assert "北线" in message.payload.decode()
 
@@ -224,20 +226,20 @@ def test_meta_names_every_counter_with_role_and_modulus_and_the_end_of_the_epoch
 def test_meta_tells_the_rank_of_a_hub_and_the_tier_of_each_part() -> None:
     hub = replace(settings(), load=LoadSettings(floor=Floor(unload=(CounterRef("plc-a", "inducted"),))))
     ranked = replace(hub, site=replace(hub.site, level="province_hub"))
-    told = fields(meta.document(HEAD, ranked, "0.1.0", None))
+    told = fields(meta.document(HEAD, ranked, "0.1.0", Baselines()))
     assert (told["site"]["level"], told["site"]["tier"]) == ("province_hub", "hub")
     assert [line["tier"] for line in told["lines"]] == ["hub"]
     assert told["floor"]["tier"] == "trunk"
     assert "carrier" not in told["site"] and "upstream" not in told["site"]
     firm = replace(hub.site, carrier="zto", upstream=("43/4301/cs-yuhua",))
-    told = fields(meta.document(HEAD, replace(hub, site=firm), "0.1.0", None))
+    told = fields(meta.document(HEAD, replace(hub, site=firm), "0.1.0", Baselines()))
     assert (told["site"]["carrier"], told["site"]["upstream"]) == ("zto", ["43/4301/cs-yuhua"])
     outlet = replace(
         settings(),
         site=replace(hub.site, level="outlet"),
         lockers=(Locker("door", "", "", 24.0, False, 1.0, 1.0, 60.0, ()),),
     )
-    told = fields(meta.document(HEAD, outlet, "0.1.0", None))
+    told = fields(meta.document(HEAD, outlet, "0.1.0", Baselines()))
     assert {told["site"]["tier"], *(part["tier"] for part in told["lines"] + told["lockers"])} == {"lastmile"}
 
 

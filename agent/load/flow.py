@@ -30,9 +30,14 @@ class RoleFlow(Following):
     def __init__(self, refs: Iterable[CounterRef], meters: Mapping[CounterRef, Meter]) -> None:
         super().__init__(meters[ref] for ref in refs)
 
+    @property
+    def begun(self) -> bool:
+        """Whether one of its counters was ever read."""
+        return any(meter.base for meter in self.meters)
+
     def draw(self) -> Flow | None:
-        """All of it; None of a role without counters."""
-        if not self:
+        """All of it; None of a role without counters, and of one of which none was ever read."""
+        if not self.begun:
             return None
         return Flow(self.total, self.lo, self.hi, self.pph_60, self.pph_900, self.fresh, self.pph_10)
 

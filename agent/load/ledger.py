@@ -49,7 +49,7 @@ class LineLedger:
         if arrives is None:
             return []
         rate = arrives.pph_900 if arrives.span_s >= FULL_S else None
-        totals = {name: flow.total for name, flow in self._roles.items()}
+        totals = {name: flow.total for name, flow in self._roles.items() if flow.begun}
         return self.records.advance(at, totals, rate, now.level, self._certainty.now())
 
     def restore(self, kept: object) -> None:

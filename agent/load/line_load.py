@@ -53,7 +53,7 @@ PACE, ROOM, STEERED = Pace(), Room(), Steered()
 
 
 class LineLoad(NamedTuple):
-    """A line at one moment. A role without counters is None; None is not known.
+    """A line at one moment. A role without counters, or of which none was ever read, is None; None is not known.
 
     `wip` is inducted - discharged - rejected since the emptiest moment of the last day: the least that agrees with
     every count, right once the line has been empty, to what passes within one period of its counters. `wip_lo` is the

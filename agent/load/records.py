@@ -75,7 +75,7 @@ class Records:
         (None where it is not known) and what is left at `at`; nothing is dated while the wall clock is not trusted."""
         self._totals = totals
         self._sure = self._sure and certain.sure
-        if not at.wall_trusted:
+        if not (at.wall_trusted and totals):
             return []
         certain, self._sure = Certain(self._sure, certain.heard), True
         if pph_900 is not None and (at.wall_s + LOCAL_S) % DAY_S >= QUARTER_S:
@@ -107,9 +107,10 @@ class Records:
         if not at.wall_trusted:
             return NOTHING_SO_FAR
         peak = self._peak if self._peak and self._peak.day == local_day(at.wall_s) else None
-        role, total = self._arrives, self._totals.get(self._arrives, 0)
-        came = {kind: tally.so_far(role, total) for kind, tally in self._tallies.items()}
-        waves = [(tally.period, tally) for tally in self._waves.values() if tally.period]
+        role, total = self._arrives, self._totals.get(self._arrives)
+        came = {kind: tally.so_far(at.wall_s, role, total) for kind, tally in self._tallies.items()}
+        open_waves = [(tally.period, tally) for tally in self._waves.values() if tally.period]
+        waves = [(period, tally) for period, tally in open_waves if at.wall_s < period.end_s]
         wave, tally = min(waves, key=lambda one: one[0].end_s, default=(None, None))
         left_min = max(0.0, wave.end_s - at.wall_s) / 60.0 if wave else None
         return SoFar(
@@ -120,7 +121,7 @@ class Records:
             shift=came.get("shift"),
             day=came.get("day"),
             season=came.get("season"),
-            wave=tally.so_far(role, total) if tally else None,
+            wave=tally.so_far(at.wall_s, role, total) if tally else None,
             wave_id=wave.name if wave else None,
             wave_left_min=left_min,
             wave_slack_min=None if left_min is None or level is None else left_min - 60.0 * level / capacity_pph,

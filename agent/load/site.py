@@ -144,7 +144,8 @@ class SiteModel:
     def _record(self, at: Instant, left: int | None) -> list[Record]:
         if not self._roles:
             return []
-        totals = {role: sum(flow.total for flow in flows) for role, flows in self._roles.items()}
+        read = {role: flows for role, flows in self._roles.items() if any(flow.begun for flow in flows)}
+        totals = {role: sum(flow.total for flow in flows) for role, flows in read.items()}
         arriving = next(iter(self._roles.values()))
         full = all(flow.span_s >= FULL_S for flow in arriving)
         rate = together([flow.pph_900 for flow in arriving]) if full else None

@@ -192,7 +192,7 @@ def test_the_records_of_a_kind_follow_each_other_and_add_up_to_what_was_counted(
     assert all(one.to_s == two.from_s for one, two in pairwise(closed))
     assert all(two.totals["in"] - two.counted["in"] == one.totals["in"] for one, two in pairwise(closed))
     assert all(one.period.begin_s <= one.from_s < one.period.end_s for one in closed)
-    so_far = tally.so_far("in", total)
+    so_far = tally.so_far(wall_s, "in", total)
     assert so_far is not None
     assert sum(one.counted["in"] for one in closed) + so_far == total - 7
 
@@ -205,10 +205,24 @@ def test_every_moment_lies_in_its_period(wall_s: int) -> None:
     assert all(kind.at(wall_s) is not None for kind in KINDS)
 
 
-def test_a_silence_within_an_hour_leaves_its_record_sure_and_one_at_an_end_neither_of_the_two() -> None:
-    ledger = Ledger().run(0.5).run(0.1, certain=SILENT).run(1.2).run(0.3, certain=SILENT).run(1.5)
-    assert [one.sure for one in ledger.of("hour")] == [True, False, False]
-    assert [one.sure for one in ledger.run(1).of("hour")] == [True, False, False, True]
+def test_a_silence_within_an_hour_leaves_its_record_whole_and_one_at_an_end_neither_of_the_two() -> None:
+    ledger = Ledger().run(1.5).run(0.1, certain=SILENT).run(1.2).run(0.3, certain=SILENT).run(2.5)
+    assert [one.complete for one in ledger.of("hour")] == [False, True, False, False, True], "the first began late"
+    assert all(one.sure for one in ledger.of("hour"))
+
+
+def test_counters_that_are_silent_for_a_moment_as_the_hour_turns_are_waited_for() -> None:
+    tally = Tally(Hours())
+    tally.advance(MIDNIGHT, {"in": 0}, None, SURE)
+    tally.advance(MIDNIGHT + 3590, {"in": 100}, None, SURE)
+    assert tally.advance(MIDNIGHT + 3600, {"in": 100}, None, SILENT) is None
+    assert tally.so_far(MIDNIGHT + 3600, "in", 100) is None, "it is another hour, of which nobody knows"
+    record = tally.advance(MIDNIGHT + 3610, {"in": 130}, None, SURE)
+    assert record is not None
+    assert (record.complete, record.counted, record.to_s) == (True, {"in": 130}, MIDNIGHT + 3610)
+    assert tally.advance(MIDNIGHT + 7200, {"in": 130}, None, SILENT) is None
+    record = tally.advance(MIDNIGHT + 7230, {"in": 130}, None, SILENT)
+    assert record is not None and not record.complete
 
 
 def test_a_guess_while_nobody_knew_the_time_is_in_the_record_it_belongs_to() -> None:

@@ -187,3 +187,21 @@ def test_a_floor_that_takes_weeks_to_empty_is_told_so_and_not_cut_short() -> Non
     hub.site.backlog.rebase(hub.at, 10_000_000, "li", "r")
     load = hub.run(1200, north=1, dock_in=1, dock_out=3)
     assert load.steered.clear_min == pytest.approx(10_000_000 / 2 / 60, rel=0.01)
+
+
+def test_what_no_counter_ever_told_is_not_told_as_0() -> None:
+    hub = Hub(FLOOR)
+    hub.silent = {DOCK_IN, CounterRef("north", "in"), CounterRef("north", "out")}
+    load = hub.run(7300, north=2, south=1, dock_in=7, dock_out=6)
+    north = hub.models[0].advance(hub.at)
+    assert (north.induct, north.discharge, north.so_far.hour, north.so_far.day) == (None, None, None, None)
+    assert [one for one in hub.models[0].steering.take_events() if isinstance(one, Record)] == []
+    assert (load.unload, load.so_far.hour) == (None, None)
+    assert load.load is not None
+    record = recorded(hub)[-1]
+    assert (record.counted, record.complete) == ({"load": 6 * 3600}, False)
+    hub.silent = set()
+    hub.run(10, north=2, dock_in=7, dock_out=6)
+    north = hub.models[0].advance(hub.at)
+    assert north.induct is not None
+    assert (north.induct.total, north.so_far.hour) == (18, 10), "from the first look at it"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import random
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 from converters import Converter, in_ascii
 from foreign_servers import pymodbus_gateway, pymodbus_serial, registers
 from modbus_oracle import framed
+from ports import free_port
 from ptys import Cable, Serving, raw_pty
 from pymodbus.framer import FramerType
 from pymodbus.simulator import SimDevice
@@ -165,9 +165,7 @@ def test_a_write_kills_the_owner_before_a_byte_of_it_reaches_a_converter() -> No
 
 
 def test_no_converter_at_all_is_told_as_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with asked(TcpBus("bus", "127.0.0.1", port, 0.3, "rtu"), DEVICES) as owner:
+    with asked(TcpBus("bus", "127.0.0.1", free_port(), 0.3, "rtu"), DEVICES) as owner:
         outcomes = outcomes_until(owner, lambda seen: any(isinstance(each, LinkChanged) for each in seen))
     assert outcomes[0] == LinkChanged("bus", False, "connection refused", outcomes[0].at_s)  # type: ignore[union-attr]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from doors import agent_with, site
+from ports import free_port
 from ptys import Adapter, Serving
 from site_text import SITE
 from slaves import answers, outcomes_until, unit_device
@@ -382,8 +383,7 @@ def test_a_file_is_not_called_a_port_that_was_pulled(tmp_path: Path, capsys: pyt
 def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables(
     verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml"), "--lang", "en"]
     assert main([verb[0], f"127.0.0.1:{port}", *verb[1:], *elsewhere]) == 1
     said = capsys.readouterr().err

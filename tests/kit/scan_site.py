@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from broker import Broker
+from patient import PATIENT_AGENT
 from scanners import lines
 from slaves import TcpUnits, mbap
 
@@ -88,7 +88,7 @@ class ScanSite:
         return mbap(request, 4, 4, 0, 0, *self.seen.to_bytes(2, "big"))
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
+        command = [*PATIENT_AGENT, "run", "--verbose", str(self.folder / "hubpulse.toml")]
         with self._log.open("ab") as log:
             self.agent = subprocess.Popen(command, stderr=log)
         self.scanner, _ = self._door.accept()

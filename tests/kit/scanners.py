@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from ports import free_port
 from uplink_rig import eventually
 
 from agent import clock
@@ -105,7 +106,7 @@ def counted(*scanners: Scanner) -> Iterator[Counted]:
 @contextmanager
 def a_scanner_that_listens(port: int = 0) -> Iterator[socket.socket]:
     """Its open port; accept what connects."""
-    with socket.create_server(("127.0.0.1", port)) as door:
+    with socket.create_server(("127.0.0.1", port or free_port())) as door:
         door.settimeout(60)
         yield door
 

@@ -58,7 +58,7 @@ class Played:
         async def done() -> R:
             return await what()
 
-        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(60)
 
     def raw(self, device: str) -> dict[str, int]:
         """What the counters of a device show."""
@@ -95,7 +95,7 @@ async def _made(settings: Settings, folder: Path, scenario: Scenario) -> Twin:
 
 
 def _in(loop: asyncio.AbstractEventLoop, what: Any) -> Any:
-    return asyncio.run_coroutine_threadsafe(what, loop).result(20)
+    return asyncio.run_coroutine_threadsafe(what, loop).result(60)
 
 
 def read_tcp(wire: socket.socket, device: Device, turn: int = 1) -> dict[str, Value | None]:

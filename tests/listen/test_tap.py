@@ -195,7 +195,7 @@ def test_who_looks_too_slowly_leaves_the_rest_with_the_agent() -> None:
             yield Heard(float(pumped), False, b"x")
 
     source = AgentSource(line())
-    seen = [source.next(boot_seconds() + 10) for _ in range(2000)]
+    seen = [source.next(boot_seconds() + 60) for _ in range(2000)]
     assert [one.at_s for one in seen if isinstance(one, Heard)] == [float(number) for number in range(2000)]
     assert eventually(lambda: pumped >= 3000)
     assert pumped < 4000

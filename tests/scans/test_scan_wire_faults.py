@@ -38,7 +38,7 @@ class Gun:
         """Say that, as fast as it is heard; True when all of it was."""
         left = memoryview(octets)
         while left:
-            assert select.select([], [self._adapter.fd], [], 20)[1], "nobody listens any more"
+            assert select.select([], [self._adapter.fd], [], 60)[1], "nobody listens any more"
             left = left[os.write(self._adapter.fd, left[:4096]) :]
         self._said += len(octets)
         return eventually(lambda: self._line.readers.states()["tunnel-1"].octets == self._said)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -70,15 +71,22 @@ def test_out_of_descriptors_it_counts_on_and_connects_when_there_are_some_again(
     figure(descriptors=now.descriptors, threads=now.threads)
     assert now.descriptors <= 64
     assert now.threads <= 8
-    used = max(int(one.name) for one in Path(f"/proc/{site.agent.pid}/fd").iterdir())
     soft, hard = resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE, (used - 2, hard))
+    resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE, (used_up(site.agent.pid, site.broker.port), hard))
     site.broker.kill()
     site.broker.start()
     assert eventually(lambda: "Too many open files" in site.log.read_text())
     assert site.agent.poll() is None
     resource.prlimit(site.agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
     assert site.goes_on()
+
+
+def used_up(pid: int, port: int) -> int:
+    """So many descriptors that none is left for anything new, also when the connection to `port` is lost."""
+    connections = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    uplink = {f"socket:[{fields[9]}]" for fields in connections if fields[2].endswith(f":{port:04X}")}
+    open_files = {int(one.name): str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    return next(number for number in count() if open_files.get(number, "") in {"", *uplink})
 
 
 @pytest.mark.fault("P2")

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from broker import Broker
 from fault_matrix import Figure
+from patient import PATIENT_AGENT
 from soak_site import SITE, SITE_ID, books, process
 
 from agent.beat import STUCK_S, Beat
@@ -43,8 +44,8 @@ class Life:
     broker: Broker
     manager: socket.socket
 
-    def start(self, *words: str) -> Agent:
-        command = [sys.executable, "-m", "agent", "run", *(words or (str(self.folder / "hubpulse.toml"),))]
+    def start(self, *words: str, agent: Sequence[str] = (sys.executable, "-m", "agent")) -> Agent:
+        command = [*agent, "run", *(words or (str(self.folder / "hubpulse.toml"),))]
         environment = {"NOTIFY_SOCKET": str(self.folder / "notify"), "PATH": "/usr/bin", "LANG": "C.UTF-8"}
         return Agent(command, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -75,7 +76,7 @@ def life(tmp_path: Path) -> Iterator[Life]:
 def test_systemd_hears_ready_then_watchdogs_and_a_status_and_stopping_and_everything_is_delivered(
     life: Life, figure: Figure
 ) -> None:
-    with Subscriber("127.0.0.1", life.broker.port) as bureau, life.start() as agent:
+    with Subscriber("127.0.0.1", life.broker.port) as bureau, life.start(agent=PATIENT_AGENT) as agent:
         life.hear(b"READY=1")
         life.hear(b"WATCHDOG=1")
         life.hear(b"STATUS=9 of 9 devices answer, bureau connected (5)")

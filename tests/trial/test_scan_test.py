@@ -330,8 +330,7 @@ def test_lanes_and_chutes_beyond_the_usual_are_read_and_pasted_and_what_settings
 
 
 def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     status, _, said = finished("tcp", f"127.0.0.1:{port}", "--lang", "en")
     assert status == 1
     assert "nothing listens on this port" in said and "cable" not in said

@@ -38,11 +38,11 @@ def played(site: Site, link: Path, host_period_s: float | None) -> Iterator[tupl
         await wire.start()
         return wire
 
-    wire = asyncio.run_coroutine_threadsafe(made(), loop).result(10)
+    wire = asyncio.run_coroutine_threadsafe(made(), loop).result(60)
     try:
         yield wire, loop.call_soon_threadsafe
     finally:
-        asyncio.run_coroutine_threadsafe(wire.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(wire.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(60)
         loop.close()
@@ -58,7 +58,7 @@ def running(owner: Owner) -> Iterator[Owner]:
 
 
 def line(link: Path) -> SerialBus:
-    return SerialBus("line", str(link), 115200, "none", 1, 0.3)
+    return SerialBus("line", str(link), 115200, "none", 1, 1.0)
 
 
 def true(site: Site) -> Callable[[list], bool]:  # type: ignore[type-arg]

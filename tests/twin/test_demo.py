@@ -59,7 +59,7 @@ def twin_of(folder: Path) -> Remote:
             while not twin.ask("truth")["running"]:
                 pass
             return twin
-    raise AssertionError("no demo within 30 s")
+    raise AssertionError("there is no demo")
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from twins import HEAD, ask_tcp, read_tcp
 
 import config
@@ -160,7 +161,7 @@ def test_simulate_serves_the_demo_hub_obeys_and_ends_without_a_trace(tmp_path: P
 
 
 def test_a_loopback_bus_gets_the_port_it_asks_for_or_a_clear_word(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         main = written(tmp_path, f'{HEAD}[bus.a]\ntcp = "127.0.0.1:{port}"\n[device.d]\nbus = "a"\n{PLC}')
         refused = subprocess.run(simulate(main, "--at", tmp_path / "at"), capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -156,16 +157,21 @@ def stages(at: OrderedSite, name: str) -> list[object]:
     return [one["what"] for one in heard_of(at, name)]
 
 
-def from_shortly_before(kind: DayKind, what: What, speed: float) -> Scenario:
-    """The day from two seconds of the clock before that begins."""
+@contextmanager
+def from_shortly_before(at: OrderedSite, panel: str, kind: DayKind, what: What, speed: float) -> Iterator[Played]:
+    """The day from two seconds of the clock before that begins, once the agent has seen the line run."""
     [episode] = script(kind, 1).of(what)
-    return Scenario(1, speed, kind, begin_s=episode.begin_s - 2.0 * speed)
+    scenario = Scenario(1, speed, kind, running=False, begin_s=episode.begin_s - 2.0 * speed)
+    with at.bureau, playing(site(panel), at.folder, scenario) as twin, at.agent():
+        at.wait(lambda: at.latest("line/north/telemetry").get("run") is True)
+        twin.say("go")
+        yield twin
 
 
 def test_an_agent_sees_a_typhoon_and_gasps_when_the_mains_go(broker: Broker, tmp_path: Path) -> None:
     panel = PANEL.format(port=free_port())
     at = OrderedSite(tmp_path, broker, more=panel)
-    with at.bureau, at.agent(), playing(site(panel), tmp_path, from_shortly_before("typhoon", "mains", 600.0)):
+    with from_shortly_before(at, panel, "typhoon", "mains", 600.0):
         at.wait(lambda: at.told("gasp"))
         at.wait(lambda: at.latest("line/north/telemetry").get("run") is False)
         at.wait(lambda: stages(at, "mains") == stages(at, "battery") == ["began", "ended"])
@@ -182,7 +188,7 @@ def test_an_agent_sees_who_stopped_a_line_and_what_followed(broker: Broker, tmp_
     names = {"estop": "estop", "motor_fault": "fault"}
     panel = PANEL.format(port=free_port())
     at = OrderedSite(tmp_path, broker, more=panel)
-    with at.bureau, at.agent(), playing(site(panel), tmp_path, from_shortly_before("stop", "stop", 10.0)) as twin:
+    with from_shortly_before(at, panel, "stop", "stop", 10.0) as twin:
         at.wait(lambda: stages(at, names[second.what]) == ["began"])
         at.wait(lambda: at.latest("line/north/telemetry").get("run") is False)
         assert {heard_of(at, name)[0]["first"] for name in names.values()} == {names[first.what]}

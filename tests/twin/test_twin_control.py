@@ -145,6 +145,6 @@ def test_stop_stops_and_whoever_talks_is_answered_first(tmp_path: Path) -> None:
         played.wait(control.start)
         with Remote(tmp_path / SOCKET) as twin:
             assert twin.ask("stop") == {"ok": True}
-        played.wait(lambda: asyncio.wait_for(played.twin.stopped.wait(), 5))
+        played.wait(lambda: asyncio.wait_for(played.twin.stopped.wait(), 60))
         played.wait(control.close)
     assert not list(tmp_path.iterdir())

@@ -129,7 +129,7 @@ def test_pymodbus_reads_the_same_and_holes_bits_and_writes_are_answered_like_a_d
     with playing(site(PLC), tmp_path) as played:
         played.say("preset", counter="d.count", value=0x0001_0002)
         host, port = played.twin.wires["b"].address.split(":")
-        client = ModbusTcpClient(host, port=int(port), retries=0, timeout=3)
+        client = ModbusTcpClient(host, port=int(port), retries=0, timeout=30)
         assert client.connect()
         try:
             assert client.read_holding_registers(100, count=3, device_id=7).registers == [1, 2, 20]

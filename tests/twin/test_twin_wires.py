@@ -54,7 +54,7 @@ profile = "advantech-adam-6051"
 """
 
 
-def ask_line(port: serial.Serial, device: Device, wait_s: float = 0.5) -> int | None:
+def ask_line(port: serial.Serial, device: Device, wait_s: float = 30.0) -> int | None:
     """The count of a device on the line, None when nothing answers within `wait_s`."""
     (ask,) = asks(device, "rtu")
     port.timeout = wait_s
@@ -93,7 +93,7 @@ def test_a_delayed_reply_leaves_late_with_the_number_of_its_own_request(tmp_path
     settings = site(GATEWAY)
     near, far = settings.devices
     with playing(settings, tmp_path) as played, played.dial("gate") as wire:
-        played.say("delay", device="near", seconds=0.2)
+        played.say("delay", device="near", seconds=2.0)
         (ask,) = asks(near, "tcp")
         began_s = time.monotonic()
         wire.sendall(ask.request(77))
@@ -102,13 +102,13 @@ def test_a_delayed_reply_leaves_late_with_the_number_of_its_own_request(tmp_path
         assert read_tcp(wire, far, 5)["di0"] == played.raw("far")["di0"]
         reply = wire.recv(1000)
         assert (reply[:2], reply[6]) == ((77).to_bytes(2, "big"), near.unit)
-        assert time.monotonic() - began_s >= 0.2
+        assert time.monotonic() - began_s >= 2.0
 
 
 def test_a_reboot_is_a_silence_after_which_the_counters_begin_at_zero(tmp_path: Path) -> None:
     settings = site(LINE)
     with playing(settings, tmp_path) as played, opened(played) as port:
-        rebooting = threading.Thread(target=lambda: played.say("reboot", device="unit-1", seconds=0.3))
+        rebooting = threading.Thread(target=lambda: played.say("reboot", device="unit-1", seconds=2.0))
         rebooting.start()
         while played.say("state")["devices"]["unit-1"]["answers"]:
             pass
@@ -140,14 +140,14 @@ def heard(owner: SerialOwner, wanted: Callable[[Outcome], bool]) -> None:
         if any(wanted(outcome) for outcome in owner.take()):
             return
         time.sleep(0.01)
-    raise AssertionError("not heard within 10 s")
+    raise AssertionError("not heard")
 
 
 def test_the_agents_line_owner_loses_a_pulled_adapter_and_finds_it_under_the_same_name(tmp_path: Path) -> None:
     settings = site(LINE)
     with playing(settings, tmp_path, Scenario(speed=10.0)) as played:
         link = Path(played.twin.wires["line"].address)
-        bus = SerialBus("line", str(link), 115_200, "none", 1, 0.1)
+        bus = SerialBus("line", str(link), 115_200, "none", 1, 0.5)
         owner = SerialOwner(bus, [(device, asks(device, "rtu")) for device in settings.devices])
         owner.start()
         try:

@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 from fault_matrix import Figure
+from hypothesis import HealthCheck, settings
 
 ROWS = "rows of the fault matrix"
 NOTED = pytest.StashKey[list[dict[str, object]]]()
+
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -31,9 +31,9 @@ from agent.twin.show import bureau_scans
 from agent.uplink.search import named
 
 SETTLE_S = 90.0
-LAST_WORD_S = 10.0
+LAST_WORD_S = 60.0
 """What the agent said as it ended is on its way to the consumer's store."""
-START_S = 30.0
+START_S = 60.0
 COMPRESSED = ("spool/", "bureau.db")
 """Where compressed or hashed bytes look like anything by chance; what is in them is looked at as it was said."""
 
@@ -134,7 +134,7 @@ def soak(
         site.twin.ask("freeze")
         compare(site, bureau, verdict)
         site.stop()
-        bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, 5.0)
+        bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE_ID).online) is False, START_S)
         verdict.online = bureau.read(lambda view: view.site(SITE_ID).online)
         compare_scans(site, bureau, verdict)
         compare_centre(site, verdict)

@@ -13,12 +13,15 @@ import pytest
 from fault_matrix import Figure
 from hypothesis import HealthCheck, settings
 
+from agent.bus import owner
+
 ROWS = "rows of the fault matrix"
 NOTED = pytest.StashKey[list[dict[str, object]]]()
 
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+owner._STOP_S = 60.0  # a thread that a busy machine holds up ends before its wires are taken away
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,6 +15,7 @@ from agent.bus.tcp_dial import Patience, Resolver, check_connected, dial
 from agent.bus.tcp_talk import Channel, NobodyAnswersError, TcpTalk, Tell
 from agent.bus.tcp_tls import SecureSocket
 from agent.bus.tcp_watch import Watch
+from agent.clock import boot_seconds
 from config.bus_settings import BusTls, TcpBus
 
 _CONNECT_S = 3.0
@@ -101,7 +102,7 @@ class TcpLink:
         """The socket is connected, goes on with its handshake, has bytes, or is lost."""
         try:
             if self._state == "up":
-                self._receive(now_s)
+                self._receive()
             elif isinstance(self._sock, SecureSocket):
                 self._shake(self._sock, now_s)
             elif isinstance(self._sock, socket.socket):
@@ -116,21 +117,29 @@ class TcpLink:
             self._watch.forget(sock)
             sock.close()
 
-    def _receive(self, now_s: float) -> None:
-        if now_s > self.alarm_s:  # we slept over the deadline: what lies there is late
+    def _receive(self) -> None:
+        """Take what is there. It is as old as the moment after: a busy machine may hold us up before and in between."""
+        octets = self._octets()
+        now_s = boot_seconds()
+        if now_s > self.alarm_s:  # we slept over the deadline: what lay there is late
             self._talk.give_up(now_s)
+        if octets:
+            self._say_opened(now_s)
+            self._talk.hear(octets, now_s)
+
+    def _octets(self) -> bytes:
+        """What has arrived; nothing where there is none yet."""
         if self._sock is None:
-            return
+            return b""
         try:
             octets = self._sock.recv(_CHUNK_BYTES)
         except BlockingIOError:
-            return
+            return b""
         except OSError as fault:
             raise LinkError((fault.strerror or "connection lost").lower()) from fault
         if not octets:
             raise LinkError("the device closed the connection")
-        self._say_opened(now_s)
-        self._talk.hear(octets, now_s)
+        return octets
 
     def _dial(self, now_s: float) -> None:
         address = self._resolver.address()

@@ -92,7 +92,7 @@ class TcpOwner(OwnerThread):
             waiter.pause(boot_seconds() + _GATHER_S)
             _, ready = watch.ready(0.0)
         for link in ready:
-            link.ready(boot_seconds())  # each for itself: what arrives while others are read is not older than this
+            link.ready(boot_seconds())
 
     def _replan(self, ticks: Sequence[Tick], now_s: float) -> None:
         while self._replanned:

@@ -16,9 +16,10 @@ from ports import free_port
 from slaves import TcpUnits, answers, mbap, outcomes_until, tcp_count, unit_device
 from tcp_proxy import FaultProxy
 
-from agent.bus import LinkChanged, Missed, Outcome
+from agent import clock
+from agent.bus import LinkChanged, Missed, Outcome, tcp_link
 from agent.bus.guard import ForbiddenFrameError
-from agent.bus.tcp_dial import Patience
+from agent.bus.tcp_dial import Address, Patience, dial
 from agent.bus.tcp_poller import TcpOwner
 from agent.clock import boot_seconds
 from config.bus_settings import TcpBus
@@ -131,6 +132,35 @@ def test_the_same_unit_number_on_two_buses_is_two_units() -> None:
         outcomes = outcomes_until(owner, lambda seen: reasons(seen, "a-1")["timeout"] > 10)
     assert not reasons(outcomes, "b-1")
     assert len(answers(outcomes, "b-1")) >= 9
+
+
+class Dawdling(socket.socket):
+    """A connection that is read slowly, as on a machine with other work: answers come while it is looked at."""
+
+    @classmethod
+    def dial(cls, address: Address, port: int) -> socket.socket:
+        made = cls(fileno=dial(address, port).detach())
+        made.setblocking(False)
+        return made
+
+    def recv(self, most: int, flags: int = 0) -> bytes:
+        clock.wait(0.06)
+        return super().recv(most, flags)
+
+
+@pytest.mark.fault("B4")
+@pytest.mark.parametrize(("timeout_s", "taken"), [(5.0, True), (0.04, False)])
+def test_an_answer_is_as_old_as_the_moment_when_it_was_taken_and_late_if_that_was_late(
+    timeout_s: float, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp_link, "dial", Dawdling.dial)
+    with TcpUnits({1}) as server:
+        server.behave[1] = lambda _, reply: [(0.03, reply)]
+        with owner_of([bus("b", server.port, timeout_s)], plc("b", period_s=0.2)) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(seen) > 5)
+        assert server.wrong_values(outcomes) == 0
+    assert bool(answers(outcomes)) == taken
+    assert ("timeout" in reasons(outcomes, "b-1")) != taken
 
 
 @pytest.mark.fault("B4")

@@ -58,7 +58,7 @@ class Site:
 
     def probe(self, *words: str) -> int:
         return main(
-            ["probe", self.port, "--timeout", "0.05", "--listen", "1s", "--lang", "en", *words, *self.elsewhere]
+            ["probe", self.port, "--timeout", "0.02", "--listen", "1s", "--lang", "en", *words, *self.elsewhere]
         )
 
 
@@ -83,7 +83,7 @@ def test_five_slaves_with_mixed_settings_are_found_unaided_and_the_toml_is_in_or
     refusing = Station({"holding": [7]}, 9600, 2, refuses={3: 2})  # it refuses every read, and is there all the same
     line = here.serve({1: plain(9600, 1), 3: plain(9600, 1), 5: refusing, 11: plain(19200, 2), 16: plain(19200, 1)})
     file = here.folder / "found.toml"
-    assert here.probe("--until", "5", "--write", str(file), "--json") == 0
+    assert here.probe("--until", "5", "--write", str(file), "--json", "--timeout", "0.1") == 0
     found = {one["unit"]: one for one in told(capsys)["found"]}
     settings = {unit: (one["setting"]["baud"], one["setting"]["stop_bits"]) for unit, one in found.items()}
     assert settings == {1: (9600, 1), 3: (9600, 1), 5: (9600, 2), 11: (19200, 2), 16: (19200, 1)}
@@ -186,7 +186,7 @@ def test_a_unit_is_named_by_what_it_says_of_itself(here: Site, capsys: pytest.Ca
     said = ReadDeviceInformationResponse(read_code=1, information={0: b"Advantech", 1: b"ADAM-4150", 2: b"B1.01"})
     named = Station({"holding": [0] * 20}, 9600, 1, identity=bytes((0x2B,)) + said.encode())
     here.serve({1: named, 2: plain(9600, 1)})
-    assert here.probe("--until", "2", "--json") == 0
+    assert here.probe("--until", "2", "--json", "--timeout", "1") == 0
     first, second = told(capsys)["found"]
     assert first["identity"]["product"] == "ADAM-4150"
     assert first["profile"] == "advantech-adam-4150"

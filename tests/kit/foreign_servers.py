@@ -49,11 +49,11 @@ def pymodbus_serial(devices: list[SimDevice], port: str, framer: FramerType = Fr
             await server.serve_forever(background=True)
             return server
 
-        server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
         try:
             yield
         finally:
-            asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(60)
 
 
 @contextmanager
@@ -72,11 +72,11 @@ def pymodbus_gateway(
             await server.serve_forever(background=True)
             return server
 
-        server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
         try:
             yield server.transport.sockets[0].getsockname()[1]
         finally:
-            asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(60)
 
 
 @contextmanager

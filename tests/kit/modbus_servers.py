@@ -67,11 +67,11 @@ def pymodbus_tcp(device: SimDevice) -> Iterator[int]:
         await server.serve_forever(background=True)
         return server
 
-    server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
     try:
         yield cast(asyncio.Server, server.transport).sockets[0].getsockname()[1]
     finally:
-        asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(10)  # type: ignore[no-untyped-call]
+        asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(60)  # type: ignore[no-untyped-call]
         loop.call_soon_threadsafe(loop.stop)
         thread.join(60)
         loop.close()

@@ -13,8 +13,9 @@ from agent.load.instant import Instant
 from agent.local_orders import Asked, LocalOrders
 from agent.orders import seal
 from agent.orders.order import KINDS, BaselineOrder, Deed, RefusedError
-from agent.orders.post import Command, CommandPost, Rules, Steer, trail_in
+from agent.orders.post import Command, CommandPost, Rules, trail_in
 from agent.orders.seal import KeyFormError, Verifier
+from agent.orders.steer import Steer
 from agent.uplink import input_reports, reports
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.credentials import CredentialError, secret_of
@@ -130,6 +131,7 @@ class Helm:
             "suspended": steer.suspended,
             "exercise": steer.exercise,
             "plan": steer.plan,
+            "plan_to": steer.plan_to_ms,
         }
 
     def _listed(self, one: Alarm) -> Json:
@@ -172,11 +174,11 @@ class Helm:
         return Message("event", compact({**head.fields(), **told, "by": now.by}))
 
     def summary(self) -> Json:
-        """What the site's state says of alarms, where it has inputs."""
+        """What the site's state says of alarms, where it has inputs, and until when what was ordered is in force."""
         alarms = self.inputs.alarms
         unknown = sum(state == "unknown" for state in self.inputs.states().values())
         told = {"alarms": len(alarms.active), "alarms_unacked": alarms.unacknowledged, "inputs_unknown": unknown}
-        return told if self.inputs.signals else {}
+        return self.steer.window() | (told if self.inputs.signals else {})
 
     def health(self) -> Json:
         """The newest entry of the audit trail, so that the bureau has it where nobody here can change it."""

@@ -27,7 +27,7 @@ from agent.orders.post import SETTINGS
 from config.load_settings import MODES
 from config.messages import Language, word
 
-_SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan")
+_SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan", "plan_to")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,17 +72,22 @@ def _fault(args: argparse.Namespace) -> str:
 
 
 def _in_force(shown: Mapping[str, Any], lang: Language) -> str:
-    """The mode with its cause, end, who ordered it and whether it is a drill, then the plan."""
+    """The mode with its cause, end, who ordered it and whether it is a drill, then the plan with its end."""
     parts = [word(f"mode_{shown['mode']}", lang)]
     if shown["suspended"]:
         parts.append(word(f"suspended_{shown['suspended']}", lang))
-    if shown["to"] is not None:
-        parts.append(word("mode_until", lang, end=to_the_minute(shown["to"] / 1000)))
+    parts += _until(shown["to"], lang)
     by = shown["by"]
     parts.append(word("mode_by_settings", lang) if by == SETTINGS else word("mode_by", lang, by=by))
     if shown["exercise"]:
         parts.append(word("mode_exercise", lang))
-    return word("mode_in_force", lang, mode=word("comma", lang).join(parts), plan=shown["plan"] or "–")
+    plan = [shown["plan"] or "–", *_until(shown["plan_to"], lang)]
+    comma = word("comma", lang)
+    return word("mode_in_force", lang, mode=comma.join(parts), plan=comma.join(plan))
+
+
+def _until(end_ms: int | None, lang: Language) -> list[str]:
+    return [] if end_ms is None else [word("mode_until", lang, end=to_the_minute(end_ms / 1000))]
 
 
 def _fields(args: argparse.Namespace) -> dict[str, object]:

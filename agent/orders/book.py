@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from agent.load.instant import Instant
+from agent.orders.entry import Entry, entry, wall_ms
 from agent.orders.known_time import Known, KnownTime
 from agent.orders.order import (
     KINDS,
@@ -15,16 +16,11 @@ from agent.orders.order import (
     AlarmOrder,
     BaselineOrder,
     Kind,
-    ModeOrder,
     Order,
-    PlanOrder,
     RefusedError,
-    understood,
 )
 
-Source = Literal["bureau", "site"]
-SOURCES: tuple[Source, ...] = get_args(Source)
-Outcome = Literal["accepted", "waits", "ended"]
+Outcome = Literal["accepted", "waits", "ends", "ended"]
 MOST_SEEN = 16
 """So many numbers of a kind are known with their orders; a retained one may come again behind others that were not."""
 
@@ -33,21 +29,13 @@ MOST_STANDING = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An order with its number and whose it is."""
-
-    kind: Kind
-    seq: int
-    source: Source
-    order: Order
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
-    """What became of an entry."""
+    """What became of an entry. What `ends` has `left_ms` at most, and `then` rules, None where nothing stands."""
 
     entry: Entry
     outcome: Outcome
+    left_ms: int = 0
+    then: Order | None = None
 
 
 class Book:
@@ -84,79 +72,85 @@ class Book:
 
     def take(self, kind: Kind, seq: int, order: Order, now: Instant) -> Turn:
         """Have an order of the bureau stand or wait. Raises RefusedError."""
-        entry, known = Entry(kind, seq, "bureau", order), self.known(now)
+        made, known = Entry(kind, seq, "bureau", order), self.known(now)
         if isinstance(order, BaselineOrder) and not known.exact:
             raise RefusedError("clock", "nobody knows the time here; a stock-take cannot wait")
         if isinstance(order, BaselineOrder) and (order.from_ms or 0) > known.least_ms:
             raise RefusedError("value", "`from` has not come: a stock-take is of now")
         if order.to_ms is not None and not known.exact and order.to_ms > known.least_ms:
-            return self._wait(entry)
-        return self._stand(entry, known.least_ms)
+            return self._wait(made)
+        return self._stand(made, known.least_ms)
 
     def take_here(self, kind: Kind, order: Order, now: Instant) -> Turn:
         """Have an order of somebody on this machine stand. Raises RefusedError."""
         self._local_seq += 1
-        return self._stand(Entry(kind, self._local_seq, "site", order), _wall_ms(now))
+        return self._stand(Entry(kind, self._local_seq, "site", order), wall_ms(now))
 
-    def _wait(self, entry: Entry) -> Turn:
-        if sum(one.kind == entry.kind for one in self._waiting) >= MOST_STANDING:
+    def _wait(self, made: Entry) -> Turn:
+        if sum(one.kind == made.kind for one in self._waiting) >= MOST_STANDING:
             raise RefusedError("full", f"{MOST_STANDING} orders of this kind wait already; end them first")
-        self._waiting.append(entry)
-        return Turn(entry, "waits")
+        self._waiting.append(made)
+        return Turn(made, "waits")
 
-    def _stand(self, entry: Entry, at_ms: int) -> Turn:
-        order = entry.order
+    def _stand(self, made: Entry, at_ms: int) -> Turn:
+        order = made.order
         if order.to_ms is not None and order.to_ms <= at_ms:
             raise RefusedError("expired", "`to` has passed")
         if order.to_ms is not None and order.to_ms - max(at_ms, order.from_ms or 0) > LONGEST_MS:
             raise RefusedError("value", "`to` lies more than 400 days ahead")
         if isinstance(order, BaselineOrder | AlarmOrder):
-            return Turn(entry, "accepted")
+            return Turn(made, "accepted")
         if order.is_end:
-            self._waiting = [one for one in self._waiting if one.kind != entry.kind]
-        of_kind = [] if order.is_end else [one for one in self._standing if one.kind == entry.kind]
+            self._waiting = [one for one in self._waiting if one.kind != made.kind]
+        of_kind = [] if order.is_end else [one for one in self._standing if one.kind == made.kind]
         kept = [one for one in of_kind if not _covers(order, one.order, at_ms)]
         if len(kept) >= MOST_STANDING:
             raise RefusedError("full", f"{MOST_STANDING} orders of this kind stand already; end them first")
-        others = [one for one in self._standing if one.kind != entry.kind]
-        self._standing = [*others, *kept, *([] if order.is_end else [entry])]
-        return Turn(entry, "accepted")
+        others = [one for one in self._standing if one.kind != made.kind]
+        self._standing = [*others, *kept, *([] if order.is_end else [made.standing(at_ms)])]
+        return Turn(made, "accepted")
 
     def advance(self, now: Instant) -> list[Turn | tuple[Entry, RefusedError]]:
         """What begins, ends or need not wait any more at `now`."""
         known, turns = self.known(now), list[Turn | tuple[Entry, RefusedError]]()
         if known.exact:
             waited, self._waiting = self._waiting, []
-            for entry in waited:
+            for one in waited:
                 try:
-                    turns.append(self._stand(entry, known.least_ms))
+                    turns.append(self._stand(one, known.least_ms))
                 except RefusedError as refusal:
-                    turns.append((entry, refusal))
-        ended = [one for one in self._standing if _is_over(one, now, known)]
+                    turns.append((one, refusal))
+        ended = [one for one in self._standing if one.is_over(now, known)]
         self._standing = [one for one in self._standing if one not in ended]
-        return turns + [Turn(one, "ended") for one in ended]
+        return [*turns, *(Turn(one, "ended") for one in ended), *self._ending(now, known)]
 
-    def mode(self, now: Instant) -> ModeOrder | None:
-        """The mode in force; None where nobody ordered one."""
-        found = self._in_force("mode", now)
-        return found if isinstance(found, ModeOrder) else None
+    def _ending(self, now: Instant, known: Known) -> Iterator[Turn]:
+        """What is in force and has come near its end."""
+        for one in (self.ruling("mode", now), self.ruling("plan", now)):
+            left_ms = None if one is None else one.left_ms(now, known)
+            if one is None or left_ms is None or (warned := one.warned(left_ms)) is one:
+                continue
+            self._standing[self._standing.index(one)] = warned
+            yield Turn(warned, "ends", left_ms, self._after(warned))
 
-    def plan(self, now: Instant) -> PlanOrder | None:
-        """The plan in force."""
-        found = self._in_force("plan", now)
-        return found if isinstance(found, PlanOrder) else None
+    def _after(self, ending: Entry) -> Order | None:
+        """What rules where that ends, by what stands now."""
+        end_ms, others = ending.order.to_ms or 0, [one.order for one in self._standing if one.kind == ending.kind]
+        due = [one for one in others if (one.from_ms or 0) <= end_ms and (one.to_ms is None or one.to_ms > end_ms)]
+        return due[-1] if due else None
 
-    def _in_force(self, kind: Kind, now: Instant) -> Order | None:
+    def ruling(self, kind: Kind, now: Instant) -> Entry | None:
+        """What of that kind is in force; None where nobody ordered any."""
         known = self.known(now)
-        due = [one for one in self._standing if one.kind == kind and _has_begun(one, now, known)]
-        return due[-1].order if due else None
+        due = [one for one in self._standing if one.kind == kind and one.has_begun(now, known)]
+        return due[-1] if due else None
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; empty where nothing was ever ordered."""
         forms = {
             "seen": {kind: [list(one) for one in seen.items()] for kind, seen in self._seen.items()},
-            "standing": [_form(one) for one in self._standing],
-            "waiting": [_form(one) for one in self._waiting],
+            "standing": [one.form() for one in self._standing],
+            "waiting": [one.form() for one in self._waiting],
         }
         kept: dict[str, object] = {name: form for name, form in forms.items() if form}
         return kept | ({"time": self._time.kept(), "local": self._local_seq} if kept else {})
@@ -168,8 +162,8 @@ class Book:
             return
         try:
             seen = dict(_seen(kept.get("seen")))
-            standing = [_entry(form) for form in _list(kept.get("standing"))]
-            waiting = [_entry(form) for form in _list(kept.get("waiting"))]
+            standing = [entry(form) for form in _list(kept.get("standing"))]
+            waiting = [entry(form) for form in _list(kept.get("waiting"))]
             local = kept.get("local", 0)
             if not isinstance(local, int):
                 raise ValueError("no order book")
@@ -179,38 +173,10 @@ class Book:
         self._seen, self._standing, self._waiting, self._local_seq = seen, standing, waiting, local
 
 
-def _wall_ms(now: Instant) -> int:
-    return int(1000 * now.wall_s)
-
-
 def _covers(order: Order, earlier: Order, at_ms: int) -> bool:
     """Whether `earlier` can never be in force again while `order`, which was taken after it, stands."""
     begins_first = (order.from_ms or at_ms) <= max(earlier.from_ms or at_ms, at_ms)
     return begins_first and (order.to_ms is None or (earlier.to_ms is not None and earlier.to_ms <= order.to_ms))
-
-
-def _has_begun(entry: Entry, now: Instant, known: Known) -> bool:
-    at_ms = _wall_ms(now) if entry.source == "site" else known.least_ms
-    return entry.order.from_ms is None or entry.order.from_ms <= at_ms
-
-
-def _is_over(entry: Entry, now: Instant, known: Known) -> bool:
-    at_ms = _wall_ms(now) if entry.source == "site" else known.least_ms
-    return entry.order.to_ms is not None and entry.order.to_ms <= at_ms
-
-
-def _form(entry: Entry) -> list[object]:
-    return [entry.kind, entry.seq, entry.source, entry.order.form()]
-
-
-def _entry(form: object) -> Entry:
-    if not isinstance(form, list) or len(form) != 4:
-        raise ValueError("no order")
-    name, seq, source, fields = form
-    kind = KINDS.get(name) if isinstance(name, str) else None
-    if kind is None or not isinstance(seq, int) or source not in SOURCES or not isinstance(fields, dict):
-        raise ValueError("no order")
-    return Entry(kind, seq, source, understood(kind, fields))
 
 
 def _seen(written: object) -> Iterable[tuple[Kind, dict[int, str]]]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agent.load.conditions import Conditions
 from agent.load.instant import Instant
 from agent.load.periods import local_day
 from agent.orders import seal
 from agent.orders.audit import Mark, Trail
-from agent.orders.book import Book, Entry, Turn
+from agent.orders.book import Book, Turn
+from agent.orders.entry import Entry
 from agent.orders.order import (
     KINDS,
     Deed,
@@ -26,6 +26,7 @@ from agent.orders.order import (
     understood,
 )
 from agent.orders.seal import Verifier
+from agent.orders.steer import Steer
 from config.load_settings import Mode, Season
 
 SETTINGS = "settings"
@@ -53,25 +54,6 @@ class Command(Protocol):
 
     @property
     def fault(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Steer:
-    """What is ordered at one moment; each message says so. `by` is who ordered the mode, `to_ms` when it ends."""
-
-    mode: Mode = "normal"
-    suspended: str = ""
-    plan: str = ""
-    line: str = ""
-    capacity_pph: float | None = None
-    exercise: bool = False
-    by: str = ""
-    to_ms: int | None = None
-
-    def conditions(self, line: str = "", run: bool | None = None, *, jammed: bool = False) -> Conditions:
-        """How `line` is judged by it; "" is the site."""
-        capacity_pph = self.capacity_pph if self.line == line else None
-        return Conditions(self.mode, run, self.suspended, self.plan, capacity_pph, jammed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +141,13 @@ class CommandPost:
             self._write("mode", now, before=before.mode, after=self.steer.mode, by=self.steer.by)
 
     def _steer(self, now: Instant) -> Steer:
-        mode, plan = self._book.mode(now), self._book.plan(now)
-        if mode is None:
-            usual = self._mode_of_the_season(now)
+        ruling, planned = self._book.ruling("mode", now), self._book.ruling("plan", now)
+        mode, plan = ruling.order if ruling else None, planned.order if planned else None
+        if not isinstance(mode, ModeOrder):
+            usual = self._mode_of_the_season(self._book.known(now).least_ms)
             mode = ModeOrder(self._ended_by if usual == "normal" else SETTINGS, usual)
+        if not isinstance(plan, PlanOrder):
+            plan = None
         return Steer(
             mode=mode.mode,
             suspended=mode.reason if mode.mode == "suspended" else "",
@@ -171,14 +156,17 @@ class CommandPost:
             capacity_pph=plan.capacity_pph if plan else None,
             exercise=mode.exercise or bool(plan and plan.exercise),
             by=mode.by,
+            from_ms=ruling.from_ms if ruling else None,
             to_ms=mode.to_ms,
+            plan_from_ms=planned.from_ms if planned else None,
+            plan_to_ms=plan.to_ms if plan else None,
         )
 
-    def _mode_of_the_season(self, now: Instant) -> Mode:
+    def _mode_of_the_season(self, at_ms: int) -> Mode:
         season = self._rules.season
         if season is None:
             return "normal"
-        day = local_day(self._book.known(now).least_ms / 1000)
+        day = local_day(at_ms / 1000)
         return season.mode if season.first_day <= day <= season.last_day else "normal"
 
     def _told(self, turn: Turn, now: Instant) -> None:
@@ -188,7 +176,18 @@ class CommandPost:
         mark = self._write(
             turn.outcome, now, cmd=entry.kind, cmd_seq=entry.seq, source=entry.source, **entry.order.form()
         )
-        self._say(entry, now, mark, outcome=turn.outcome)
+        self._say(entry, now, mark, outcome=turn.outcome, **self._foretold(turn))
+
+    def _foretold(self, turn: Turn) -> dict[str, object]:
+        """Of what comes near its end: when, in how many minutes, and what is in force then."""
+        to_ms = turn.entry.order.to_ms
+        if turn.outcome != "ends" or to_ms is None:
+            return {}
+        if turn.entry.kind == "plan":
+            then = turn.then.plan_id if isinstance(turn.then, PlanOrder) else None
+        else:
+            then = turn.then.mode if isinstance(turn.then, ModeOrder) else self._mode_of_the_season(to_ms)
+        return {"to": to_ms, "left_min": turn.left_ms // 60_000, "then": then}
 
     def _answer(self, entry: Entry, refusal: RefusedError, now: Instant) -> None:
         named = {"cmd": entry.kind, "cmd_seq": entry.seq, "source": entry.source, "by": entry.order.by}

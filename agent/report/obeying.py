@@ -10,7 +10,7 @@ from agent.load.backlog import BaselineRefusedError
 from agent.load.instant import Instant
 from agent.local_orders import Asked
 from agent.orders.order import BaselineOrder
-from agent.orders.post import Steer
+from agent.orders.steer import Steer
 from agent.report.commits import Commits
 from agent.report.floor import FloorReport
 from agent.site import Site

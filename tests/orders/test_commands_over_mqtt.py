@@ -54,8 +54,10 @@ def test_unsigned_commands_are_obeyed_once_or_refused_with_a_reason_and_outlive_
     site = OrderedSite(tmp_path, broker)
     with site.bureau:
         with site.agent():
-            assert outcome(site.ordered("mode", peak(5), retain=True)) == ("accepted", None)
+            order = peak(5)
+            assert outcome(site.ordered("mode", order, retain=True)) == ("accepted", None)
             site.wait(lambda: site.latest("state").get("mode") == "peak")
+            assert site.latest("state")["mode_to"] == order["to"]
             assert outcome(site.ordered("mode", peak(6, to=ms(-5)))) == ("refused", "expired")
             assert outcome(site.ordered("mode", peak(5))) == ("refused", "replayed")
             assert outcome(site.ordered("mode", b'{"mode":"peak","mode":"normal"}')) == ("refused", "malformed")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.load.instant import ClockQuality, Instant
-from agent.orders.audit import Trail
+from agent.orders.audit import Trail, entries
 from agent.orders.order import KINDS, AlarmOrder, Deed, RefusedError, understood
 from agent.orders.post import CommandPost, Rules
+from agent.orders.trail_files import FILE
 from agent.uplink.inbox import Command
 from config.load_settings import Season
 
@@ -197,6 +198,90 @@ def test_whoever_ends_a_mode_is_named_until_another_is_in_force() -> None:
     assert (desk.post.steer.mode, desk.post.steer.by) == ("normal", "settings")
 
 
+# what comes near its end
+
+
+def plan(seq: int, name: str, to_s: float, **more: object) -> Command:
+    fields = {"plan_id": name, "type": "temporary", "seq": seq, "by": "gz", "to": ms(to_s), **more}
+    return Command("plan", fields, retained=True)
+
+
+def ends(desk: Desk, *seconds: float) -> list[tuple[float, object, object]]:
+    """What is said to end in beats at these seconds: when, in how many minutes, and what rules then."""
+    found = []
+    for second in seconds:
+        desk.post.advance(at(second))
+        found += [
+            (second, one["left_min"], one["then"]) for one in desk.post.take_answers() if one["outcome"] == "ends"
+        ]
+    return found
+
+
+def test_that_a_mode_ends_is_said_a_day_and_an_hour_before_once_also_over_a_restart(tmp_path: Path) -> None:
+    desk = Desk(folder=tmp_path)
+    desk.hear(mode(1, to=ms(3 * 86_400)), now=at(0))
+    assert ends(desk, 2 * 86_400 - 1, 2 * 86_400, 2 * 86_400 + 1) == [(2 * 86_400, 1440, "normal")]
+    desk.restart(at(2 * 86_400 + 2))
+    assert ends(desk, 2 * 86_400 + 3, 3 * 86_400 - 3600, 3 * 86_400 - 1) == [(3 * 86_400 - 3600, 60, "normal")]
+    assert [one["what"] for _, _, one in entries(tmp_path / FILE) if one].count("ends") == 2
+    assert desk.hear(now=at(3 * 86_400)) == [("ended", None)]
+
+
+def test_an_agent_that_was_away_says_on_its_return_how_little_is_left_and_no_more() -> None:
+    desk = Desk()
+    desk.hear(mode(1, to=ms(3 * 86_400)), now=at(0))
+    desk.restart(at(3 * 86_400 - 600))
+    assert ends(desk, 3 * 86_400 - 600, 3 * 86_400 - 590) == [(3 * 86_400 - 600, 10, "normal")]
+
+
+@pytest.mark.parametrize(("lasts_s", "said"), [(3600, []), (3660, [60]), (86_400, [60]), (86_460, [1440, 60])])
+def test_nobody_is_told_that_an_hour_ends_within_an_hour(lasts_s: int, said: list[int]) -> None:
+    desk = Desk()
+    desk.hear(mode(1, to=ms(lasts_s)), now=at(0))
+    assert [left_min for _, left_min, _ in ends(desk, *range(0, lasts_s, 30))] == said
+
+
+def test_what_is_ordered_anew_in_time_is_not_said_to_end_and_what_does_not_rule_neither() -> None:
+    desk = Desk()
+    desk.hear(mode(1, to=ms(7200)), now=at(0))
+    desk.hear(mode(2, to=ms(9000)), now=at(60))
+    assert ends(desk, 3600, 5399) == []
+    desk.hear(mode(3, "emergency", to=ms(5400 + 600)), now=at(5399.5))
+    assert ends(desk, 5400, 5999) == [], "the peak ends behind the emergency, and that was ordered for ten minutes"
+    assert ends(desk, 6000) == [(6000, 50, "normal")], "now the peak rules again"
+
+
+def test_what_rules_then_is_named() -> None:
+    today = int((WALL_S + 8 * 3600) // 86_400)
+    desk = Desk(Rules(SITE, season=Season(today, today + 1, "peak")))
+    desk.hear(mode(1, "suspended", reason="weather", to=ms(7200)), plan(1, "p-1", 90_000), now=at(0))
+    desk.hear(plan(2, "p-2", 7200), now=at(1))
+    assert ends(desk, 3600) == [(3600, 60, "peak"), (3600, 60, "p-1")]
+    desk.hear(mode(2, "emergency", to=ms(20_000)), now=at(3601))
+    assert ends(desk, 7200, 16_400, 86_400) == [(7200, 1380, None), (16_400, 60, "peak"), (86_400, 60, None)]
+
+
+def test_from_when_to_when_what_was_ordered_is_in_force_is_told_and_nothing_where_nothing_was() -> None:
+    desk = Desk()
+    assert desk.post.steer.window() == {}
+    desk.hear(mode(1), plan(1, "p-1", 900, **{"from": ms(300)}), now=at(10))
+    assert desk.post.steer.window() == {"mode_from": ms(10), "mode_to": ms(3600)}
+    desk.restart(at(20))
+    desk.hear(now=at(300))
+    window = {"mode_from": ms(10), "mode_to": ms(3600), "plan_from": ms(300), "plan_to": ms(900)}
+    assert desk.post.steer.window() == window
+
+
+def test_a_book_of_an_earlier_release_is_gone_on_with() -> None:
+    desk = Desk()
+    desk.hear(mode(1), now=at(0))
+    kept = desk.post.kept()
+    standing = kept["standing"]
+    assert isinstance(standing, list)
+    desk.begin({**kept, "standing": [one[:4] for one in standing]}, at(10))
+    assert (desk.post.steer.mode, desk.post.steer.window()) == ("peak", {"mode_to": ms(3600)})
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -273,10 +358,13 @@ class Commanding(RuleBasedStateMachine):
         self.last = 0
         self.sent: list[Command] = []
         self.standing: list[tuple[str, int, int]] = []
+        self.refused: Command | None = None
 
     def hear(self, command: Command) -> list[tuple[object, object]]:
-        said = self.desk.hear(command, now=at(self.now_s))
-        return [one for one in said if one[0] != "ended"]
+        said = [one for one in self.desk.hear(command, now=at(self.now_s)) if one[0] != "ended"]
+        if "refused" in dict(said):
+            self.refused = command
+        return said
 
     @rule(
         name=st.sampled_from(["peak", "emergency"]),
@@ -311,8 +399,8 @@ class Commanding(RuleBasedStateMachine):
     @rule(which=st.integers(0, 100))
     def replay(self, which: int) -> None:
         command = self.sent[which % len(self.sent)]
-        recent = command in self.sent[-16:]
-        assert self.hear(command) == ([] if recent else [("refused", "replayed")])
+        silent = command in self.sent[-16:] or command == self.refused
+        assert self.hear(command) == ([] if silent else [("refused", "replayed")])
 
     @rule(by_s=st.integers(1, 1500))
     def time_goes_by(self, by_s: int) -> None:
@@ -321,6 +409,7 @@ class Commanding(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.desk.restart(at(self.now_s))
+        self.refused = None
 
     @invariant()
     def the_last_order_whose_time_it_is_rules(self) -> None:

@@ -48,8 +48,9 @@ class Language:
     """One board language as facts and pure functions.
 
     `channels` is the most a board has, `baud` what boards are delivered with (always 8N1), `addresses` the numbers a
-    board may have, `unsolicited` whether boards report changes unasked. `numbered_through`: channels are numbered
-    through all boards, and a board is named by its first. `orders_echoed`: the answer to an order is the order itself.
+    board may have, `has_item` whether it senses goods, `unsolicited` whether boards report changes unasked.
+    `numbered_through`: channels are numbered through all boards, and a board is named by its first. `orders_echoed`:
+    the answer to an order is the order itself.
     `source` is where the frames were read: none is the maker's own paper, so `trust` is experimental for all.
 
     A door is True where the board says what its language documents as closed, an item True where one is present;
@@ -60,14 +61,14 @@ class Language:
     boards: str
     source: str
     channels: int
-    has_item: bool
-    unsolicited: bool
     baud: int
     addresses: range
     made: Callable[[int, int, bool], tuple[Ask, ...]]
     allows: Guard
     describe: Callable[[bytes], Said | None]
     lengths: Callable[[bytes | bytearray], tuple[int, ...]]
+    has_item: bool = False
+    unsolicited: bool = False
     numbered_through: bool = False
     orders_echoed: bool = False
     trust: Trust = "experimental"

@@ -76,7 +76,6 @@ LANGUAGE = Language(
     source="community code: github.com/jin0949/KR-CU16_locker and a TypeScript module for CU12 and CU16",
     channels=_MOST,
     has_item=True,
-    unsolicited=False,
     baud=19200,
     addresses=range(16),
     made=_asks,

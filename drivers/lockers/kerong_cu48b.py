@@ -79,7 +79,6 @@ LANGUAGE = Language(
     source="community code: the CU protocol of a TypeScript locker service",
     channels=_MOST,
     has_item=True,
-    unsolicited=False,
     baud=19200,
     addresses=_ADDRESSES,
     made=_asks,

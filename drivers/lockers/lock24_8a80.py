@@ -85,8 +85,6 @@ def family(name: str, boards: str, most: int) -> Language:
         boards=boards,
         source="community write-up csdn u012909822/147892413 and C# code with both kinds of feedback",
         channels=most,
-        has_item=False,
-        unsolicited=False,
         baud=9600,
         addresses=_ADDRESSES,
         made=asks,

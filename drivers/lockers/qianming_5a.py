@@ -105,7 +105,6 @@ LANGUAGE = Language(
     source="community code with published example frames",
     channels=_MOST,
     has_item=True,
-    unsolicited=False,
     baud=9600,
     addresses=_ADDRESSES,
     made=_asks,

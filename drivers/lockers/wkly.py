@@ -117,7 +117,6 @@ LANGUAGE = Language(
     boards='boards of the "WKLY" family',
     source="community code: Java, C and Python drivers with the same published example frames",
     channels=_MOST,
-    has_item=False,
     unsolicited=True,
     baud=9600,
     addresses=_ADDRESSES,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from ptys import Adapter, Serving
+from site_text import HEAD
 from stations import Station, Stations
-from twins import HEAD
 from uplink_rig import eventually
 
 from agent.__main__ import main

@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ptys import Adapter, Serving
 from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
+from site_text import HEAD
 from slaves import TcpUnits, answers, mbap, outcomes_until, rtu, unit_device
 from stations import Station, Stations, line_of
-from twins import HEAD
 
 from agent.__main__ import main
 from agent.bus import Missed

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from site_text import HEAD
+
 import config
 from agent.helm import Helm, site_inputs
 from agent.load.instant import Instant
@@ -23,21 +25,16 @@ from agent.uplink.contract import Head, Message
 from config.input_settings import Input, InputKind
 from config.settings import Settings
 
-SITE_TOML = """
-[site]
-id = "d"
-province = "44"
-city = "4401"
-level = "hub"
-[bureau]
-host = "127.0.0.1"
-tls = false
+SITE_TOML = (
+    HEAD
+    + """\
 [bus.b]
 tcp = "192.0.2.1:502"
 [device.io]
 bus = "b"
 unit = 1
 """
+)
 SITE_BITS: tuple[InputKind, ...] = ("mains", "ups", "smoke", "door")
 LINE_BITS: tuple[InputKind, ...] = ("run", "jam", "estop", "chute_full", "motor_fault")
 GAUGES = {"wind": (17.2, 13.9), "rain": (16.0, 8.0), "water": (10.0, 5.0), "temperature": (38.0, 35.0)}

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-SITE = """\
-[site]
-id = "gz-test"
-province = "44"
-city = "4401"
-level = "outlet"
+from site_text import head
 
-[bureau]
-host = "127.0.0.1"
-tls = false
+SITE = (
+    head("gz-test", "outlet")
+    + """\
 report_s = 1
 
 [bus.west]
@@ -30,3 +25,4 @@ compartments = "1-6, 8, 7"
 unused = "3"
 sizes = { s = "1-4", m = "5, 6", l = "7-8" }
 """
+)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from site_text import HEAD
+
 import config
 from agent.bus import Answered
 from agent.load.conditions import Conditions
@@ -41,15 +43,9 @@ FLOOR_PARCELS = 8_000
 DOCKS = CounterRef("dock", "in"), CounterRef("dock", "out")
 MODES: dict[DayKind, Mode] = {"peak": "peak", "sale": "peak", "typhoon": "emergency"}
 SITE = "site"
-SITE_TOML = """
-[site]
-id = "d"
-province = "44"
-city = "4401"
-level = "hub"
-[bureau]
-host = "127.0.0.1"
-tls = false
+SITE_TOML = (
+    HEAD
+    + """\
 [bus.b]
 serial = "/dev/serial/by-path/0"
 baud = 19200
@@ -64,6 +60,7 @@ language = "kerong_cu16"
 address = 1
 compartments = "17-30"
 """
+)
 VISITS_S = {False: 240.0, True: 60.0}
 """Between two visits to the locker, in a rush and else."""
 

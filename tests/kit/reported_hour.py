@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from simulated_site import Counter, Life, World, WorldClock, seeded
-from twins import HEAD
+from site_text import HEAD
 
 import config
 from agent.uplink.contract import Json, Message

@@ -15,6 +15,7 @@ from pathlib import Path
 from broker import Broker
 from patient import PATIENT_AGENT
 from scanners import lines
+from site_text import head
 from slaves import TcpUnits, mbap
 
 from agent.baselines import Baselines
@@ -23,16 +24,10 @@ from agent.uplink.spool import Spool
 
 SITE_ID = "gz-scan"
 STREAM = "north.scan.new"
-_SITE = """\
-[site]
-id = "gz-scan"
-province = "44"
-city = "4401"
-level = "hub"
-[bureau]
-host = "127.0.0.1"
+_SITE = (
+    head(SITE_ID)
+    + """\
 port = {broker}
-tls = false
 report_s = {report_s}
 [spool]
 directory = "{folder}/spool"
@@ -54,6 +49,7 @@ line = "north"
 tcp = "127.0.0.1:{scanner}"
 {extra}
 """
+)
 
 
 class ScanSite:

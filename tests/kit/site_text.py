@@ -1,4 +1,4 @@
-"""A small whole site as TOML, for tests that change one thing in it."""
+"""Sites as TOML: the head that every site needs, and a small whole one for tests that change one thing in it."""
 
 from __future__ import annotations
 
@@ -59,6 +59,23 @@ reject = ["eye-1.rejected"]
 capacity_pph = 20000
 buffer_parcels = 5000
 """
+
+
+def head(site: str, level: str = "hub") -> str:
+    """Who it is, and a broker on this machine; what follows goes on under [bureau]."""
+    return f"""\
+[site]
+id = "{site}"
+province = "44"
+city = "4401"
+level = "{level}"
+[bureau]
+host = "127.0.0.1"
+tls = false
+"""
+
+
+HEAD = head("gz-test")
 
 
 def changed(old: str, new: str) -> str:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from site_text import HEAD
+
 from agent.twin.commands import obey
 from agent.twin.site import Scenario, Twin
 from config import check_text
@@ -19,16 +21,6 @@ from drivers import Ask, Value
 from drivers.modbus import asks
 
 R = TypeVar("R")
-HEAD = """\
-[site]
-id = "gz-test"
-province = "44"
-city = "4401"
-level = "hub"
-[bureau]
-host = "127.0.0.1"
-tls = false
-"""
 
 
 def site(body: str) -> Settings:

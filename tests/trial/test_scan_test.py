@@ -18,7 +18,8 @@ import pytest
 from ports import free_port
 from scan_speech import FRAMINGS, PLC, Scene
 from scanners import connect
-from twins import HEAD, Played, playing
+from site_text import HEAD
+from twins import Played, playing
 from uplink_rig import eventually
 
 import config

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from ports import free_port
-from twins import HEAD, ask_tcp, read_tcp
+from site_text import HEAD
+from twins import ask_tcp, read_tcp
 
 import config
 from agent.twin.commands import usage

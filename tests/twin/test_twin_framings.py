@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from twins import HEAD, playing
+from site_text import HEAD
+from twins import playing
 
 import config
 from agent import clock

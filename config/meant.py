@@ -61,7 +61,7 @@ def example_value(node: Node, expected: str) -> str:
         return "[1.0, 2.0]"
     if isinstance(node.value, float) and math.isfinite(node.value):
         return measures.plain(round(node.value))
-    written = node.value.strip() if isinstance(node.value, str) else ""
+    written = node.value.strip().replace(",", "") if isinstance(node.value, str) else ""
     return written if _NUMBER.fullmatch(written) else "…"
 
 

@@ -21,6 +21,11 @@ _SHOWN_BYTES = 8
 Row = tuple[str, str, str]
 
 
+def exception_name(code: int, lang: Language) -> str:
+    """What a refusal with this code means, in the words of the standard."""
+    return messages.word(f"exception_{code if code in EXCEPTIONS else 'other'}", lang)
+
+
 def function_name(function: int, lang: Language) -> str:
     """What a function does; a refusal is named after what it refuses."""
     known = function & ~REFUSED
@@ -117,7 +122,7 @@ def _meaning(each: Field, one: Explained, lang: Language) -> str:
         case "function":
             return f"{number & ~REFUSED} {function_name(number, lang)}"
         case "exception":
-            return f"{number} {EXCEPTIONS.get(number, 'UNKNOWN')}"
+            return f"{number} {exception_name(number, lang)}"
         case "address" | "write_address":
             return f"{number} (0x{number:04X}, {_reference(one.pdu[0], number)})"
         case "coil_value":

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from agent.cli.explained_words import function_name, octets_in_hex
+from agent.cli.explained_words import exception_name, function_name, octets_in_hex
 from config import messages
 from config.faults import columns
 from config.messages import Language
 from drivers.modbus_dialogue import Frame
-from drivers.modbus_frames import EXCEPTIONS
 from drivers.modbus_meaning import bits, fields, registers
 
 _ASKING = frozenset({"request", "broadcast", "unanswered"})
@@ -36,7 +35,7 @@ def sentence(frame: Frame, lang: Language) -> str:
     if frame.verdict in _ASKING:
         return _question(frame, lang)
     if frame.pdu[0] & 0x80 and len(frame.pdu) > 1:
-        return f"{frame.pdu[1]} {EXCEPTIONS.get(frame.pdu[1], 'UNKNOWN')}"
+        return f"{frame.pdu[1]} {exception_name(frame.pdu[1], lang)}"
     values = registers(frame.pdu) or bits(frame.pdu)
     if values:
         more = " …" if len(values) > _SHOWN else ""

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from modbus_oracle import crc, framed
 
 from agent.__main__ import main
-from agent.cli.explained_words import as_json, blocks
+from agent.cli.explained_words import as_json, blocks, exception_name
 from drivers.explain import explained
+from drivers.modbus_frames import EXCEPTIONS
 
 ASK = framed("rtu", 1, bytes((3, 0, 100, 0, 2)))
 ANSWER = framed("rtu", 1, bytes((3, 4, 0, 1, 0xE2, 0x40)))
@@ -130,3 +131,10 @@ def test_no_bytes_are_too_strange(octets: bytes) -> None:
     for lang in ("en", "zh"):
         assert len(list(blocks(found, lang))) == len(found)  # type: ignore[arg-type]
     json.dumps([as_json(one) for one in found])
+
+
+def test_a_refusal_is_named_as_the_standard_names_it_and_in_chinese() -> None:
+    for code in range(256):
+        english, chinese = exception_name(code, "en"), exception_name(code, "zh")
+        assert english == EXCEPTIONS.get(code, "UNKNOWN")
+        assert not chinese.isascii()

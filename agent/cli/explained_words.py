@@ -58,7 +58,7 @@ def as_json(one: Explained) -> dict[str, object]:
         "bits": list(bits(one.pdu)) or None,
     }
     if one.said is not None:
-        doors = dict(zip(one.said.points, one.said.values, strict=True))
+        doors = one.said.states
         said["locker"] = {"kind": one.said.kind, "name": one.said.name, "board": one.said.board, "doors": doors}
     words = registers(one.pdu)
     if 0 < len(words) <= _SHORT_REGISTERS:
@@ -84,7 +84,7 @@ def _heading(one: Explained, lang: Language) -> str:
 
 def _rows(one: Explained, lang: Language) -> Iterator[Row]:
     if one.said is not None:
-        yield octets_in_hex(one.octets), one.said.name, _board(one, lang)
+        yield octets_in_hex(one.octets), messages.named("frame", one.said.name, lang), _board(one, lang)
     if one.unit is None:
         return
     if one.transaction is not None:
@@ -100,7 +100,7 @@ def _rows(one: Explained, lang: Language) -> Iterator[Row]:
 def _board(one: Explained, lang: Language) -> str:
     assert one.said is not None
     board = "" if one.said.board is None else messages.word("locker_board", lang, board=one.said.board)
-    states = (f"{name}={_state(value)}" for name, value in zip(one.said.points, one.said.values, strict=True))
+    states = (f"{name}={_state(value)}" for name, value in one.said.states.items())
     return " ".join([board, *states])
 
 

@@ -36,6 +36,11 @@ class Said:
     points: tuple[str, ...] = ()
     values: Bits = ()
 
+    @property
+    def states(self) -> dict[str, bool | None]:
+        """What it tells of each point; a query tells nothing."""
+        return dict(zip(self.points, self.values, strict=True)) if self.values else {}
+
     def wants(self, points: tuple[str, ...]) -> bool:
         """Whether a query asks for these points of an ask."""
         if self.channels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from modbus_oracle import crc, framed
 
 from agent.__main__ import main
 from agent.cli.explained_words import as_json, blocks, exception_name
+from agent.lockers import languages
+from config.messages import reason
 from drivers.explain import explained
 from drivers.modbus_frames import EXCEPTIONS
 
@@ -138,3 +141,15 @@ def test_a_refusal_is_named_as_the_standard_names_it_and_in_chinese() -> None:
         english, chinese = exception_name(code, "en"), exception_name(code, "zh")
         assert english == EXCEPTIONS.get(code, "UNKNOWN")
         assert not chinese.isascii()
+
+
+def test_a_frame_of_every_board_language_is_named_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in languages.names():
+        speaks = languages.language(name)
+        ask = speaks.asks(speaks.addresses[1], speaks.channels)[0]
+        assert main(["explain", ask.request(0).hex(), "--lang", "zh"]) == 0
+        shown = capsys.readouterr().out
+        assert "查询状态" in shown or "查询门" in shown or "读线圈" in shown, shown
+        assert not re.search(r"\b(board|boards|read|code)\b", shown), shown
+        assert not reason(speaks.boards, "zh").isascii() or name.startswith("kerong")
+        assert not reason(speaks.source, "zh").isascii()

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 from types import ModuleType
 
 from agent.cli.parser import Parser
@@ -51,6 +52,8 @@ exit codes:
 def main(arguments: list[str] | None = None) -> int:
     """Run the verb that `arguments` (default: the command line's) name; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what a console cannot show becomes a question mark
     try:
         with heard(words):
             return _obey(words)

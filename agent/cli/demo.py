@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from dataclasses import asdict
-from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -75,8 +74,6 @@ def run(args: argparse.Namespace) -> int:
 
     site = Path(config.__file__).parent / "examples" / "demo-hub.toml"
     options = ["--seed", str(args.seed), "--speed", str(args.speed), "--day", args.day]
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # bars and dots, on a console that has none
     try:
         with Performance(site, options, lambda: len(interrupts)) as performance:
             return _play(performance, args, interrupts)

@@ -46,12 +46,8 @@ def spoken() -> Language:
 
 
 def say(text: str) -> None:
-    """Print `text` whatever the terminal's encoding: what it cannot show becomes a question mark.
-
-    A pipe whose reader has gone, as in `hubpulse check | head`, is nobody's fault.
-    """
-    encoding = sys.stdout.encoding or "utf-8"
+    """Print `text`. A pipe whose reader has gone, as in `hubpulse check | head`, is nobody's fault."""
     try:
-        print(text.encode(encoding, "replace").decode(encoding), flush=True)
+        print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

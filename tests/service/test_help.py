@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -221,6 +224,15 @@ def test_what_was_probably_meant_is_named(
 
 def test_what_resembles_nothing_is_refused_without_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean" not in said(capsys, "check", "--zzzzzz")
+
+
+def test_a_console_that_cannot_show_chinese_gets_question_marks_and_no_traceback() -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for words in (["--help"], ["read", "--help"], ["audit", "nope.log"], ["profiles", "list"]):
+        command = [sys.executable, "-m", "agent", *words, "--lang", "zh"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=60)
+        assert "Traceback" not in done.stderr
+        assert done.stdout + done.stderr
 
 
 def test_every_option_says_what_it_is_for() -> None:

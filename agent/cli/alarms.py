@@ -20,7 +20,9 @@ _REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("ack",), help="ack: acknowledge the alarm that follows")
+    parser.add_argument(
+        "what", nargs="?", choices=("ack",), metavar="ack", help="ack: acknowledge the alarm that follows"
+    )
     parser.add_argument("alarm", nargs="?", metavar="ALARM", help="its input's name")
     local_order.add_by(parser)
     local_order.add_agent(parser)

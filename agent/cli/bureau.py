@@ -43,6 +43,7 @@ _MOST_WORKERS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_language(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="run | totals | gaps | sites")
     running = actions.add_parser("run", help="subscribe and keep", description=__doc__)
     _add_running(running)

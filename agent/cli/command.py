@@ -33,8 +33,13 @@ _TEXTS = frozenset({"by", "note", "plan_id", "to_site", "line", "alarm"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("do", choices=("sign", "send"), help="sign: print it; send: publish it and await the answer")
-    parser.add_argument("kind", choices=tuple(KINDS), help="what is ordered")
+    parser.add_argument(
+        "do",
+        choices=("sign", "send"),
+        metavar="sign|send",
+        help="sign: print it; send: publish it and await the answer",
+    )
+    parser.add_argument("kind", choices=tuple(KINDS), metavar="|".join(KINDS), help="what is ordered")
     parser.add_argument(
         "fields", nargs="+", metavar="NAME=VALUE", help="its fields, for example mode=peak to=+12h by=duty-1"
     )

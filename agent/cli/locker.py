@@ -36,7 +36,9 @@ _COLUMNS = ("compartment", "size", "door", "item", "usage", "fault", "stay")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("show", "learn"), help="show compartments, or learn doors by hand")
+    parser.add_argument(
+        "what", choices=("show", "learn"), metavar="show|learn", help="show compartments, or learn doors by hand"
+    )
     parser.add_argument("name", nargs="?", metavar="LOCKER|BUS", help="one locker, or the boards of a bus (all)")
     parser.add_argument("--once", action="store_true", help="show once and end")
     parser.add_argument("--language", metavar="NAME", help="learn: of boards that stand in no settings")

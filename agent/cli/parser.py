@@ -11,6 +11,7 @@ from agent.cli.speech import spoken
 from config import messages
 from config.faults import columns
 
+_FEW = 10  # as many choices can be read at a glance
 _FILLER = "\0"
 _PIECE = re.compile(r"[!-~]+|\s+|.[,。;:、)」]*")
 
@@ -50,8 +51,9 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            meant = _meant(str(value), map(str, action.choices or ()))
-            raise argparse.ArgumentError(action, error.message + meant) from None
+            known = [str(choice) for choice in action.choices or ()]
+            said = error.message if len(known) <= _FEW else _no_such(str(value), self.prog)
+            raise argparse.ArgumentError(action, said + _meant(str(value), known)) from None
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -95,6 +97,10 @@ def _number(one: str, several: str, n: int) -> str:
 
 for _name, _words in (("_", _), ("ngettext", _number)):
     setattr(argparse, _name, _words)
+
+
+def _no_such(typed: str, prog: str) -> str:
+    return messages.word("typed_unknown", spoken(), text=typed, prog=prog)
 
 
 def _meant(typed: str, known: Iterable[str]) -> str:

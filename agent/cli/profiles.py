@@ -26,6 +26,7 @@ _EXAMPLE_NAME = "acme-ct9"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_language(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="list | show NAME | new NAME")
     _add_action(actions.add_parser("list", help="every profile: maker, model, kind, trust, points"))
     shown = actions.add_parser("show", help="one profile with its points, its traps and TOML to paste; checks it too")

@@ -36,7 +36,7 @@ STEERING = Group(
         Metric("steered.clear_min", "clear_min", "min", 0, 900, "all fresh", "counters"),
         Metric("steered.warn_min", "warn_min", "min", None, 900, "settled", "counters"),
         Metric("steered.state", "state", "state", None, None, "always", "counters"),
-        Metric("steered.state_s", "state_s", "s", 0, None, "always", "clock"),
+        Metric("steered.state_s", "state_s", "s", 0, None, "at least", "clock"),
         Metric("steered.cause", "cause", "cause", None, None, "always", "counters"),
     )
 )
@@ -99,7 +99,7 @@ SITE = Group(
         Metric("backlog_err", "backlog_err", _N, None, None, "estimate", "stock-take"),
         Metric("backlog_drift", "backlog_drift", _N, None, None, "always", "counters", rare=True),
         Metric("backlog_based", "backlog_based", "true or false", None, None, "always", "stock-take"),
-        Metric("backlog_age_s", "backlog_age_s", "s", 0, None, "always", "stock-take"),
+        Metric("backlog_age_s", "backlog_age_s", "s", 0, None, "at least", "stock-take"),
         Metric("backlog_hours", "backlog_hours", "h", 2, None, "estimate", "counters"),
         Metric("room.capacity_eff_pph", "capacity_eff_pph", _PPH, 0, None, "always", "settings"),
         Metric("load_ratio_in", "load_ratio_in", _ONE, 4, 900, "all fresh", "counters"),
@@ -124,8 +124,8 @@ SCAN = Group(
         Metric("multi", "scan_multi", "lines", None, None, "always", "scans", rare=True),
         Metric("bad", "scan_bad", "lines", None, None, "always", "scans", rare=True),
         Metric("forgotten", "scan_forgotten", "codes", None, None, "always", "scans", rare=True),
-        Metric("peak_per_s", "scan_peak", "parcels/s", None, None, "always", "scans"),
-        Metric("chutes_used", "chutes_used", "chutes", None, None, "always", "scans"),
+        Metric("peak_per_s", "scan_peak", "parcels/s", None, None, "at least", "scans"),
+        Metric("chutes_used", "chutes_used", "chutes", None, None, "at least", "scans"),
         Metric("no_read_rate", "noread_rate", _ONE, 4, 900, "settled", "scans"),
     )
 )

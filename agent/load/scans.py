@@ -42,7 +42,7 @@ class ScanLoad:
     pph_60: float | None
     pph_900: float | None
     no_read_rate: float | None
-    peak_per_s: int
+    peak_per_s: int | None
     chutes_used: int | None
 
 
@@ -104,7 +104,7 @@ class LineScans:
             pph_60=self._short.per_hour,
             pph_900=self._long.per_hour,
             no_read_rate=self._no_read_rate(),
-            peak_per_s=self._peak,
+            peak_per_s=self._peak or (0 if self._heard else None),
             chutes_used=self._chutes_used(),
         )
         self._peak = 0
@@ -176,7 +176,7 @@ class LineScans:
         """How many chutes got new parcels since this was asked before; chute 0 is none."""
         before, self._of_chutes = self._of_chutes, self.counter.chute_totals.tolist()
         grown = [now > then for now, then in zip(self._of_chutes, before, strict=True)]
-        return sum(grown[1:]) if len(grown) > 1 else None
+        return sum(grown[1:]) or (0 if self._heard else None) if len(grown) > 1 else None
 
     def _no_read_rate(self) -> float | None:
         passed, unread = self._passed.per_hour, self._unread.per_hour

@@ -180,7 +180,8 @@ class SiteModel:
         """The greatest of the site's own and its lines'; None where one that ought to be known is not."""
         lines = [model.standing.load_index for model in self._lines if model.line.induct]
         own = [None if ratio_in is None else 100.0 * ratio_in] if self._unload else []
-        own += [None if fill is None else 100.0 * fill] if self._floor.buffer_parcels and self._unload else []
+        counted = self._floor.buffer_parcels and self._unload and self._load
+        own += [None if fill is None else 100.0 * fill] if counted else []
         known = [one for one in (*own, *lines) if one is not None]
         return min(MAX_LOAD_INDEX, max(known)) if known and len(known) == len(own) + len(lines) else None
 

@@ -205,3 +205,11 @@ def test_what_no_counter_ever_told_is_not_told_as_0() -> None:
     north = hub.models[0].advance(hub.at)
     assert north.induct is not None
     assert (north.induct.total, north.so_far.hour) == (18, 10), "from the first look at it"
+
+
+def test_a_floor_of_which_only_the_arrivals_are_counted_leaves_the_site_its_index() -> None:
+    hub = Hub(Floor(unload=(DOCK_IN,), buffer_parcels=10_000))
+    load = hub.run(950, north=2, south=1, dock_in=4)
+    assert (load.fill_ratio, load.backlog) == (None, None)
+    assert load.load_index == pytest.approx(72)
+    assert load.steered.state == "NORMAL"

@@ -184,6 +184,9 @@ def test_no_rate_is_told_of_a_line_whose_scanner_is_not_heard() -> None:
         line.scans.take(at(second), heard=False)
     away = line.load(330.0)
     assert (away.pph_60, away.pph_900, away.no_read_rate, away.total) == (None, None, None, 299)
+    line.scans.take(at(331.0), heard=False)
+    away = line.load(332.0)
+    assert (away.peak_per_s, away.chutes_used, away.total) == (None, None, 299)
 
 
 def test_more_scans_than_the_eye_saw_are_no_error_and_no_negative_number() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 from agent.cli.speech import say
+from agent.clock import now
+from agent.load.periods import local_day
 from config.messages import Language, named, word
 
 if TYPE_CHECKING:
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
 _LONGEST = 100
 _NAMES = {"en": "name_en", "zh": "name_zh"}
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+NEAR_DAYS = 7
+"""So many days before the last one of a temporary site it is said that it nears."""
+
 _LISTED = ("level", "tier", "carrier", "upstream", "downstream", "valid_until")
 
 
@@ -22,7 +29,7 @@ def listed(store: Store, lang: Language, *, as_json: bool) -> int:
     described, online = store.described(), store.presence()
     sites = {path: described.get(path, {}) for path in sorted(described.keys() | online.keys())}
     if as_json:
-        told = {path: dict(site) | {"online": online.get(path)} for path, site in sites.items()}
+        told = {path: dict(site) | {"online": online.get(path)} | _validity(site) for path, site in sites.items()}
         print(json.dumps({"sites": told, "online": sum(online.values())}, ensure_ascii=False))
         return 0
     for path, site in sites.items():
@@ -40,7 +47,28 @@ def _words(site: Mapping[str, object], lang: Language) -> Iterator[str]:
         texts = [_text(one) for one in value] if isinstance(value, list) else [_text(value)]
         if shown := ", ".join(filter(None, texts)):
             said = named(key, shown, lang) if lang == "zh" else shown
-            yield f"{word(f'site_{key}', lang)}={said}"
+            yield f"{word(f'site_{key}', lang)}={said}{_nearness(site, lang) if key == 'valid_until' else ''}"
+
+
+def _validity(site: Mapping[str, object]) -> dict[str, int]:
+    left = _days_left(site)
+    return {} if left is None else {"days_left": left}
+
+
+def _nearness(site: Mapping[str, object], lang: Language) -> str:
+    """That a temporary site's last day nears, or has passed."""
+    left = _days_left(site)
+    if left is None or left > NEAR_DAYS:
+        return ""
+    return word("site_over", lang, days=-left) if left < 0 else word("site_ends", lang, days=left)
+
+
+def _days_left(site: Mapping[str, object]) -> int | None:
+    """Local days from today to a temporary site's last one, below 0 where that has passed; None where it names none."""
+    try:
+        return date.fromisoformat(_text(site.get("valid_until"))).toordinal() - _EPOCH_DAY - local_day(now().wall_s)
+    except ValueError:
+        return None
 
 
 def _text(value: object) -> str:

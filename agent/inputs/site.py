@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.inputs.alarms import Alarm, Alarms
+from agent.inputs.continuity import Continuity
 from agent.inputs.signal import Change, Signal, State
 from agent.load.instant import Instant
 from config.input_settings import Input
@@ -38,6 +39,7 @@ class LineInputs:
 
     run: bool | None
     stop_s: float | None
+    flow_pct: float | None
     jam_n: int | None
     estop_n: int | None
     chute_full_n: int | None
@@ -60,8 +62,7 @@ class SiteInputs:
             self._by_line.setdefault(signal.input.line, []).append(signal)
         self._news: list[News] = []
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._stop_s: dict[str, float] = {one.line: 0.0 for one in inputs if one.line and one.kind == "run"}
-        self._standing: set[str] = set()
+        self._flows = {one.line: Continuity() for one in inputs if one.line and one.kind == "run"}
         self._at_s = now_s
         self.exercise = False
         """Whether what begins now is part of a drill."""
@@ -89,9 +90,8 @@ class SiteInputs:
             if change is not None:
                 self._changed(signal, change, now)
         lasted_s, self._at_s = now.boot_s - self._at_s, now.boot_s
-        for line in self._standing if lasted_s <= STALL_S else ():
-            self._stop_s[line] += lasted_s
-        self._standing = {line for line in self._stop_s if self.run(line) is False}
+        for line, flow in self._flows.items():
+            flow.advance(now.boot_s, lasted_s if lasted_s <= STALL_S else 0.0, self.run(line))
 
     def run(self, line: str) -> bool | None:
         """Whether that line runs: not when one of its run inputs says no or its e-stop is pressed, None where one that
@@ -114,8 +114,9 @@ class SiteInputs:
         if not kinds:
             return None
         counts = {kind: self._counts[line, kind] if kind in kinds else None for kind in _COUNTED}
-        stop_s = self._stop_s.get(line)
-        return LineInputs(self.run(line), None if stop_s is None else round(stop_s, 1), *counts.values())
+        flow = self._flows.get(line)
+        stop_s, flow_pct = (None, None) if flow is None else (round(flow.stood_s, 1), flow.pct)
+        return LineInputs(self.run(line), stop_s, flow_pct, *counts.values())
 
     def acknowledge(self, name: str, by: str) -> bool:
         """Somebody has seen that alarm; False where there is none to be seen."""

@@ -134,6 +134,7 @@ INPUTS = Group(
     (
         Metric("run", "run", "true or false", None, None, "all fresh", "run input"),
         Metric("stop_s", "stop_s", "s", 1, None, "at least", "run input"),
+        Metric("flow_pct", "flow_pct", "%", 2, 3600, "settled", "run input"),
         Metric("jam_n", "jam_n", "jams", None, None, "at least", "inputs"),
         Metric("estop_n", "estop_n", "stops", None, None, "at least", "inputs"),
         Metric("chute_full_n", "chute_full_n", "times", None, None, "at least", "inputs"),

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import powerless
@@ -16,6 +17,8 @@ from uplink_rig import IDENTITY, Rig, eventually
 from agent.__main__ import main
 from agent.bureau import databases
 from agent.bureau.arrival import read
+from agent.cli import bureau_sites
+from agent.load.instant import Instant
 
 SITE = f"44/4401/{IDENTITY.site}"
 
@@ -69,6 +72,32 @@ def test_the_bureau_lists_its_sites_with_firm_and_neighbours(
     assert main(["bureau", "sites", "--store", store, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["online"], told["sites"][SITE]["carrier"], told["sites"][SITE]["online"]) == (1, "zto", True)
+
+
+def test_a_temporary_site_whose_last_day_nears_or_has_passed_is_said_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, today = f"sqlite:{tmp_path / 'bureau.db'}", date(2027, 1, 15)
+    monkeypatch.setattr(bureau_sites, "now", lambda: Instant("boot", 0.0, 1_800_000_000.0, "ntp"))
+    opened = databases.opener(store)()
+    ends = {"a-over": -3, "b-near": 7, "c-far": 30}
+    for place, days in ends.items():
+        site = {"level": "temporary", "valid_until": (today + timedelta(days)).isoformat()}
+        message = {"epoch": "9-abcdef", "seq": 1, "site": site}
+        opened.take(list(read(f"hubpulse/v1/44/4401/{place}/meta", json.dumps(message).encode())))
+    odd = {"epoch": "9-abcdef", "seq": 1, "site": {"valid_until": "soon"}}
+    opened.take(list(read("hubpulse/v1/44/4401/d-odd/meta", json.dumps(odd).encode())))
+    opened.close()
+    assert main(["bureau", "sites", "--store", store, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["sites"]
+    left = {path.rpartition("/")[2]: site.get("days_left") for path, site in told.items()}
+    assert left == {**ends, "d-odd": None}
+    assert main(["bureau", "sites", "--store", store, "--lang", "zh"]) == 0
+    over, near, far, odd_row, _ = capsys.readouterr().out.splitlines()
+    assert over.endswith("(已过期 3 天)")
+    assert near.endswith("(还剩 7 天)")
+    assert not far.endswith(")")
+    assert odd_row.endswith("soon")
 
 
 @pytest.mark.parametrize("action", ["totals", "gaps", "sites"])

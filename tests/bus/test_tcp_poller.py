@@ -165,11 +165,11 @@ def test_an_answer_is_as_old_as_the_moment_when_it_was_taken_and_late_if_that_wa
 
 @pytest.mark.fault("B4")
 def test_a_late_reply_is_known_by_its_number_and_the_connection_stays_in_step(figure: Figure) -> None:
-    late = iter([0.15, 0.0, 0.0, 0.27, 0.0] * 100)
+    late = iter([0.45, 0.0, 0.0, 0.8, 0.0] * 100)
     with TcpUnits({1}) as server:
         server.behave[1] = lambda _, reply: [(next(late), reply)]
-        with owner_of([bus("b", server.port, 0.1)], plc("b")) as owner:
-            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 20)
+        with owner_of([bus("b", server.port, 0.3)], plc("b")) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) >= 9)
             counts = owner.counts()["b"]
         assert server.connections == 1
         wrong = server.wrong_values(outcomes)

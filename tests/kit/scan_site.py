@@ -127,11 +127,15 @@ class ScanSite:
         return self.bureau.totals(SITE_ID).events(STREAM)
 
     def durable(self) -> int:
-        """What would be known of them after a power cut now."""
-        copy = shutil.copytree(self.folder / "spool", Path(tempfile.mkdtemp(dir=self.folder)) / "spool")
-        spool = Spool.open(copy, 16 << 20)
-        spool.close()
-        return Baselines.decode(spool.state).events.get(STREAM, 0)
+        """What would be known of them after a power cut now; 0 where the agent went on while its spool was copied."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            try:
+                copy = shutil.copytree(self.folder / "spool", Path(folder) / "spool")
+            except OSError:
+                return 0
+            spool = Spool.open(copy, 16 << 20)
+            spool.close()
+            return Baselines.decode(spool.state).events.get(STREAM, 0)
 
     def stop(self) -> None:
         """As `systemctl stop`."""

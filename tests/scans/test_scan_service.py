@@ -93,7 +93,7 @@ def test_killed_in_a_burst_it_loses_what_it_had_not_reported_and_doubles_nothing
 @pytest.mark.fault("S2")
 def test_what_scanners_counted_is_known_after_a_kill_though_no_report_had_told_it(tmp_path: Path) -> None:
     with scan_site(tmp_path, report_s=3600) as site:
-        assert site.bureau.wait_until(lambda: "line/north/telemetry" in site.bureau.read(latest), 20.0), (
+        assert site.bureau.wait_until(lambda: "line/north/telemetry" in site.bureau.read(latest), 60.0), (
             "the first report"
         )
         site.say(300)
@@ -104,7 +104,7 @@ def test_what_scanners_counted_is_known_after_a_kill_though_no_report_had_told_i
         assert site.arrived(300)
         site.say(7)
         site.stop()
-        assert site.bureau.wait_until(lambda: site.bureau.read(offline), 20.0)
+        assert site.bureau.wait_until(lambda: site.bureau.read(offline), 60.0)
         assert (told, site.known()) == (0, 307), "the next run tells what the one before had counted, once"
 
 

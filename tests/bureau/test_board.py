@@ -101,7 +101,7 @@ def test_what_is_ordered_and_the_alarms_that_stand_are_shown_until_they_are_over
         assert isinstance(output, io.StringIO)
         return output.getvalue()
 
-    assert f"{word('mode_suspended', lang)} weather p-7" in drawn()
+    assert f"{word('mode_suspended', lang)} {word('suspended_weather', lang)} p-7" in drawn()
     assert f"{word('alarm_unknown', lang)} smoke-1" in drawn() and "\x1b" not in drawn()
     jam = head | {"seq": 3, "as": "jam", "line": "north", "severity": "warning"}
     view.hear(f"{SITE}/alarm/jam-1", json.dumps(jam).encode())

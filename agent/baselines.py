@@ -9,13 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.counter_states import packed, unpacked
-from agent.texts import Texts
 from drivers.plan import Cut
+from fastpath.json_text import json_text
 
 _FORM = 1
-_DEPTHS = {"load": 3}
-"""Where most parts are what they were in the last frame: each line's memory. Counters' states are others each time."""
-
 MOST = 1 << 53
 _FAR_S = 1 << 33  # a year 2242 that no time server said
 _EPOCH = re.compile(r"([0-9]{1,15})-([0-9a-f]{6})")
@@ -59,8 +56,8 @@ class Baselines:
     helm: Mapping[str, object] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
 
-    def encode(self, texts: Texts | None = None) -> bytes:
-        """As JSON, with the `texts` of what was encoded before."""
+    def encode(self) -> bytes:
+        """As JSON."""
         counters, moments = packed(self.counters)
         form: dict[str, object] = {"form": _FORM, "epoch": str(self.epoch or ""), "seq": self.seq, "counters": counters}
         more = {
@@ -71,10 +68,7 @@ class Baselines:
             "lockers": self.lockers,
         }
         more |= {"helm": self.helm, "events": self.events}
-        form |= {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept}
-        texts = texts or Texts()
-        parts = [f'"{name}":{texts.part(name).of(kept, _DEPTHS.get(name))}' for name, kept in form.items()]
-        return ("{" + ",".join(parts) + "}").encode()
+        return json_text(form | {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept})
 
     @classmethod
     def decode(cls, blob: bytes) -> Baselines:

@@ -35,7 +35,6 @@ from agent.load.meter import CounterRule, Meter
 from agent.load.site import SiteModel
 from agent.lockers.report import LockerReport
 from agent.lockers.site import SiteLockers
-from agent.texts import Texts
 from agent.uplink import reports, site_reports
 from agent.uplink.contract import Head, Message
 from agent.uplink.spool import frame
@@ -81,7 +80,6 @@ class Site:
         self.locker_report = LockerReport(self.lockers, self._head)
         self.before: dict[str, LineLoad] = {}
         self.seq = 0
-        self.texts = Texts()
 
     @staticmethod
     def _line(name: str) -> Line:
@@ -134,7 +132,7 @@ class Site:
     def _frame(self, messages: Sequence[Message], at: Instant) -> Records:
         counters = {str(ref): meter.state() for ref, meter in self.meters.items()}
         kept = memory.kept(at, {model.line.id: model for model in self.models}, self.site)
-        state = Baselines(EPOCH, self.seq, counters, {}, kept, lockers=self.lockers.state(at)).encode(self.texts)
+        state = Baselines(EPOCH, self.seq, counters, {}, kept, lockers=self.lockers.state(at)).encode()
         return [state, *(message.encode() for message in messages)]
 
 

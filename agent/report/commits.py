@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from agent import clock, log
 from agent.baselines import Baselines
-from agent.texts import Texts
 from agent.uplink.contract import Message
 from agent.uplink.spool import Spool
 from agent.uplink.spool.wear import Allowance
@@ -27,7 +26,6 @@ class Commits:
     def __init__(self, spool: Spool, card_bytes_a_day: int, baselines: Callable[[], Baselines]) -> None:
         self._spool = spool
         self._baselines = baselines
-        self._texts = Texts()
         self._wake: Callable[[], None] = lambda: None
         self._waiting: list[Message] = []
         self._waiting_since_s = 0.0
@@ -75,7 +73,7 @@ class Commits:
         return has_left and not self._waiting
 
     def _write(self, records: Sequence[bytes]) -> None:
-        state = self._baselines().encode(self._texts)
+        state = self._baselines().encode()
         for piece in _pieces(records, self._spool.most_bytes):
             began_s = clock.boot_seconds()
             self._spool.commit(piece, state)

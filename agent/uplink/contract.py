@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from agent.load.instant import Instant
+from fastpath.json_text import json_text
 
 ROOT = "hubpulse/v1"
 SCHEMA = 1
 Json: TypeAlias = Mapping[str, object]
-
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 _RECORD_FORM = 0x10
 _RETAIN = 0x01
@@ -109,7 +107,7 @@ def compact(fields: Json) -> bytes:
     kept = dict(fields)
     if None in kept.values():
         kept = {name: value for name, value in kept.items() if value is not None}
-    return _ENCODE(kept).encode()
+    return json_text(kept)
 
 
 def birth(identity: Identity, sid: int, at: Instant) -> bytes:

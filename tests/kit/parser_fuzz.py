@@ -1,8 +1,8 @@
 """Every compiled parser fuzzed, built with AddressSanitizer and UndefinedBehaviorSanitizer: a million cases each.
 
 A case is one call with hostile input: a chunk for the scan counter, a turn on a line, a checksum over pieces, a sample
-of a rate or of a counter. The sanitizers end the process at the first byte out of place; what the parsers say is
-compared where that is quick.
+of a rate or of a counter, a document as JSON. The sanitizers end the process at the first byte out of place; what the
+parsers say is compared where that is quick.
 """
 
 from __future__ import annotations
@@ -138,6 +138,19 @@ def rates(dice: random.Random, cases: int) -> int:
     return wrong
 
 
+def json_text(dice: random.Random, cases: int) -> int:
+    """Documents of any kind and size, beside the standard library."""
+    from json_documents import document, obvious
+
+    from fastpath.json_text import json_text
+
+    wrong = 0
+    for _ in range(cases):
+        one = document(dice)
+        wrong += json_text(one) != obvious(one)
+    return wrong
+
+
 def _counted(name: str) -> Fuzz:
     """Of `count_fuzz`, which needs more of the compiled room than one parser."""
 
@@ -155,6 +168,7 @@ PARSERS: dict[str, Fuzz] = {
     "turn": turn,
     "checksum": checksum,
     "rates": rates,
+    "json_text": json_text,
     **{name: _counted(name) for name in ("steady", "survey", "following")},
 }
 

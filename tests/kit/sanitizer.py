@@ -14,7 +14,7 @@ KIT = Path(__file__).resolve().parent
 ROOT = KIT.parent.parent
 FASTPATH = ROOT / "fastpath"
 FLAGS = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-PARSERS = ("scans", "turn", "checksum", "rates", "steady", "survey", "following")
+PARSERS = ("scans", "turn", "checksum", "rates", "json_text", "steady", "survey", "following")
 
 
 def runtime() -> str | None:

@@ -147,10 +147,15 @@ class Compartment:
         """Whether a host ordered the door to open, and it has not yet."""
         return self._ordered_s is not None
 
+    @property
+    def ajar_s(self) -> float:
+        """When its door, as long as it stands open, is called ajar."""
+        return self._opened_s + self._patience.ajar_s
+
     def status(self, at_s: float, silence: Fault | None) -> Status:
         """All of it at `at_s`; `silence` is why its board is not heard, None while it is."""
         door = _DOORS[self.door.now]
-        if door == "open" and at_s - self._opened_s >= self._patience.ajar_s:
+        if door == "open" and at_s >= self.ajar_s:
             door = "ajar"
         fault = self._fault(door, at_s) if silence is None else silence
         return Status(door, _ITEMS[self._item], fault, self._usage(fault, heard=silence is None))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from agent.load.board import BoardModel, Points, Values
@@ -168,15 +169,15 @@ class LockerModel:
         return load
 
     def _holds_until_s(self, seen: Sequence[Seen], at_s: float) -> float:
-        """Until when nothing but an answer can change what was seen: a silence, an order, an open door wait for more
-        than that; and parcels become overdue."""
-        waits = any(one.status.door == "open" or one.compartment.ordered for one in seen)
-        if waits or self._heard < len(self.boards):
+        """Until when nothing but an answer can change what was seen: a silence and an order wait for more than that;
+        open doors become ajar and parcels overdue."""
+        if self._heard < len(self.boards) or any(one.compartment.ordered for one in seen):
             return at_s
         stays = [one.compartment.stay for one in seen if one.kind == "occupied"]
         limit_s = self._limit_s(at_s)
-        to_come = [stay.start_s for stay in stays if stay is not None and stay.start_s > limit_s]
-        return min(to_come, default=math.inf) + (at_s - limit_s)
+        overdue_s = [stay.start_s + (at_s - limit_s) for stay in stays if stay is not None and stay.start_s > limit_s]
+        ajar_s = [one.compartment.ajar_s for one in seen if one.status.door == "open"]
+        return min(chain(overdue_s, ajar_s), default=math.inf)
 
     def _draw(self, at: Instant, seen: Sequence[Seen]) -> LockerLoad:
         whole = self._share(seen, at.boot_s, self._day.deliveries())

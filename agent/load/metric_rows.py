@@ -25,6 +25,9 @@ FLOW = Group(
 )
 """Of each role: `in_` induct, `out_` discharge, `recirc_`, `reject_`, `manual_`; at the docks `unload_`, `load_`."""
 
+CERTAIN_FLOW = Group(one for one in FLOW if one.name not in {"lo", "hi"})
+"""Of a role whose total is certain: it has no interval."""
+
 STATION = Group((Metric("pph_900", "station_pph", _PPH, 0, 900, "all fresh", "counters"),))
 """Of each induct station of a line that has several, by the name of its counter."""
 

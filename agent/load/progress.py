@@ -48,7 +48,9 @@ class _Emptiest:
         self._hours.append((hour, value))
         while self._hours[0][0] < hour - HOURS:
             self._hours.popleft()
-        self.value = min(least for _, least in self._hours)
+        if self.value is None or value > self.value:
+            value = min(least for _, least in self._hours)
+        self.value = value
 
     def kept(self) -> list[int]:
         """When the least was, in hours of the boot clock, and what it was; empty where there is none."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from agent.load.attendance import Attendance
 from agent.load.flow import Flow
 from agent.load.line_load import LineLoad
-from agent.load.metric_rows import EQUIPMENT, FLOW, LINE, LINE_STATE
+from agent.load.metric_rows import CERTAIN_FLOW, EQUIPMENT, FLOW, LINE, LINE_STATE
 from agent.uplink import thin
 from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.spool import Books, Condition, Room
@@ -119,9 +119,7 @@ def _flows(load: LineLoad, previous: LineLoad | None) -> Iterator[tuple[str, Flo
 
 def flow_fields(prefix: str, flow: Flow, before: Flow | None) -> dict[str, object]:
     """What passed one role's counters, in all and since the report before; a total that is certain has no interval."""
-    fields = FLOW.fields(flow, prefix)
-    if flow.lo == flow.hi == flow.total:
-        del fields[f"{prefix}lo"], fields[f"{prefix}hi"]
+    fields = (CERTAIN_FLOW if flow.lo == flow.hi == flow.total else FLOW).fields(flow, prefix)
     if before is not None:
         fields[f"{prefix}d"] = flow.total - before.total
     return fields

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -263,3 +264,22 @@ def texts_of(parser: argparse.ArgumentParser) -> Iterator[str]:
         yield from (text for text in (action.help, action.metavar) if isinstance(text, str))
         if isinstance(action, argparse._SubParsersAction):
             yield from (shown.help or "" for shown in action._get_subactions())
+
+
+def test_no_chinese_text_of_the_catalogue_holds_english_prose() -> None:
+    for page in (Path(messages.__file__).parent / "texts").glob("*.toml"):
+        for text in chinese_in(tomllib.loads(page.read_text("utf-8"))):
+            bare = TYPED.sub("|", re.sub(r'"[^"]*"', "|", text))
+            assert not re.search(r"[a-z]{2,},? [a-z]{2,},? [a-z]{2,}", bare), text
+
+
+def chinese_in(table: object) -> Iterator[str]:
+    """Every text below `table` that is not of its English."""
+    if isinstance(table, dict):
+        for name, below in table.items():
+            if name not in {"en", "chinese_keys"}:
+                yield from chinese_in(below)
+    elif isinstance(table, list):
+        yield from table
+    elif isinstance(table, str):
+        yield table

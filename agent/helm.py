@@ -224,7 +224,7 @@ def bureau_key(commands: Commands) -> Verifier | None:
     except KeyFormError as fault:
         raise CredentialError(f"{commands.key_file or commands.key_credential}: {fault}") from fault
     except ImportError as missing:
-        raise CredentialError("ed25519 needs one more library: pip install 'hubpulse[ed25519]'") from missing
+        raise CredentialError("ed25519 needs one more library: pip install 'cryptography>=46'") from missing
 
 
 def _table(written: object) -> Mapping[str, object]:

@@ -104,13 +104,13 @@ class SqliteDatabase:
 
 
 class PostgresDatabase:
-    """A PostgreSQL server through psycopg (`pip install hubpulse[bureau]`); a lost connection is opened anew."""
+    """A PostgreSQL server through psycopg (the extra `bureau`); a lost connection is opened anew."""
 
     def __init__(self, address: str) -> None:
         try:
             import psycopg
         except ImportError as error:
-            raise StoreError("PostgreSQL needs psycopg and libpq: pip install 'hubpulse[bureau]'") from error
+            raise StoreError("PostgreSQL needs psycopg and libpq: pip install 'psycopg>=3.2,<4'") from error
         self._psycopg = psycopg
         self._address = address
         self._connection: psycopg.Connection[Any] | None = None

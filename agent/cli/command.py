@@ -4,7 +4,7 @@
   hubpulse command sign plan --site 44/4401/gz-baiyun plan_id=p-7 type=divert to_site=gz-huadu to=+2d by=duty-1 --key …
 
 Kinds: mode, plan, baseline, alarm; nothing else can be ordered. `from` and `to` are Unix milliseconds, or +30m, +12h,
-+2d from now. `seq` must grow; left out, it is the time of day in milliseconds. The key is a secret shared with the site
++2d from now. `seq` must grow; left out, it is the Unix time in milliseconds. The key is a secret shared with the site
 (openssl rand -hex 32), or a private Ed25519 key (openssl genpkey -algorithm ed25519). With `--retain` the broker keeps
 the order for a site that is away.
 """

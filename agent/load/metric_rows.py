@@ -16,8 +16,8 @@ _PPH, _N, _ONE = "parcels/h", "parcels", "1"
 FLOW = Group(
     (
         Metric("total", "total", _N, None, None, "always", "counters"),
-        Metric("lo", "lo", _N, None, None, "always", "counters"),
-        Metric("hi", "hi", _N, None, None, "always", "counters"),
+        Metric("lo", "lo", _N, None, None, "doubted", "counters"),
+        Metric("hi", "hi", _N, None, None, "doubted", "counters"),
         Metric("pph_10", "pph_10", _PPH, 0, 10, "all fresh", "counters"),
         Metric("pph_60", "pph", _PPH, 0, 60, "all fresh", "counters"),
         Metric("pph_900", "pph_900", _PPH, 0, 900, "all fresh", "counters"),

@@ -10,12 +10,13 @@ from typing import Literal
 Source = Literal[
     "counters", "scans", "settings", "clock", "stock-take", "energy meter", "run input", "inputs", "lockers", "devices"
 ]
-Trust = Literal["always", "all fresh", "estimate", "at least", "settled", "interval", "dated"]
+Trust = Literal["always", "all fresh", "estimate", "at least", "settled", "interval", "dated", "doubted"]
 """When a figure is given.
 
 `always`: as last known, only `q` ages. `all fresh`: only while every counter it needs is. `estimate`: with its error
 beside it. `at least`: a lower bound. `settled`: once its window was seen in full, or to its stated least. `interval`:
-a forecast, only together with its interval. `dated`: while the wall clock can be trusted.
+a forecast, only together with its interval. `dated`: while the wall clock can be trusted. `doubted`: while the
+total beside it is not certain.
 """
 
 

@@ -203,13 +203,19 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
             **_room(room, up_s),
             "commit_s_max": round(slowest_commit_s, 3),
         },
-        "uplink": asdict(uplink),
+        "uplink": _uplink(uplink, head.at.boot_s),
         "buses": dict(buses),
         "scanners": scanners,
         "certificate_days": certificate_days,
         "audit": audit or None,
     }
     return Message("health", compact(fields), retain=True)
+
+
+def _uplink(uplink: UplinkStatus, now_s: float) -> Json:
+    """How it stands, and for how long: seconds of this machine's clock mean nothing to others."""
+    fields = asdict(uplink)
+    return {"for_s": round(now_s - fields.pop("since_s"), 1), **fields}
 
 
 def _room(room: Room | None, up_s: float) -> Json:

@@ -273,6 +273,12 @@ def test_health_balances_the_spools_books() -> None:
     assert told["buses"] == {"sorter": {"asked": 3}}
 
 
+def test_health_says_for_how_long_the_uplink_is_as_it_is_and_no_seconds_of_the_machines_own_clock() -> None:
+    status = replace(STATUS, since_s=HEAD.at.boot_s - 12.34)
+    told = fields(reports.health(HEAD, 60.4, Books(0, 0, 0, 0, 0), Condition("disk", ""), status, {}))["uplink"]
+    assert (told["for_s"], "since_s" in told) == (12.3, False)
+
+
 def test_birth_and_death_share_the_session_id() -> None:
     born = json.loads(birth(IDENTITY, 196_609, AT))
     assert born["online"] is True

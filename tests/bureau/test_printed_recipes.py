@@ -1,0 +1,111 @@
+"""What the manual prints for a porter runs as it stands: its totals are those of `hubpulse bureau totals`, over real
+messages of two sites of one city, and its signature is the one that a site takes."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from simulated_network import Network, Uplink
+from simulated_site import Life, World, seeded
+
+from agent.__main__ import main
+from agent.bureau import databases
+from agent.bureau.arrival import read
+from agent.orders.order import KINDS
+from agent.orders.seal import demand, verifier
+from agent.uplink.credentials import secret
+
+ROOT = Path(__file__).parents[2]
+MANUALS = ("bureau.md", "bureau.zh-CN.md")
+
+
+class Tapped(Network):
+    """A network on which everything that is published is written down, whether the bureau hears it or not."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.published: list[tuple[str, bytes]] = []
+
+    def note(self) -> None:
+        """What waits at the broker is taken down, and gone from there."""
+        self.published += self.queue
+        self.queue.clear()
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[tuple[str, bytes]]:
+    """All that two sites of one city published in three lives each, some of it late, twice and out of order."""
+    random = Random(4)
+    published = [message for site in ("gz-baiyun", "gz-two") for message in _published(site, random)]
+    random.shuffle(published)
+    return published + published[::7]
+
+
+def _published(site: str, random: Random) -> list[tuple[str, bytes]]:
+    world = World.new(random)
+    world.settings = replace(world.settings, site=replace(world.settings.site, id=site))
+    network = Tapped(random)
+    with seeded(world):
+        for _ in range(3):
+            life = Life(world, lambda life: Uplink(world, network, life))
+            for minute in range(60):
+                network.reachable = not 10 <= minute < 45
+                world.work(60.0)
+                life.tick(world.clock.now())
+                network.note()
+    return network.published
+
+
+def _printed(manual: str, name: str) -> dict[str, Any]:
+    """What the manual's Python defines, among it `name`."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / manual).read_text("utf-8"), re.S)
+    (block,) = (one for one in blocks if f"def {name}(" in one)
+    defined: dict[str, Any] = {}
+    exec(block, defined)  # that it runs is the promise
+    return defined
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_the_printed_recipe_for_totals_tells_two_sites_of_a_city_apart_and_what_the_bureau_tells(
+    manual: str, heard: list[tuple[str, bytes]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert any(topic.endswith("/backlog") for topic, _ in heard)
+    address = f"sqlite:{tmp_path / 'bureau.db'}"
+    store, recipe = databases.opener(address)(), _printed(manual, "receive")
+    for topic, payload in heard:
+        store.take(list(read(topic, payload)))
+        recipe["receive"](topic, payload)
+    store.close()
+    assert main(["bureau", "totals", "--store", address, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["sites"]
+    assert set(told) == {"44/4401/gz-baiyun", "44/4401/gz-two"}
+    counted = {(site, name): one["total"] for site, all_ in told.items() for name, one in all_["counters"].items()}
+    events = {(site, name): total for site, all_ in told.items() for name, total in all_["events"].items()}
+    assert all(counted.values())
+    assert all(events.values())
+    assert recipe["summed"](recipe["counted"]) == counted
+    assert recipe["summed"](recipe["events"]) == events
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_the_printed_signature_over_a_key_file_as_it_is_made_is_taken_by_a_site(manual: str, tmp_path: Path) -> None:
+    key, site = tmp_path / "bureau.key", "44/4401/gz-baiyun"
+    key.write_text(64 * "a" + "\n", encoding="utf-8")
+    key.chmod(0o640)
+    fields: dict[str, object] = {"seq": 7, "mode": "peak", "to": 1_795_467_585_388, "by": "值班-1", "note": "ä"}
+    fields["sig"] = _printed(manual, "signature")["signature"](site, "mode", fields, key)
+    demand(verifier("hmac-sha256", secret(key)), site, KINDS["mode"], fields, required=True)
+
+
+def test_what_is_advised_to_install_is_what_the_distribution_asks_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    sources = [one.read_text("utf-8") for one in (ROOT / "agent").rglob("*.py")]
+    advised = {found for source in sources for found in re.findall(r"pip install '([^']+)'", source)}
+    assert advised == {*extras["bureau"], *extras["ed25519"]}

@@ -42,7 +42,7 @@ class Baselines:
     because the device refused them together, `identities` what each device with a fingerprint was known by, `lockers`
     each locker's state by its id. `ntp_s` is the latest wall time that a time server vouched for, 0 when none ever did.
     `helm` is what was ordered, and how the inputs stood. `events` are what the agent itself counted in this epoch, by
-    stream.
+    stream. `site` is whose all this is (`province/city/id`), "" where an older release did not say.
     """
 
     epoch: Epoch | None = None
@@ -55,6 +55,7 @@ class Baselines:
     ntp_s: int = 0
     helm: Mapping[str, object] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
+    site: str = ""
 
     def encode(self) -> bytes:
         """As JSON."""
@@ -67,7 +68,7 @@ class Baselines:
             "identities": self.identities,
             "lockers": self.lockers,
         }
-        more |= {"helm": self.helm, "events": self.events}
+        more |= {"helm": self.helm, "events": self.events, "site": self.site}
         return json_text(form | {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept})
 
     @classmethod
@@ -85,8 +86,9 @@ class Baselines:
         load, known, lockers, helm = (_table(form.get(name)) for name in ("load", "identities", "lockers", "helm"))
         ntp_s = form.get("ntp_s", 0)
         vouched_s = ntp_s if type(ntp_s) is int and 0 <= ntp_s < _FAR_S else 0
-        events = _counts(form.get("events"))
-        return cls(_epoch(epoch), seq, kept, _cuts(form.get("cuts")), load, known, lockers, vouched_s, helm, events)
+        cuts, events, site = _cuts(form.get("cuts")), _counts(form.get("events")), form.get("site", "")
+        whose = site if isinstance(site, str) else ""
+        return cls(_epoch(epoch), seq, kept, cuts, load, known, lockers, vouched_s, helm, events, whose)
 
 
 def _table(written: object) -> dict[str, object]:

@@ -194,9 +194,8 @@ class Helm:
 
 def at_the_helm(settings: Settings, now: Instant) -> Helm:
     """The helm of this site. Raises CredentialError where a key is named that cannot be used."""
-    site = settings.site
     rules = Rules(
-        site=f"{site.province}/{site.city}/{site.id}",
+        site=settings.site.path,
         lines=tuple(line.id for line in settings.lines),
         key=bureau_key(settings.commands),
         signed_only=settings.commands.require_signature,

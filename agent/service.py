@@ -16,6 +16,7 @@ from agent.capacity import budgets, overfull
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
 from agent.helm import Helm, at_the_helm
+from agent.own_spool import OwnSpool, own_spool
 from agent.release import VERSION
 from agent.report.commits import Commits
 from agent.report.handover import Handover
@@ -45,25 +46,26 @@ def serve(settings: Settings, notify: Notify, control: Path | None = None) -> No
     """
     footprint.keep_little()
     block_stop_signals()
-    spool = Spool.open(settings.spool.directory, settings.spool.max_bytes)
+    own = own_spool(settings)
     try:
-        _serve(settings, spool, notify, control, at_the_helm(settings, clock.now()))
+        _serve(settings, own, notify, control, at_the_helm(settings, clock.now()))
     finally:
-        spool.close()
+        own.spool.close()
 
 
-def _serve(settings: Settings, spool: Spool, notify: Notify, control: Path | None, helm: Helm) -> None:
-    past = _remembered(spool.state)
+def _serve(settings: Settings, own: OwnSpool, notify: Notify, control: Path | None, helm: Helm) -> None:
+    spool, past = own.spool, own.past
     clock.raise_floor(past.ntp_s)
     epoch, stocktakes = Epoch.after(_number_before(past, spool)), StockTakes()
     site = assemble(settings, past, helm.inputs)
     helm.begin(clock.now(), past.helm)
     numbering = Numbering(epoch, helm)
-    commits = Commits(spool, settings.spool.card_bytes_a_day, Handover(numbering, site, helm, past.ntp_s).baselines)
+    handover = Handover(numbering, site, helm, past.ntp_s, settings.site.path)
+    commits = Commits(spool, settings.spool.card_bytes_a_day, handover.baselines)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, commits.retained)
     reporter = Reporter(settings, site, spool, helm, numbering, commits, publisher, stocktakes, notify)
     reporter.begin(clock.now(), past)
-    log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=settings.spool.directory)
+    log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=own.directory)
     for budget in overfull(budgets(settings)):
         log.warn("bus_overfull", bus=budget.bus.id, needs=f"{budget.utilisation:.0%}", most=f"{FULL:.0%}")
     desk = Desk(settings, site.owners, site.intake.presence, stocktakes, site.lockers, helm.here)
@@ -138,14 +140,6 @@ def _number_before(past: Baselines, spool: Spool) -> int:
     if past.epoch:
         return past.epoch.number
     return int(clock.now().wall_s) if spool.condition.place == "ram" else 0
-
-
-def _remembered(state: bytes) -> Baselines:
-    try:
-        return Baselines.decode(state)
-    except ValueError as error:
-        log.warn("baselines_unreadable", reason=error)
-        return Baselines()
 
 
 def _stop(owners: Sequence[Owner]) -> None:

@@ -32,6 +32,11 @@ class Site:
     valid_until: str = ""
 
     @property
+    def path(self) -> str:
+        """`province/city/id`, as in topics: no other site in the country has it."""
+        return f"{self.province}/{self.city}/{self.id}"
+
+    @property
     def tier(self) -> Tier:
         """Where in the network its sorting is done. A temporary site stands in for a hub. Its docks are of the trunk
         and its lockers of the last mile, whatever it is."""

@@ -12,13 +12,15 @@ from agent.site import Site
 
 
 class Handover:
-    """`ntp_s` is the latest wall time that a time server vouched for in earlier runs. Lives in the beat's thread."""
+    """`ntp_s` is the latest wall time that a time server vouched for in earlier runs, `whose` the site's
+    `province/city/id`. Lives in the beat's thread."""
 
-    def __init__(self, numbering: Numbering, site: Site, helm: Helm, ntp_s: int) -> None:
+    def __init__(self, numbering: Numbering, site: Site, helm: Helm, ntp_s: int, whose: str) -> None:
         self._numbering = numbering
         self._site = site
         self._helm = helm
         self._ntp_s = ntp_s
+        self._whose = whose
 
     def baselines(self) -> Baselines:
         """What must outlive the process, at this moment."""
@@ -34,6 +36,7 @@ class Handover:
             self._vouched_s(now),
             self._helm.kept(now),
             site.streams(),
+            self._whose,
         )
 
     def _remembered(self, now: Instant) -> dict[str, object]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What programs say is compared in English, whatever the developer's locale.
+    os.environ["LC_ALL"] = "C.UTF-8"
     # A shell leaves Ctrl-C ignored in what it starts in the background, and so would every program under test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "fault(*rows): the rows of the fault matrix (tests/faults.toml) that it shows")

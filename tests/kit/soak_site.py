@@ -39,7 +39,7 @@ class Site:
         self.vitals, self.centre_vitals = Vitals(), Vitals()
         self.wall = WallClock(folder)
         self._log = stack.enter_context((folder / "agent.log").open("ab"))
-        words = ["simulate", SITE, "--at", folder, "--frozen", "--seed", seed, "--spool", folder / "spool"]
+        words = ["simulate", SITE, "--at", folder, "--frozen", "--seed", seed, "--lang", "en"]
         stack.enter_context(process([*words, "--broker", f"127.0.0.1:{self.proxy.port}"], "ready"))
         settings = folder / "hubpulse.toml"
         settings.write_text(settings.read_text().replace("[bureau]", "[bureau]\nreceipts = true"))

@@ -15,6 +15,9 @@ MULTIS = ("MULTIPLE", "MULTI", "MULTICODE", "MULTIREAD", "MULTIPLEREAD")
 KNOWN = frozenset((*NO_READS, *HEARTBEATS, *MULTIS))
 """Words of scanners, in capitals; only these are ever taken for a text, so that no code can be."""
 
+FIELDS_MOST = 8
+"""Lines of more fields cannot be read (fastpath/scan_line.pxd), and a guess may find them."""
+
 _STX, _ETX = b"\x02", b"\x03"
 _LEADS = (b"\x03\r", b"\r", b"\x03", b"")
 _SEPARATORS = b",;|\t:"
@@ -119,8 +122,8 @@ def _is_text(value: bytes) -> bool:
 
 
 def _words(values: Sequence[bytes]) -> list[str]:
-    """The words of scanners among these, each once."""
-    return sorted({value.decode() for value in values if _is_known(value)})
+    """The words of scanners among these, each once in whatever letters: capitals or not is the same to a reader."""
+    return sorted({value.upper(): value.decode() for value in values if _is_known(value)}.values())
 
 
 def _among(known: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:

@@ -166,10 +166,13 @@ class _Trial:
 
     def _rows(self, seconds: float) -> list[str]:
         from agent.trial.report import in_words
+        from drivers.scan_guess import FIELDS_MOST
 
         if not self._found.octets:
             return [_word("scan_test_nothing", self._lang)]
         rows = list(in_words(self._found, seconds, self._lang))
+        if not rows and (fields := self._found.fields_too_many):
+            return [_word("scan_test_fields", self._lang, fields=fields, most=FIELDS_MOST)]
         if not rows:
             return [_word("scan_test_no_line", self._lang, octets=self._found.octets)]
         width = max(columns(title) for title, _ in rows) + 2

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agent.scans.counting import CHUTES, LANES
 from config.scanners import chutes_most
-from drivers.scan_guess import KNOWN, Guess, guess
+from drivers.scan_guess import FIELDS_MOST, KNOWN, Guess, guess
 from drivers.scan_mask import masked
 from drivers.scanner import Framing
 from fastpath.scans import BAD_NAMES, COLUMN_NAMES, ScanCounter
@@ -50,7 +50,8 @@ class Reject:
 
 
 class Findings:
-    """Everything a connection has said so far. With `told` nothing is guessed."""
+    """Everything a connection has said so far. With `told` nothing is guessed. `fields_too_many`: lines with so many
+    came, which cannot be read."""
 
     def __init__(self, told: Way | None = None) -> None:
         self._told = told
@@ -58,6 +59,7 @@ class Findings:
         self._waiting: list[tuple[int, bytes]] = []
         self._looked_at = self._looked_ms = 0
         self.guess: Guess | None = None
+        self.fields_too_many: int | None = None
         self.octets = 0
         self._begin(told)
 
@@ -103,6 +105,9 @@ class Findings:
         self._looked_ms = self._heard[-1][0]
         found, before = guess(b"".join(octets for _, octets in self._heard)), self.way
         if found is None or found.lines < least_lines:
+            return
+        if len(found.fields) > FIELDS_MOST:
+            self.fields_too_many = len(found.fields)
             return
         self._looked_at, self.guess = self.octets, found
         if self.way != before:

@@ -63,6 +63,7 @@ def as_json(where: str, seconds: float, found: Findings, paste: str) -> dict[str
         "counts": dict(found.counts),
         "rejects": {reason: asdict(reject) for reason, reject in found.rejects.items()},
         "framing": _framing_as_json(framing) if framing else None,
+        "fields_too_many": None if framing else found.fields_too_many,
         "guessed": found.guess is not None,
         "preset": nearest(found.guess) if found.guess else None,
         "trust": PRESETS[nearest(found.guess)].trust if found.guess else None,

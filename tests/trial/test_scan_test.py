@@ -12,12 +12,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
 from ports import free_port
 from scan_speech import FRAMINGS, PLC, Scene
-from scanners import connect
+from scanners import a_scanner_that_listens, connect
 from site_text import HEAD
 from twins import Played, playing
 from uplink_rig import eventually
@@ -335,3 +336,28 @@ def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables() -> None:
     status, _, said = finished("tcp", f"127.0.0.1:{port}", "--lang", "en")
     assert status == 1
     assert "nothing listens on this port" in said and "cable" not in said
+
+
+def test_lines_of_more_fields_than_can_be_read_are_told_as_that_and_end_nothing() -> None:
+    """As of a dimensioning and weighing station that tells all it knows."""
+    lines = b"".join(b"1,SF%013d,12,99,120,300,200,100,55,2026\r\n" % number for number in range(20))
+    with (
+        a_scanner_that_listens() as door,
+        trying("tcp", f"127.0.0.1:{door.getsockname()[1]}", "--lang", "en") as process,
+        door.accept()[0] as scanner,
+    ):
+        scanner.sendall(lines)
+        scanner.shutdown(socket.SHUT_WR)
+        said, complaint = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, complaint) == (1, "")
+    assert "lines of 10 fields arrived, and 8 at most can be read" in said
+    assert "SF0000" not in said
+
+
+def test_a_no_read_written_in_every_kind_of_letters_is_one_text() -> None:
+    written = ["".join(letters) for letters in product(*((one, one.lower()) for one in "NOREAD"))]
+    found = Findings()
+    found.hear("".join(f"SF{n:013d}\r\n{word}\r\n" for n, word in enumerate(written)).encode(), 0)
+    found.pause()
+    assert found.guess is not None and len(found.guess.no_read) == 1
+    assert (found.counts["no_read"], found.reads) == (64, 64)

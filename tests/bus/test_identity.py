@@ -116,8 +116,8 @@ def plugged(adapter: Adapter, device: Plc) -> Iterator[Plc]:
     adapter.unplug()
 
 
-def line(adapter: Adapter) -> SerialBus:
-    return SerialBus("bus", str(adapter.link), 115200, "none", 1, 0.5)
+def line(adapter: Adapter, timeout_s: float = 0.5) -> SerialBus:
+    return SerialBus("bus", str(adapter.link), 115200, "none", 1, timeout_s)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_swapped_adapter_is_noticed_before_a_single_count_of_it_is_taken(
 
 
 def test_the_fingerprint_is_asked_first_and_then_seldom(adapter: Adapter) -> None:
-    with Site(line(adapter), plc(fingerprint())) as site, plugged(adapter, Plc(240317)) as device:
+    with Site(line(adapter, 30.0), plc(fingerprint())) as site, plugged(adapter, Plc(240317)) as device:
         site.until(lambda: site.meter.total > 20)
         assert device.asked[0] == SERIAL_NUMBER
         assert device.asked.count(SERIAL_NUMBER) == 1

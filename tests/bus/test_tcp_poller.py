@@ -103,7 +103,7 @@ def test_a_mute_a_refusing_and_an_unreachable_device_hold_up_nobody() -> None:
 
 @pytest.mark.fault("B1")
 def test_a_mute_unit_is_missed_each_period_while_it_is_asked_less_and_less(figure: Figure) -> None:
-    with TcpUnits({1}) as gateway, owner_of([bus("gw", gateway.port, 0.2)], plc("gw", 1), plc("gw", 7)) as owner:
+    with TcpUnits({1}) as gateway, owner_of([bus("gw", gateway.port, 0.4)], plc("gw", 1), plc("gw", 7)) as owner:
         outcomes = outcomes_until(
             owner, lambda seen: reasons(seen, "gw-7")["timeout"] >= 30 and len(answers(seen, "gw-1")) >= 25
         )

@@ -4,7 +4,7 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.math cimport isfinite
+from libc.math cimport fabs, isfinite, rint
 from libc.string cimport memcpy, strlen
 
 cdef extern from "Python.h":
@@ -17,6 +17,8 @@ cdef enum:
     _LONGEST_ESCAPE = 6     # \u001f
     _LONGEST_INT = 20
     _DEEPEST = 100
+    _DECIMALS = 5
+    _PARTS = 100000
 
 cdef const char* _HEX = b"0123456789abcdef"
 
@@ -117,6 +119,9 @@ cdef class _Text:
         return self.put(&digits[first], _LONGEST_INT - first)
 
     cdef int real(self, double value) except -1:
+        cdef double parts = rint(_PARTS * value)
+        if 10.0 <= fabs(parts) < 1e15 and parts / _PARTS == value:
+            return self.decimal(<long long>parts)
         if not isfinite(value):
             raise ValueError(f"JSON has no {value}")
         cdef char* text = PyOS_double_to_string(value, b'r', 0, Py_DTSF_ADD_DOT_0, NULL)
@@ -124,6 +129,24 @@ cdef class _Text:
             return self.put(text, strlen(text))
         finally:
             PyMem_Free(text)
+
+    cdef int decimal(self, long long parts) except -1:
+        """So many hundred-thousandths. No other decimal of up to 15 digits is the same floating-point number, so the
+        shortest that is read back as it is this one without its last zeros."""
+        cdef long long fraction = parts % _PARTS if parts >= 0 else -parts % _PARTS
+        cdef char[1 + _DECIMALS] digits
+        cdef int n, last = 1
+        if parts < 0:
+            self.put_one(b'-')
+            parts = -parts
+        self.whole(parts // _PARTS)
+        digits[0] = b'.'
+        for n in range(_DECIMALS, 0, -1):
+            digits[n] = 48 + fraction % 10  # '0'
+            fraction //= 10
+            if last == 1 and digits[n] != b'0':
+                last = n
+        return self.put(digits, 1 + last)
 
     cdef int table(self, dict table, int depth) except -1:
         cdef bint first = True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import namedtuple
 from enum import IntEnum
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from json_documents import DOCUMENTS, obvious
 
 from fastpath.json_text import json_text
@@ -29,7 +31,7 @@ def test_it_is_what_the_standard_library_writes(document: object) -> None:
     [
         "".join(map(chr, range(0x250))) + "分拣中心😀\u2028",
         [0, -1, 2**63 - 1, -(2**63), 2**63, -(2**63) - 1, 10**400],
-        [0.0, -0.0, 1.0, 0.1, 1e16, 123456789.125, 5e-324, 1.7976931348623157e308, -1e-7],
+        [0.0, -0.0, 1.0, 0.1, 1e16, 123456789.125, 1e-4, 9.9e-5, 1e-5, 1e10, -0.5, 5e-324, 1.7976931348623157e308, -1e-7],
         {"": None, "a": True, "b": False, "c": [], "d": {}, "e": (), "f": [[{}]]},
         [Pair(1, 2.5), Level.HIGH, True],
     ],
@@ -38,6 +40,14 @@ def test_it_is_what_the_standard_library_writes(document: object) -> None:
 def test_the_edges_are_what_the_standard_library_writes(document: object) -> None:
     assert json_text(document) == obvious(document)
     assert json.loads(json_text(document)) == json.loads(json.dumps(document))
+
+
+@given(st.integers(-(10**17), 10**17), st.integers(0, 7), st.integers(-2, 2))
+def test_a_number_of_few_decimals_is_what_the_standard_library_writes(parts: int, decimals: int, beside: int) -> None:
+    number = parts / 10**decimals
+    for _ in range(abs(beside)):
+        number = math.nextafter(number, math.inf if beside > 0 else -math.inf)
+    assert json_text(number) == obvious(number)
 
 
 @pytest.mark.parametrize("beyond", [float("nan"), float("inf"), -float("inf"), "half: \ud800", ["\udfff"]])

@@ -51,3 +51,22 @@ def test_an_unbounded_counter_leaves_the_role_unbounded() -> None:
     seen = Survey(meters)
     seen.look(now)
     assert (seen.lo, seen.hi, seen.total, seen.fresh) == (0, None, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "guessed_s", "settled"),
+    [(449, None, False), (450, None, True), (950, 60.0, False), (950, 40.0, True)],
+    ids=["not half seen", "half seen", "a guess within a quarter", "a guess before"],
+)
+def test_a_role_is_settled_when_half_a_quarter_was_seen_and_nothing_of_it_guessed(
+    seconds: int, guessed_s: float | None, settled: bool
+) -> None:
+    meter = Meter(CounterRule(2**32, 20.0), 1)
+    role = Following([meter])
+    for second in range(seconds + 1):
+        now = Instant("a", float(second), 1.8e9 + second, "ntp")
+        meter.advance(10**6 + second, now)
+        role.follow(now)
+    meter.estimated_s = guessed_s
+    role.follow(now)
+    assert role.settled is settled

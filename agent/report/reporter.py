@@ -176,10 +176,10 @@ class Reporter:
 
     def _thin(self, now: Instant) -> None:
         """Where the spool has no room left: old messages give way to what stays of them, and to a record of that."""
-        if (lost := self._thinning.step()) is not None:
+        if lost := self._thinning.step():
             if not self._thinning.messages:
                 log.warn("spool_full", held=self._spool.books().held, now="old messages are thinned")
-            self._commits.commit([reports.loss(self._head(now), lost)])
+            self._commits.commit([reports.loss(self._head(now), part) for part in lost])
             self._thinning.settle()
         outsized = self._uplink.outsized
         if (large := outsized.next()) is not None and (parts := self._thinning.parts(large)) is not None:

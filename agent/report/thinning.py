@@ -6,7 +6,7 @@ from typing import Protocol
 
 from agent.uplink.contract import Json, Message
 from agent.uplink.outsized import Large
-from agent.uplink.thin import Thinned, parted
+from agent.uplink.thin import HEAD_BYTES, Thinned, parted
 
 READ_A_BEAT = 500
 _READ_BYTES = 1 << 20
@@ -23,9 +23,12 @@ class Store(Protocol):
 
     def next_held(self, position: int) -> int: ...
 
+    @property
+    def most_bytes(self) -> int: ...
+
 
 class Thinning:
-    """Call `step` each beat; commit what it gives as a loss record, then `settle`: the originals are dropped."""
+    """Call `step` each beat; commit what it gives as loss records, then `settle`: the originals are dropped."""
 
     def __init__(self, spool: Store) -> None:
         self._spool = spool
@@ -34,17 +37,18 @@ class Thinning:
         self.messages = 0
         """How many messages have been thinned since the start."""
 
-    def step(self) -> Json | None:
-        """The fields of a loss record that is now due, or None."""
+    def step(self) -> list[Json]:
+        """The fields of the loss record that is now due; several where one commit would not take it, mostly none."""
         doomed = self._spool.doomed()
         if doomed is None:
             self._begin(0)
-            return None
+            return []
         start, end = doomed
         if not self._thinned.messages:
             self._begin(start)
         is_over = self._read(end)
-        return self._thinned.fields() if self._thinned.messages and (is_over or self._thinned.is_full) else None
+        is_due = self._thinned.messages > 0 and (is_over or self._thinned.is_full)
+        return self._thinned.parts(self._spool.most_bytes - HEAD_BYTES) if is_due else []
 
     def _read(self, end: int) -> bool:
         """Take in what a beat may; whether everything below `end` is."""

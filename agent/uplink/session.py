@@ -26,8 +26,6 @@ _QUOTA = 0x97
 _NO_SUBSCRIBERS = 0x10
 _FRAME_EXTRA_BYTES = 64
 """What a frame adds to the messages in it, and zlib to what it cannot compress."""
-_HEAD_BYTES = 512
-"""More than a loss record has beside ranges and messages."""
 
 Documents = Callable[[], tuple[int, Sequence[Message]]]
 """What the broker shall keep, and the position from which on the spool's records are newer than that."""
@@ -186,7 +184,7 @@ class Session:
     @property
     def _part_bytes(self) -> int:
         """What a loss record may hold, beside its head, so that the broker takes it."""
-        return (self._largest_bytes or 0) - packet_bytes(self._topic(thin.TAIL), b"") - _HEAD_BYTES
+        return (self._largest_bytes or 0) - packet_bytes(self._topic(thin.TAIL), b"") - thin.HEAD_BYTES
 
     def _is_too_large(self, message: Message) -> bool:
         largest_bytes = self._largest_bytes

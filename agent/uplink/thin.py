@@ -7,15 +7,17 @@ epoch always stays, for an epoch's own counts stand nowhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.uplink.contract import Json, Message, compact
 from agent.uplink.late import each
 
 TAIL = "loss"
 TOO_LARGE = "larger than the broker takes"
+HEAD_BYTES = 512
+"""More than a loss record has beside ranges and messages."""
 WINDOW_MS = 600_000
 """Of each line's telemetry one message in ten minutes stays."""
 AGAIN_MS = 3_600_000
@@ -73,6 +75,14 @@ class Thinned:
             "messages": [[tail, fields] for tail, fields, _ in self._kept.values()],
         }
 
+    def parts(self, most_bytes: int) -> list[Json]:
+        """The same as several loss records, where one of more than `most_bytes` beside its head would be needed."""
+        fields = self.fields()
+        if _size_bytes(fields) <= most_bytes:
+            return [fields]
+        kept = [[tail, one] for tail, one, _ in self._kept.values()]
+        return _divided(coalesced(self._spans), kept, fields["reason"], most_bytes)
+
     def _take_over(self, fields: Json) -> None:
         """An earlier loss record: this one stands for what that stood for."""
         with suppress(ValueError):
@@ -119,13 +129,21 @@ def parted(payload: bytes, most_bytes: int) -> list[Json]:
     try:
         fields = json.loads(payload)
         lost = [Span(fields["epoch"], fields["seq"], fields["seq"]), *ranges(fields["lost"])]
-        kept = [(_size_bytes(one), one) for one in fields["messages"]]
-        large = [Span(one["epoch"], one["seq"], one["seq"]) for size, (_, one) in kept if size > most_bytes]
+        return _divided(lost, fields["messages"], fields.get("reason"), most_bytes)
     except (ValueError, KeyError, TypeError):
         return []
+
+
+def _divided(lost: Sequence[Span], kept: Sequence[Any], reason: object, most_bytes: int) -> list[Json]:
+    """Raises ValueError, KeyError and TypeError for what are no messages of ours."""
+    sized = [(_size_bytes(one), one) for one in kept]
+    large = [Span(one["epoch"], one["seq"], one["seq"]) for size, (_, one) in sized if size > most_bytes]
     away = [("lost", list(span)) for span in large]
-    stays = [*(("messages", one) for size, one in kept if size <= most_bytes), *(("lost", list(span)) for span in lost)]
-    return [*_filled(away, most_bytes, TOO_LARGE), *_filled(stays, most_bytes, fields.get("reason"))]
+    stays = [
+        *(("messages", one) for size, one in sized if size <= most_bytes),
+        *(("lost", list(span)) for span in lost),
+    ]
+    return [*_filled(away, most_bytes, TOO_LARGE), *_filled(stays, most_bytes, reason)]
 
 
 def _filled(items: Iterable[tuple[str, object]], most_bytes: int, reason: object) -> Iterator[Json]:

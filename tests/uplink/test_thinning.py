@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from agent.report.thinning import Thinning
 from agent.uplink.contract import Message, compact
 from agent.uplink.spool import Room, Spool
 from agent.uplink.spool.wear import Allowance, pages
-from agent.uplink.thin import TAIL, WINDOW_MS, Span, Thinned, coalesced
+from agent.uplink.thin import TAIL, TOO_LARGE, WINDOW_MS, Span, Thinned, coalesced
 
 SITE = "44/4401/gz-baiyun"
 ROOT = f"hubpulse/v1/{SITE}"
@@ -159,9 +161,9 @@ def test_a_full_spool_is_thinned_before_anything_is_dropped_and_the_bureau_has_e
         for _ in range(1200):
             number += 1
             commit(message(epoch, number, number, every_ms=60_000))
-            if (lost := thinning.step()) is not None:
-                number += 1
-                commit(Message(TAIL, compact({"epoch": f"{epoch}-abcdef", "seq": number, **lost})))
+            if parts := thinning.step():
+                first, number = number + 1, number + len(parts)
+                commit(*(told(f"{epoch}-abcdef", first + n, part) for n, part in enumerate(parts)))
                 thinning.settle()
     books = spool.books()
     assert thinning.messages > 1000
@@ -181,6 +183,27 @@ def test_a_full_spool_is_thinned_before_anything_is_dropped_and_the_bureau_has_e
     spool.close()
 
 
+def told(epoch: str, seq: int, lost: Mapping[str, object]) -> Message:
+    return Message(TAIL, compact({"epoch": epoch, "seq": seq, **lost}))
+
+
+@pytest.mark.fault("S10")
+def test_a_message_nearly_as_large_as_a_commit_makes_way_when_the_spool_is_full(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path / "spool", 128 << 10, segment_bytes=16 << 10)
+    largest = "".join(Random(1).choices("0123456789abcdef", k=spool.most_bytes - 150))
+    giant = Message("line/north/event", compact({"epoch": "1-abcdef", "seq": 1, "pad": largest}))
+    spool.commit([giant.encode()], b"")
+    thinning, seq = Thinning(spool), 1
+    while not (parts := thinning.step()):
+        seq += 1
+        spool.commit([message(1, seq, seq).encode()], b"")
+    spool.commit([told("1-abcdef", seq + 1 + n, part).encode() for n, part in enumerate(parts)], b"")
+    thinning.settle()
+    assert (parts[0]["lost"], parts[0]["reason"]) == ([["1-abcdef", 1, 1]], TOO_LARGE)
+    assert spool.books().residual == 0
+    spool.close()
+
+
 def arrivals_of(record: bytes) -> list[object]:
     one = Message.decode(record)
     return list(read(f"{ROOT}/{one.tail}", one.payload))
@@ -191,7 +214,7 @@ def test_nothing_is_thinned_while_there_is_room_or_while_the_bureau_takes_it(tmp
     thinning = Thinning(spool)
     for seq in range(1, 2000):
         spool.commit([message(1, seq, seq).encode()], b"")
-        assert thinning.step() is None
+        assert thinning.step() == []
         spool.acknowledge(spool.next_position)
     assert spool.books().dropped == 0
     spool.close()

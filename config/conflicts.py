@@ -14,6 +14,10 @@ from config.wiring import Unit
 _BASELINE_BYTES = 200
 _MEMORY_BYTES = 600
 _COMPARTMENT_BYTES = 24
+_STREAMS_BYTES = 1000
+_DEVICE_BYTES, _INPUT_BYTES = 100, 650
+ORDERS_BYTES, ALARMS_BYTES = 32 << 10, 36 << 10
+"""What orders, and alarms that are over, take at their bounds."""
 _SPOOL_SHARE = 32
 
 
@@ -58,12 +62,15 @@ def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
 
 
 def refuse_too_small_a_spool(made: Settings, table: Table) -> None:
-    """Every commit carries the baseline of every counter, the memory of every line and the site and the state of every
-    compartment, and may take a thirty-second of the spool at most."""
-    counters = len({ref for line in made.lines for _, ref in line.counters()} | set(made.load.floor.counters()))
-    carried = counters * _BASELINE_BYTES + (len(made.lines) + 1) * _MEMORY_BYTES
+    """Every commit carries the baseline of every counter, the memory of every line and the site, the state of every
+    compartment, device and input, and what was ordered; and may take a thirty-second of the spool at most."""
+    counted = {ref for line in made.lines for _, ref in line.counters()} | set(made.load.floor.counters())
+    counters = len(counted.union(*(made.eyes(line.id) for line in made.lines)))
     compartments = sum(len(board.compartments) for board in made.boards)
-    carried += compartments * _COMPARTMENT_BYTES
+    carried = counters * _BASELINE_BYTES + (len(made.lines) + 1) * _MEMORY_BYTES + compartments * _COMPARTMENT_BYTES
+    carried += len({one.line for one in made.scanners}) * _STREAMS_BYTES + ORDERS_BYTES
+    carried += (len(made.devices) + len(made.boards)) * _DEVICE_BYTES + len(made.inputs) * _INPUT_BYTES
+    carried += ALARMS_BYTES if made.inputs else 0
     needed_mb = -(-carried * _SPOOL_SHARE // 2**20)
     if made.spool.max_bytes < needed_mb * 2**20 and table.sound("max_mb"):
         table.fault("max_mb", "E2349", counters=counters, compartments=compartments, needed=needed_mb)

@@ -328,8 +328,8 @@ def test_a_spool_that_cannot_hold_the_baselines_of_all_counters_is_refused_with_
     refs = ", ".join(f'"eye-1.{name}"' for name in ["rejected", *names])
     text = SITE.replace("[device.eye-1]\n", f"[device.eye-1]\n{points}").replace('"eye-1.rejected"', refs)
     (fault,) = config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 1\n").encode()).faults
-    assert (fault.code, fault.parameters["needed"]) == ("E2349", 2)
-    assert config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 2\n").encode()).settings
+    assert (fault.code, fault.parameters["needed"]) == ("E2349", 3)
+    assert config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 3\n").encode()).settings
 
 
 @pytest.mark.parametrize(("written", "meant"), [("E", "even"), ("n", "none"), ("O", "odd"), ("evne", "even")])

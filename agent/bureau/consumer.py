@@ -14,6 +14,7 @@ from agent.bureau.connection import StoreError
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress, Received, Reception
 from agent.bureau.store import Opener, Store
+from agent.bureau.visits import Visits
 from agent.bureau.waiting import Waiting
 from agent.uplink.contract import ROOT
 
@@ -65,6 +66,8 @@ class Worker:
         make_desk: Callable[[Store, Publish], Desk] | None = None,
     ) -> None:
         self.progress = Progress()
+        self.visits = Visits()
+        self._name = address.client_id
         self._open_store = open_store
         self._make_desk = make_desk
         self._waiting = Waiting(QUEUED, QUEUED_BYTES)
@@ -106,9 +109,18 @@ class Worker:
                 return
 
     def _connection_changed(self, connected: bool, reason: str) -> None:
-        if connected != self.progress.connected or reason != self.progress.connection_fault:
+        before, now_s = self.progress.connected, clock.boot_seconds()
+        if connected != before or reason != self.progress.connection_fault:
             log.event("broker_up" if connected else "broker_down", reason=reason or None)
         self.progress.connected, self.progress.connection_fault = connected, reason
+        if connected:
+            self.visits.came(now_s)
+        elif before and self.visits.went(now_s):
+            log.warn(
+                "name_in_use",
+                client=self._name,
+                do="give each consumer a --name of its own: another client has this one",
+            )
 
     # --- the worker's own thread ---
 

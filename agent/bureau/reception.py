@@ -18,6 +18,9 @@ from agent.uplink.credentials import Login
 from config.uplink_settings import Tls
 
 CONNECT_S = 10.0
+HUNG_UP = "the broker hung up"
+_UNSPECIFIED = 0x80
+"""What paho says of a connection that ended without a word, as when mosquitto 2.0 gives its name to another client."""
 SESSION_S = 7 * 24 * 3600
 """How long a broker keeps what a bureau that is away did not get."""
 IN_FLIGHT = 1000
@@ -61,6 +64,7 @@ class Reception:
         self._receive = receive
         self._changed = changed
         self._connections = 0
+        self._is_refused = False
         self._client = self._make_client()
 
     def start(self) -> None:
@@ -118,6 +122,7 @@ class Reception:
     def _on_connect(
         self, client: mqtt.Client, _user: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
+        self._is_refused = code.is_failure
         if code.is_failure:
             self._changed(False, str(code))
             return
@@ -133,7 +138,10 @@ class Reception:
     def _on_disconnect(
         self, _client: mqtt.Client, _user: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
-        self._changed(False, str(code))
+        """Of one that did not let us in the reason is told; that it hangs up then is none."""
+        if not self._is_refused:
+            self._changed(False, HUNG_UP if code.value == _UNSPECIFIED else str(code))
+        self._is_refused = False
 
     def _on_message(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
         try:

@@ -148,10 +148,20 @@ def _run(args: argparse.Namespace, open_store: Opener) -> int:
     except KeyboardInterrupt:
         pass
     finally:
+        connected = sum(worker.progress.connected for worker in workers)  # when they stop they all hang up
         for worker in workers:
             worker.stop()
-    _say_progress(args, workers)
-    return 0
+    _say_progress(args, workers, connected)
+    return _left(args, workers)
+
+
+def _left(args: argparse.Namespace, workers: list[Worker]) -> int:
+    """1, and why, where the broker never let a worker in: then nothing was kept."""
+    outside = next((worker for worker in workers if not worker.visits.was_let_in), None)
+    if outside is None:
+        return 0
+    broker, why = f"{args.host}:{broker_options.port(args)}", outside.progress.connection_fault or "no answer"
+    return _wrong(word("bureau_not_let_in", _lang(args), broker=broker, reason=reason(why, _lang(args))), 1)
 
 
 def _worker(args: argparse.Namespace, open_store: Opener, number: int) -> Worker:
@@ -180,15 +190,15 @@ def _follow(args: argparse.Namespace, workers: list[Worker], ended: threading.Ev
         ended.wait(min(_SAY_S, left_s))
         sweep.advance(boot_seconds())
         if until_s - boot_seconds() > 0:
-            _say_progress(args, workers)
+            _say_progress(args, workers, sum(worker.progress.connected for worker in workers))
 
 
-def _say_progress(args: argparse.Namespace, workers: list[Worker]) -> None:
+def _say_progress(args: argparse.Namespace, workers: list[Worker], connected: int) -> None:
     parts = [worker.progress for worker in workers]
     figures: dict[str, object] = {
         name: sum(getattr(part, name) for part in parts) for name in ("new", "repeated", "rejected", "conflicts")
     }
-    figures["connected"] = sum(part.connected for part in parts)
+    figures["connected"] = connected
     if args.json:
         print(json.dumps(figures | {"workers": len(parts)}), flush=True)
     else:

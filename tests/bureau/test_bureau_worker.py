@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
@@ -257,3 +258,23 @@ def test_two_workers_share_the_messages_of_a_centre_and_its_database_has_each_on
         assert store.totals()[SITE]["eye.di0"].total == 300
         assert store.missing() == []
         store.close()
+
+
+def test_two_consumers_of_one_name_are_told_that_they_throw_each_other_out(
+    broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("hubpulse")
+    log.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO, "hubpulse")
+    stores = (databases.opener(f"sqlite:{tmp_path / name}") for name in ("one.db", "two.db"))
+    address = BrokerAddress("127.0.0.1", broker.port, "twin")
+    workers = [Worker(address, filters("+/+/+", None), store) for store in stores]
+    try:
+        for worker in workers:
+            worker.start()
+        assert eventually(lambda: "name_in_use client=twin" in caplog.text)
+        assert 'broker_down reason="the broker hung up"' in caplog.text
+    finally:
+        for worker in workers:
+            worker.stop()
+        log.removeHandler(caplog.handler)

@@ -195,3 +195,23 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
     assert sentence.startswith("hubpulse bureau: ")
     assert not (tmp_path / "bureau.db").exists()
     assert sentence.count("\n") == (2 if said == "refused" else 1)  # there with the next step
+
+
+def test_a_bureau_that_was_never_let_in_ends_with_the_reason_and_exit_code_1(tmp_path: Path) -> None:
+    secret = tmp_path / "wrong"
+    secret.write_text("no such password", encoding="utf-8")
+    secret.chmod(0o600)
+    words = ["bureau", "run", "--store", f"sqlite:{tmp_path / 'b.db'}", "--lang", "en", "--username", "bureau"]
+    with Broker(tmp_path / "broker", users={"bureau": "right"}) as broker:
+        command = [*words, "--password-file", str(secret), "--port", str(broker.port)]
+        running = subprocess.Popen(
+            [sys.executable, "-m", "agent", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert running.stderr is not None
+        assert any("broker_down" in line and "Not authorized" in line for line in running.stderr)
+        running.send_signal(signal.SIGINT)
+        told, last = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert f"hubpulse bureau: 127.0.0.1:{broker.port} never let us in: Not authorized; check --username" in last
+    assert "Protocol error" not in last
+    assert "0 of 1 connected" in told

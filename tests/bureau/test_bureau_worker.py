@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from agent.bureau.consumer import Worker, filters
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress
 from agent.bureau.store import Opener, Store, Taken
+from agent.bureau.visits import BRIEF_S, IN_A_ROW, Visits
 from agent.uplink.contract import Message, compact
 from agent.uplink.late import packed
 
@@ -260,21 +262,35 @@ def test_two_workers_share_the_messages_of_a_centre_and_its_database_has_each_on
         store.close()
 
 
-def test_two_consumers_of_one_name_are_told_that_they_throw_each_other_out(
+def test_a_consumer_that_another_client_of_its_name_throws_out_again_and_again_says_so(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = logging.getLogger("hubpulse")
     log.addHandler(caplog.handler)
     caplog.set_level(logging.INFO, "hubpulse")
-    stores = (databases.opener(f"sqlite:{tmp_path / name}") for name in ("one.db", "two.db"))
-    address = BrokerAddress("127.0.0.1", broker.port, "twin")
-    workers = [Worker(address, filters("+/+/+", None), store) for store in stores]
+    name, store = "twin", databases.opener(f"sqlite:{tmp_path / 'one.db'}")
+    one = Worker(BrokerAddress("127.0.0.1", broker.port, name), filters("+/+/+", None), store)
+    one.start()
     try:
-        for worker in workers:
-            worker.start()
+        for _ in range(IN_A_ROW):
+            assert connected(one)
+            with socket.create_connection(("127.0.0.1", broker.port)) as other:
+                other.sendall(b"\x10\x11\x00\x04MQTT\x05\x02\x00\x0f\x00\x00\x04" + name.encode())
+                assert eventually(lambda: not one.progress.connected)
         assert eventually(lambda: "name_in_use client=twin" in caplog.text)
         assert 'broker_down reason="the broker hung up"' in caplog.text
     finally:
-        for worker in workers:
-            worker.stop()
+        one.stop()
         log.removeHandler(caplog.handler)
+
+
+def test_a_broker_that_is_started_anew_or_bears_us_for_a_while_is_no_other_client() -> None:
+    visits = Visits()
+    for came_s in range(0, 100, 20):
+        visits.came(came_s)
+        assert not visits.went(came_s + BRIEF_S)
+    told = []
+    for came_s in range(100, 110):
+        visits.came(came_s)
+        told.append(visits.went(came_s + 0.5))
+    assert (told.index(True), told.count(True)) == (IN_A_ROW - 1, 1)

@@ -68,7 +68,7 @@ def test_a_client_reads_the_truth_of_every_counter_before_and_after_its_wrap(tmp
     settings = site(every_counter())
     (device,) = settings.devices
     by_name = {one.name: one for one in device.points}
-    with playing(settings, tmp_path, Scenario(speed=20.0, running=False)) as played, played.dial("b") as wire:
+    with playing(settings, tmp_path, Scenario(speed=5.0, running=False)) as played, played.dial("b") as wire:
         start = played.raw("d")
         for before in (3, 1):
             for name in by_name:
@@ -87,7 +87,7 @@ def test_a_client_reads_the_truth_of_every_counter_before_and_after_its_wrap(tmp
 def test_the_registers_rise_by_what_was_counted_and_wrap_at_the_modulus(tmp_path: Path) -> None:
     settings = site(every_counter())
     (device,) = settings.devices
-    with playing(settings, tmp_path, Scenario(speed=20.0, running=False)) as played:
+    with playing(settings, tmp_path, Scenario(speed=5.0, running=False)) as played:
         start = played.raw("d")
         counted = dict.fromkeys(start, 0)
         played.say("go")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from config import (
     reporting_tables,
     scanners,
     site,
+    slips,
     wiring,
 )
 from config.bus_settings import Bus
@@ -122,6 +122,4 @@ def _refuse_unknown_buses(units: Mapping[str, Unit], buses: Mapping[str, Bus]) -
     for unit in units.values():
         table, name = unit.table, unit.device.bus
         if table.sound("bus") and name not in buses:
-            near = difflib.get_close_matches(name, list(buses), 1, 0.5)
-            known = ", ".join(buses) or "–"
-            table.fault("bus", "E2301", name=name, near=near[0] if near else known, known=known)
+            table.fault("bus", "E2301", **slips.near(name, buses))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from config import slips
 from config.device_settings import Area, CounterRef, Point, ValueType
 from config.line_settings import Line
 from config.table import Table, Written
@@ -50,7 +50,7 @@ class Counters:
         if point:
             table.fault_at(written.place, key, "E2751", value=written.text)
         elif unit.complete:
-            table.fault_at(written.place, key, "E2304", device=unit.device.id, **_near(name, unit.points))
+            table.fault_at(written.place, key, "E2304", device=unit.device.id, **slips.near(name, unit.points))
         return None
 
     def _find(self, table: Table, key: str, written: Written) -> tuple[Unit, str] | None:
@@ -61,7 +61,7 @@ class Counters:
             return None
         unit = self._units.get(device)
         if unit is None and self._complete:
-            table.fault_at(written.place, key, "E2302", **_near(device, self._units))
+            table.fault_at(written.place, key, "E2302", **slips.near(device, self._units))
         return None if unit is None else (unit, point)
 
 
@@ -72,14 +72,8 @@ def _counter_of(unit: Unit, name: str, table: Table, role: str, written: Written
     if point:
         table.fault_at(written.place, role, "E2307", value=written.text, kind=point.kind, point=name)
     elif unit.complete:
-        table.fault_at(written.place, role, "E2304", device=unit.device.id, **_near(name, unit.points))
+        table.fault_at(written.place, role, "E2304", device=unit.device.id, **slips.near(name, unit.points))
     return None
-
-
-def _near(name: str, there: Collection[str]) -> dict[str, str]:
-    """What a message about an unknown name tells of the known ones."""
-    near, known = difflib.get_close_matches(name, there, 1, 0.5), ", ".join(list(there)[:12]) or "–"
-    return {"name": name, "near": near[0] if near else known, "known": known}
 
 
 def line(name: str, table: Table, counters: Counters) -> Line:

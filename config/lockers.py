@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from config import slips
 from config.bus_settings import Bus
 from config.locker_settings import SIZES, Board, Compartment, Locker, Size
 from config.table import Table
@@ -178,9 +178,7 @@ def refuse_unknown_buses(wired: Sequence[Wired], buses: Mapping[str, Bus]) -> No
     """A board is on a bus of this site."""
     for one in wired:
         if one.table.sound("bus") and one.board.bus not in buses:
-            near = difflib.get_close_matches(one.board.bus, list(buses), 1, 0.5)
-            known = ", ".join(buses) or "–"
-            one.table.fault("bus", "E2301", name=one.board.bus, near=near[0] if near else known, known=known)
+            one.table.fault("bus", "E2301", **slips.near(one.board.bus, buses))
 
 
 def refuse_mixed_buses(wired: Sequence[Wired], units: Mapping[str, Unit]) -> None:

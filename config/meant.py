@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from config import measures, messages
+from config import measures, messages, slips
 from config.document import Node
 from config.faults import is_secret
 
@@ -77,9 +77,11 @@ def near_id(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "line-1"
 
 
-def near_option(value: str | int, options: Sequence[str | int]) -> str:
-    """The option most like `value`, as TOML."""
-    begun = [str(one) for one in options if str(one).startswith(str(value).lower())]
-    near = begun or difflib.get_close_matches(str(value).lower(), [str(one) for one in options], 1, 0.5)
-    option = next((one for one in options if near and str(one) == near[0]), options[0])
-    return f'"{option}"' if isinstance(option, str) else str(option)
+def wrong_option(value: str | float, options: Sequence[str | int]) -> tuple[str, dict[str, str]]:
+    """The fault of a value that is none of `options`: its code and what its text names. Where nobody can say which was
+    meant none is proposed: a wrong one would be pasted, and read wrong numbers for good."""
+    near = slips.meant(str(value), [str(one) for one in options])
+    said = {"value": str(value), "options": ", ".join(map(str, options))}
+    if near is None:
+        return "E2228", said
+    return "E2205", said | {"near": near if isinstance(options[0], int) else f'"{near}"'}

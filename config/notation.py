@@ -120,7 +120,7 @@ def _step(table: Table, value_type: ValueType) -> float:
     default = float(REGISTERS[value_type])
     step = table.number("step", default, 0.5, 4)
     if step not in _STEPS:
-        table.fault("step", "E2205", value=table.place("step").text, options="0.5, 1, 2, 4", near="1")
+        table.fault("step", "E2228", value=table.place("step").text, options="0.5, 1, 2, 4")
         return default
     return step
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from config import files
+from config import files, slips
 from config.bus_settings import Parity
 from config.device_settings import Fingerprint, Point, Stretch, Trust
 from config.document import Node
 from config.faults import ConfigError, Ledger, Place, nowhere
 from config.fingerprint import fingerprint
+from config.meant import wrong_option
 from config.messages import Word
 from config.notation import Notation, notation
 from config.points import overlapping, point
@@ -115,9 +116,9 @@ class Library:
 
     def _missing(self, name: str, place: Place) -> None:
         there = names(self._folders)
-        near = difflib.get_close_matches(name.lower(), there, 1, 0.4)
-        meant = near[0] if near else Word("one_of_them")
-        self._ledger.add("E2305", place, name=name, near=meant, known=", ".join(there))
+        meant = slips.meant(name, there) or Word("one_of_them")
+        alike = difflib.get_close_matches(name.lower(), there, 5, 0.4)
+        self._ledger.add("E2305", place, name=name, near=meant, known=", ".join(dict.fromkeys([*alike, *there])))
 
 
 def _profile(name: str, file: Table) -> Profile:
@@ -161,7 +162,8 @@ def _transports(head: Table) -> tuple[Transport, ...]:
     written = head.texts("transports")
     for one in written:
         if one.text not in _TRANSPORTS:
-            head.fault_at(one.place, "transports", "E2205", value=one.text, options="tcp, rtu", near='["tcp"]')
+            code, parameters = wrong_option(one.text, _TRANSPORTS)
+            head.fault_at(one.place, "transports", code, **parameters)
     return tuple(transport for transport in _TRANSPORTS if any(one.text == transport for one in written))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
+from config import slips
 from config.device_settings import CounterRef
 from config.hosts import is_address
 from config.lines import Counters
+from config.meant import wrong_option
 from config.profiles import BAUDS, PARITIES
 from config.scanner_settings import (
     Carrier,
@@ -84,8 +85,7 @@ def refuse_unknown_lines(scanners: Sequence[Scanner], tables: Mapping[str, Table
     """A scanner counts the parcels of a line of this site."""
     for one in scanners:
         if tables[one.id].sound("line") and one.line not in lines:
-            near, known = difflib.get_close_matches(one.line, lines, 1, 0.5), ", ".join(lines) or "–"
-            tables[one.id].fault("line", "E2330", name=one.line, near=near[0] if near else known, known=known)
+            tables[one.id].fault("line", "E2330", **slips.near(one.line, lines))
 
 
 def _wire(table: Table) -> ScannerWire:
@@ -146,11 +146,8 @@ def _fields(table: Table) -> tuple[ScanField, ...] | None:
     written = table.texts("fields")
     for one in written:
         if one.text not in _FIELDS:
-            near = difflib.get_close_matches(one.text, _FIELDS, 1, 0.5)
-            options = ", ".join(_FIELDS)
-            table.fault_at(
-                one.place, "fields", "E2205", value=one.text, options=options, near=f'"{(near or _FIELDS)[0]}"'
-            )
+            code, parameters = wrong_option(one.text, _FIELDS)
+            table.fault_at(one.place, "fields", code, **parameters)
     fields: tuple[ScanField, ...] = tuple(known for one in written for known in _FIELDS if known == one.text)
     if "fields" in table and table.faultless("fields"):
         once = all(fields.count(name) <= 1 for name in _FIELDS if name != "skip")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from config import measures
 from config.document import Node
 from config.faults import Ledger, Place, Word
-from config.meant import ANY_KEY, example_value, near_id, near_option, quoted, unknown_key
+from config.meant import ANY_KEY, example_value, near_id, quoted, unknown_key, wrong_option
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _LONGEST_TEXT = 200
@@ -117,8 +117,8 @@ class Table:
         for option in options:
             if option == value:
                 return option
-        near = near_option(value, options)
-        self.fault(key, "E2205", value=value, options=", ".join(map(str, options)), near=near)
+        code, parameters = wrong_option(value, options)
+        self.fault(key, code, **parameters)
         return default
 
     def flag(self, key: str, default: bool) -> bool:

@@ -10,8 +10,10 @@ from pathlib import Path
 from agent.cli.check import checked
 from agent.commission import ComplaintError
 from agent.lockers.sight import AgentsSight, OwnSight, Sight
+from config import slips
 from config.bus_settings import Bus
 from config.locker_settings import Board, Compartment, Locker
+from config.messages import Word
 from config.settings import Settings
 from drivers.lockers import language, names
 
@@ -77,7 +79,8 @@ def _on_bus(bus: str, settings: Settings) -> list[Locker]:
 def _described(args: argparse.Namespace) -> Locker:
     """Boards as they are named on the command line; each channel is a door of its own number."""
     if args.language not in names():
-        near = names()[0]
+        meant = slips.meant(args.language, names())
+        near = Word("one_of_them") if meant is None else f'"{meant}"'
         raise ComplaintError("E2532", 2, value=args.language, known=", ".join(names()), near=near)
     speaks = language(args.language)
     addresses = [int(one) for one in args.address.split(",") if one.strip().isdecimal()]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import config
 from agent.capacity import listens
+from config import slips
 from config.bus_settings import Bus, SerialBus
 from config.faults import Ledger
 from config.locker_settings import Board, Locker
+from config.messages import Word
 from config.settings import Settings
 from config.table import Table
 from drivers import Ask
@@ -75,8 +76,8 @@ def _spoken(locker: Locker, tables: Mapping[str, Table]) -> Iterator[tuple[str, 
         if board.language in known:
             yield board.id, language(board.language)
             continue
-        alike = difflib.get_close_matches(board.language.lower().replace("-", "_"), known, 1, 0.4)
-        near = alike[0] if alike else known[0]
+        meant = slips.meant(board.language, known)
+        near = Word("one_of_them") if meant is None else f'"{meant}"'
         tables[board.id].fault("language", "E2532", value=board.language, known=", ".join(known), near=near)
 
 

@@ -49,7 +49,7 @@ ONE_FAULT = [
     ("E2203", 'point.rejected = { area = "input", address = 16, type = "u32", kind = "counter" }', "point = 3", "3"),
     ("E2204", "period_s = 0.5", "period_ms = 500", "period_ms"),
     ("E2204", "capacity_pph = 20000", "capacity_per_min = 300", "capacity_per_min"),
-    ("E2205", "baud = 19200", "baud = 19201", "19201"),
+    ("E2228", "baud = 19200", "baud = 19201", "19201"),
     ("E2205", 'level = "hub"', 'level = "Hub"', '"Hub"'),
     ("E2205", 'area = "input"\naddress = 7', 'area = "inputs"\naddress = 7', '"inputs"'),
     ("E2206", "capacity_pph = 20000\n", "", "line.north"),
@@ -247,7 +247,7 @@ def test_a_secret_is_refused_and_never_repeated(line: str) -> None:
 def test_a_line_that_cannot_be_read_makes_no_follow_up_fault_and_hides_no_other() -> None:
     text = changed('province = "44"', "province = 44x").replace("[line.north]", "[line.north").replace("19200", "19201")
     faults = config.check_text("site.toml", text.encode()).faults
-    assert [fault.code for fault in faults] == ["E2104", "E2205", "E2110"]
+    assert [fault.code for fault in faults] == ["E2104", "E2228", "E2110"]
 
 
 def test_a_lost_header_makes_no_unknown_references() -> None:
@@ -337,3 +337,64 @@ def test_a_parity_by_its_letter_is_read_as_the_one_it_stands_for(written: str, m
     text = SITE.replace("baud = 19200", f'baud = 19200\nparity = "{written}"')
     (fault,) = config.check_text("site.toml", text.encode()).faults
     assert fault.parameters["near"] == f'"{meant}"'
+
+
+@pytest.mark.parametrize(
+    ("right", "written", "meant"),
+    [
+        ('type = "u16"', 'type = "u16"\nword_order = "cdab"', '"CDAB"'),
+        ('type = "u16"', 'type = "float"', '"f32"'),
+        ('type = "u16"', 'type = "UINT16"', '"u16"'),
+        ("baud = 19200", 'baud = 19200\nparity = "8E1"', '"even"'),
+        ('level = "hub"', 'level = "Province-Hub"', '"province_hub"'),
+        ('area = "input"\naddress = 7', 'area = "inputs"\naddress = 7', '"input"'),
+        (
+            "[line.north]",
+            '[scanner.a]\nline = "north"\ntcp = "10.0.0.9:1"\npreset = "hikvision"\n[line.north]',
+            '"hikrobot"',
+        ),
+    ],
+)
+def test_a_value_that_is_beyond_doubt_is_proposed(right: str, written: str, meant: str) -> None:
+    (fault,) = config.check_text("site.toml", SITE.replace(right, written, 1).encode()).faults
+    assert (fault.code, fault.parameters["near"]) == ("E2205", meant)
+
+
+@pytest.mark.parametrize(
+    ("right", "written"),
+    [
+        ('type = "u16"', 'type = "u16"\nword_order = "CBAD"'),
+        ('type = "u16"', 'type = "u16"\nword_order = "CDBA"'),
+        ('type = "u16"', 'type = "u23"'),
+        ('type = "u16"', 'type = "u32be"'),
+        ("baud = 19200", 'baud = 19200\nparity = "mark"'),
+        ("baud = 19200", "baud = 19201"),
+        ('level = "hub"', 'level = "市级"'),
+        ('area = "input"\naddress = 7', 'area = "registers"\naddress = 7'),
+    ],
+)
+def test_where_nobody_can_say_which_value_was_meant_none_is_proposed(right: str, written: str) -> None:
+    (fault,) = config.check_text("site.toml", SITE.replace(right, written, 1).encode()).faults
+    assert (fault.code, "near" in fault.parameters) == ("E2228", False)
+    assert fault.text("en").action == "write one of them"
+
+
+@pytest.mark.parametrize(
+    ("written", "near"),
+    [
+        ("plc-a.indcuted", "inducted"),
+        ("plc-a.in", "inducted, delivered, speed"),
+        ("plc-b.inducted", "plc-a, eye-1"),
+        ("eye1.rejected", "eye-1"),
+        ("eye-2.rejected", "plc-a, eye-1"),
+    ],
+)
+def test_another_counter_is_proposed_for_a_slip_only_and_never_for_another_number(written: str, near: str) -> None:
+    (fault,) = config.check_text("site.toml", SITE.replace('"plc-a.inducted"', f'"{written}"').encode()).faults
+    assert fault.parameters["near"] == near
+
+
+def test_a_model_that_is_not_known_is_not_taken_for_the_one_with_the_next_number() -> None:
+    text = SITE.replace("period_s = 0.5", 'profile = "autonics-ct7"')
+    (fault,) = config.check_text("site.toml", text.encode()).faults
+    assert fault.text("en").action.startswith("write one of them, or list the points")

@@ -27,7 +27,7 @@ def test_a_serial_bus_asks_unless_it_is_told_to_listen() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
-        ("baud = 19200", 'role = "slave"', "E2205"),
+        ("baud = 19200", 'role = "slave"', "E2228"),
         ('tcp = "192.168.10.21"', 'tcp = "10.0.0.1"\nrole = "listen"', "E2216"),
     ],
 )

@@ -247,7 +247,7 @@ def test_a_fault_of_a_profile_stands_in_the_profiles_file_once(main: Path, tmp_p
     report = config.check(main, profile_dirs=[folder])
     assert [(fault.code, fault.file, fault.line) for fault in report.faults] == [
         ("E2205", str(folder / "box.toml"), 6),
-        ("E2205", str(folder / "box.toml"), 10),
+        ("E2228", str(folder / "box.toml"), 10),
     ]
 
 

@@ -36,7 +36,7 @@ ONE_FAULT = [
     ("E2206", 'language = "kerong_cu16"\n', "", "locker.west.board.1"),
     ("E2301", 'bus = "west"\nl', 'bus = "wast"\nl', '"wast"'),
     ("E2203", "address = 1\n", "address = 1\nitem_sensor = 1\n", "1"),
-    ("E2205", "address = 1\n", 'address = 1\nitem_sensor = "auto"\n', '"auto"'),
+    ("E2228", "address = 1\n", 'address = 1\nitem_sensor = "auto"\n', '"auto"'),
     ("E2210", "[locker.west]\n", "[locker.west]\noverdue_h = 0\n", "0"),
     ("E2520", '"1-6, 8, 7"', '"1-6; 8"', '"1-6; 8"'),
     ("E2520", '"1-6, 8, 7"', '"0-7"', '"0-7"'),

@@ -62,10 +62,10 @@ def test_a_gauge_is_held_against_its_limit(written: str, limit: Limit) -> None:
         ('[input.a]\npoint = "eye-9.jam"\nas = "jam"', "E2302", 2),
         ('[input.a]\npoint = "eye-1.jan"\nas = "jam"', "E2304", 2),
         ('[input.a]\npoint = "jam"\nas = "jam"', "E2303", 2),
-        ('[input.a]\npoint = "eye-1.jam"\nas = "stau"', "E2205", 3),
+        ('[input.a]\npoint = "eye-1.jam"\nas = "stau"', "E2228", 3),
         ("[commands]\nrequire_signature = true", "E2750", 2),
         ('[commands]\nkey_file = "/a"\nkey_credential = "b"', "E2215", 3),
-        ('[season]\nfrom = "2026-10-21"\nto = "2026-11-20"\nmode = "emergency"', "E2205", 4),
+        ('[season]\nfrom = "2026-10-21"\nto = "2026-11-20"\nmode = "emergency"', "E2228", 4),
     ],
 )
 def test_what_cannot_be_meant_is_told_at_its_place(written: str, code: str, line: int) -> None:

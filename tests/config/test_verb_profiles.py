@@ -117,9 +117,9 @@ def test_a_wrong_profile_is_told_where_it_stands_and_hides_no_other(tmp_path: Pa
     example = (Path(config.__file__).parent / "profile-example.toml").read_text("utf-8")
     (tmp_path / "acme-ct9.toml").write_text(example.replace('"ABCD"', '"ABDC"', 1), encoding="utf-8")
     shown = hubpulse("show", "acme-ct9", "--profiles", tmp_path)
-    assert shown.returncode == 78 and "E2205" in shown.stdout and str(tmp_path / "acme-ct9.toml") in shown.stdout
+    assert shown.returncode == 78 and "E2228" in shown.stdout and str(tmp_path / "acme-ct9.toml") in shown.stdout
     told = json.loads(hubpulse("show", "acme-ct9", "--profiles", tmp_path, "--json").stdout)
-    assert (told["ok"], [fault["code"] for fault in told["faults"]]) == (False, ["E2205"])
+    assert (told["ok"], [fault["code"] for fault in told["faults"]]) == (False, ["E2228"])
     listed = hubpulse("list", "--profiles", tmp_path)
     assert listed.returncode == 78 and "faults: 1" in listed.stdout and "autonics-ct6" in listed.stdout
 

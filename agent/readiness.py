@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agent.uplink.spool.remedy import in_words, remedy
+
 Json = Mapping[str, Any]
 Verdict = Literal["good", "bad", "unknown"]
 
@@ -141,7 +143,8 @@ def _spool(spool: Json) -> Iterator[Finding]:
     if spool["place"] == "disk":
         yield Finding("spool", "", "good", "spool_disk")
     else:
-        yield Finding("spool", "", "bad", "spool_ram", {"reason": spool["reason"]})
+        seen = {"reason": in_words(spool["reason"]), "directory": spool["directory"], "do": remedy(spool["reason"])}
+        yield Finding("spool", "", "bad", "spool_ram", seen)
     hours = spool["hours_left"]
     verdict: Verdict = "unknown" if hours is None else "good" if hours >= LEAST_HOURS else "bad"
     why = {"unknown": "hours_unknown", "good": "hours", "bad": "hours_few"}[verdict]

@@ -49,6 +49,7 @@ class Survey:
     def _spooled(self, up_s: float) -> Json:
         books, condition = self._spool.books(), self._spool.condition
         return {
+            "directory": str(self._settings.spool.directory),
             "place": condition.place,
             "reason": condition.reason,
             "acked": books.acked,

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from agent import clock, log
 from agent.baselines import Baselines
 from agent.uplink.contract import Message
-from agent.uplink.spool import Spool
+from agent.uplink.spool import GOOD, Condition, Spool
+from agent.uplink.spool.remedy import remedy
 from agent.uplink.spool.wear import Allowance
+from config.messages import word
+from config.uplink_settings import Spool as SpoolSettings
 
 MOST_WAIT_S = 60.0
 """A commit waits no longer for the card's budget: what waits is lost with the power."""
@@ -23,16 +26,17 @@ SLOW_S = 1.0
 class Commits:
     """For the beat's thread, but for `retained`. `baselines` gives what must be kept at the moment of a commit."""
 
-    def __init__(self, spool: Spool, card_bytes_a_day: int, baselines: Callable[[], Baselines]) -> None:
+    def __init__(self, spool: Spool, settings: SpoolSettings, baselines: Callable[[], Baselines]) -> None:
         self._spool = spool
+        self._directory = settings.directory
         self._baselines = baselines
         self._wake: Callable[[], None] = lambda: None
         self._waiting: list[Message] = []
         self._waiting_since_s = 0.0
-        self._allowance = Allowance(card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
+        self._allowance = Allowance(settings.card_bytes_a_day, MOST_WAIT_S, clock.boot_seconds())
         self._retained: dict[str, Message] = {}
         self._retained_now: tuple[int, Sequence[Message]] = spool.next_position, ()
-        self._condition = spool.condition
+        self._condition = GOOD  # so that a spool which could not be opened is told, too
         self._slowest_s = self._committed_s = 0.0
 
     def begin(self, wake: Callable[[], None]) -> None:
@@ -101,7 +105,14 @@ class Commits:
         condition = self._spool.condition
         if condition != self._condition:
             self._condition = condition
-            log.warn("spool_condition", place=condition.place, reason=condition.reason or None)
+            self._tell(condition)
+
+    def _tell(self, condition: Condition) -> None:
+        if condition == GOOD:
+            log.event("spool_condition", place="disk")
+        else:
+            do = word(remedy(condition.reason), "en")
+            log.warn("spool_condition", place=condition.place, dir=self._directory, reason=condition.reason, do=do)
 
 
 def _pieces(records: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:

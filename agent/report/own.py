@@ -59,4 +59,5 @@ class OwnReport:
         link = f"bureau connected ({uplink.protocol})" if uplink.connected else f"bureau away: {uplink.reason}"
         online = sum(seen.online is True for seen in presence)
         waiting = uplink.backlog + uplink.live + uplink.in_flight
-        return f"{online} of {len(presence)} devices answer, {link}, {waiting} messages wait"
+        spool = "" if self._spool.condition.place == "disk" else ", in memory only: the spool cannot be written"
+        return f"{online} of {len(presence)} devices answer, {link}, {waiting} messages wait{spool}"

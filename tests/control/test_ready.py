@@ -112,6 +112,25 @@ def test_one_point_that_is_not_seen_to_be_good_is_named_and_the_site_not_ready(
         assert english and chinese
 
 
+@pytest.mark.parametrize(
+    ("reason", "why", "remedy"),
+    [
+        ("[Errno 30] Read-only file system: '/mnt/ssd/spool'", "文件系统只读", "ReadWritePaths=DIR"),
+        ("[Errno 13] Permission denied: '/mnt/ssd/spool'", "没有权限", "-o hubpulse -g hubpulse"),
+        ("[Errno 20] Not a directory: '/etc/passwd/spool'", "不是目录", "[spool] directory"),
+        ("[Errno 28] No space left on device", "磁盘已满", "[spool] max_mb"),
+        ("[Errno 5] Input/output error", "读写错误", "dmesg"),
+    ],
+)
+def test_a_spool_in_memory_is_told_with_its_reason_and_what_to_do(
+    said: Said, reason: str, why: str, remedy: str
+) -> None:
+    last = said.later("spool", value={**said.last["spool"], "place": "ram", "reason": reason})
+    (wrong,) = [one for one in judged(said.first, last) if one.verdict != "good"]
+    told = word(f"ready_{wrong.why}", "zh", **wrong.values)
+    assert said.last["spool"]["directory"] in told and why in told and remedy in told
+
+
 def test_a_scanner_whose_line_is_open_is_not_known_to_work_before_it_sends(said: Said) -> None:
     def judged_scanners(last: Mapping[str, Any]) -> set[tuple[str, str, str]]:
         return {(one.subject, one.verdict, one.why) for one in judged(said.first, last) if one.check == "scanner"}

@@ -226,7 +226,7 @@ class Life:
         helm.begin(now, self.past.helm)
         numbering = Numbering(self.epoch, helm)
         handover = Handover(numbering, site, helm, self.past.ntp_s, settings.site.path)
-        self.commits = Commits(self.spool, settings.spool.card_bytes_a_day, handover.baselines)
+        self.commits = Commits(self.spool, settings.spool, handover.baselines)
         self.uplink = uplink(self)
         self.reporter = Reporter(
             settings, site, self.spool, helm, numbering, self.commits, self.uplink, StockTakes(), Notify(None)

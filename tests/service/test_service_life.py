@@ -111,6 +111,21 @@ def test_without_a_broker_it_counts_and_keeps_and_still_ends_in_time(life: Life,
     assert kept["held"] == kept["written"] > 3
 
 
+def test_a_spool_that_could_not_be_opened_at_the_start_is_told_with_what_to_do(life: Life) -> None:
+    (life.folder / "plain").write_text("no folder")
+    settings = life.folder / "hubpulse.toml"
+    spool = f'directory = "{life.folder}/spool"'
+    assert spool in settings.read_text()
+    settings.write_text(settings.read_text().replace(spool, f'directory = "{life.folder}/plain/spool"'))
+    with life.start() as agent:
+        assert life.hear(b"STATUS=").endswith(b", in memory only: the spool cannot be written")
+        agent.terminate()
+        _, said = agent.communicate(timeout=WITHIN_S)
+    (told,) = [line for line in said.splitlines() if "spool_condition" in line]
+    assert f"place=ram dir={life.folder}/plain/spool" in told
+    assert 'do="no folder can be made there: correct [spool] directory' in told
+
+
 @pytest.mark.fault("P7")
 def test_a_second_agent_on_the_same_spool_is_refused_and_harms_nobody(life: Life, figure: Figure) -> None:
     with life.start() as first:

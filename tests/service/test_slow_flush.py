@@ -20,6 +20,7 @@ from agent.uplink.contract import Message
 from agent.uplink.spool import Spool
 from agent.uplink.spool.disk import CardDisk, File
 from config.bus_settings import TcpBus
+from config.uplink_settings import Spool as SpoolSettings
 from drivers.modbus import asks
 
 PERIOD_S = 0.05
@@ -85,7 +86,7 @@ def test_the_longest_commit_is_told_once_and_a_slow_one_is_warned_of(
 ) -> None:
     card = SlowCard(tmp_path / "spool")
     spool = Spool.open(tmp_path / "spool", 1 << 20, disk=card)
-    commits = Commits(spool, 1 << 30, lambda: Baselines(Epoch(1, "abcdef"), 1, {}))
+    commits = Commits(spool, SpoolSettings(tmp_path / "spool", 1 << 20), lambda: Baselines(Epoch(1, "abcdef"), 1, {}))
     commits.commit([Message("event", b"{}")])
     assert "spool_slow" not in caplog.text
     card.meanwhile = lambda: clock.wait(SLOW_S + 0.1)

@@ -4,6 +4,6 @@ from agent.uplink.spool.disk import SpoolLockedError
 from agent.uplink.spool.ledger import Books
 from agent.uplink.spool.spool import Spool
 from agent.uplink.spool.wear import Room
-from agent.uplink.spool.writer import Condition
+from agent.uplink.spool.writer import GOOD, Condition
 
-__all__ = ["Books", "Condition", "Room", "Spool", "SpoolLockedError"]
+__all__ = ["GOOD", "Books", "Condition", "Room", "Spool", "SpoolLockedError"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from pathlib import Path
 
-from config.messages import Language, word
+from config.messages import Word
 
 _NUMBER = re.compile(r"\[Errno ([0-9]+)\] .*")
 _WAYS = {
@@ -28,9 +27,9 @@ def in_words(reason: str) -> str:
     return os.strerror(number) if number else reason
 
 
-def remedy(reason: str, directory: str | Path, lang: Language) -> str:
-    """What to do about it, in one sentence."""
-    return word(f"spool_do_{_WAYS.get(_errno(reason), 'failing')}", lang, directory=directory)
+def remedy(reason: str) -> Word:
+    """What to do about it: a sentence of the catalogue, in which DIR is the spool's directory."""
+    return Word(f"spool_do_{_WAYS.get(_errno(reason), 'failing')}")
 
 
 def _errno(reason: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -101,7 +102,7 @@ class Intake:
             case Missed(device, ask, reason, at_s):
                 self._hear_miss(device, ask, reason, at_s)
             case LinkChanged(bus, up, reason, _):
-                log.event("link_up" if up else "link_lost", bus=bus, reason=reason)
+                _tell("link_up" if up else "link_lost", well=up, bus=bus, reason=reason)
                 self._doubt(bus)
             case Reopened(bus):
                 self._doubt(bus)
@@ -227,7 +228,12 @@ class Intake:
         lacks = ",".join(presence.unsupported) or None
         event = "device_online" if presence.online else "device_offline"
         unasked = ",".join(presence.unasked) or None
-        log.event(event, device=device, reason=presence.reason, unsupported=lacks, unasked=unasked)
+        _tell(event, well=presence.online, device=device, reason=presence.reason, unsupported=lacks, unasked=unasked)
+
+
+def _tell(event: str, *, well: bool, **fields: object) -> None:
+    """What went wrong is a warning, what came back is not."""
+    log.event(event, logging.INFO if well else logging.WARNING, **fields)
 
 
 def _moment(now: Instant, at_s: float) -> Instant:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from config import assembly, files
 from config.document import Node
@@ -12,12 +13,23 @@ from config.faults import ConfigError, Fault, Ledger, Place
 from config.profiles import PACKAGED, Library
 from config.settings import Settings
 
+_FILES = ("ca_file", "cert_file", "key_file", "password_file", "directory")
+
+
+class NamedFile(NamedTuple):
+    """A file or folder that the settings name, by which key, and where that is written."""
+
+    key: str
+    path: Path
+    place: Place
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """All that is known of a site's files: `settings` when there is no fault.
 
-    `buses` is where each bus is written, `boards` each lock board's table by the board's id.
+    `buses` is where each bus is written, `boards` each lock board's table by the board's id, `files` what is named of
+    this machine beside wires.
     """
 
     settings: Settings | None
@@ -25,6 +37,7 @@ class Report:
     notices: tuple[Fault, ...]
     buses: Mapping[str, Place] = field(default_factory=dict)
     boards: Mapping[str, Node] = field(default_factory=dict)
+    files: tuple[NamedFile, ...] = ()
 
 
 def load(main: Path, conf_d: Path | None = None, profile_dirs: Sequence[Path] = ()) -> Settings:
@@ -72,7 +85,16 @@ def _report(roots: Sequence[Node], whole: bool, profile_dirs: Sequence[Path], le
     boards = {
         f"{locker}_{name}": board for locker, node in _under(merged, "locker") for name, board in _under(node, "board")
     }
-    return Report(settings, (), tuple(ledger.notices), buses, boards)
+    return Report(settings, (), tuple(ledger.notices), buses, boards, tuple(_named(merged)))
+
+
+def _named(node: Node) -> Iterator[NamedFile]:
+    """The files and folders named anywhere in a tree without faults."""
+    for key, inner in node.value.items():
+        if isinstance(inner.value, dict):
+            yield from _named(inner)
+        elif key in _FILES:
+            yield NamedFile(key, Path(inner.value), inner.place)
 
 
 def _under(node: Node, key: str) -> Iterable[tuple[str, Node]]:

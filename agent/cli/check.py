@@ -14,6 +14,7 @@ from typing import TextIO
 
 import config
 from agent.capacity import OVERFULL, judged
+from agent.cli.check_files import Service, noticed
 from agent.cli.check_wires import Wires
 from agent.cli.speech import add_language, chosen_language, say, spoken
 from agent.lockers import languages
@@ -65,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     report = checked(args.file, args.conf_d, args.profiles)
     wires = Wires.of(report.settings, [*args.profiles, args.file.parent / "profiles"])
     report = judged(report, wires.budgets, wires.longest)
-    report = dataclasses.replace(report, notices=with_stable_names(report.notices))
+    seen = noticed(report.files, Service.here())
+    report = dataclasses.replace(report, notices=(*with_stable_names(report.notices), *seen))
     if args.json:
         said = _as_json(args.file, report, lang) | {"wires": wires.as_json()}
         say(json.dumps(said, ensure_ascii=False, indent=2))

@@ -27,6 +27,8 @@ UNIT = "etc/systemd/system/hubpulse.service"
 SETTINGS = "etc/hubpulse/hubpulse.toml"
 COMMAND = "usr/local/bin/hubpulse"
 USERS = "usr/lib/sysusers.d/hubpulse.conf"
+OWNERS = "usr/lib/tmpfiles.d/hubpulse.conf"
+SECRETS = "etc/hubpulse/secrets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         return _fail(word("install_failed", lang, file=error.filename, reason=error.strerror), exits.status(error))
     if root == Path("/") and not args.dry_run:
-        _give_state_to_user()
+        _give_to_user(root)
     say(word("install_next", lang, settings=root / SETTINGS))
     return 0
 
@@ -73,11 +75,12 @@ def _fail(sentence: str, status: int) -> int:
 def places() -> Iterator[Place]:
     """Everything a site needs, in the order it is made."""
     yield Place(USERS, 0o644, (SHIPPED / "hubpulse.sysusers").read_text(), keep=False)
+    yield Place(OWNERS, 0o644, (SHIPPED / "hubpulse.tmpfiles").read_text(), keep=False)
     yield Place("etc/hubpulse", 0o755)
     yield Place("etc/hubpulse/conf.d", 0o755)
     yield Place("etc/hubpulse/profiles", 0o755)
     yield Place("etc/hubpulse/tls", 0o755)
-    yield Place("etc/hubpulse/secrets", 0o700)
+    yield Place(SECRETS, 0o750)
     yield Place("var/lib/hubpulse", 0o700)
     yield Place(SETTINGS, 0o640, (SHIPPED / "example.toml").read_text(encoding="utf-8"))
     yield Place(UNIT, 0o644, unit_text(_command()), keep=False)
@@ -128,9 +131,13 @@ def _make_user(lang: Language) -> None:
         say(word("install_no_sysusers", lang))
 
 
-def _give_state_to_user() -> None:
+def _give_to_user(root: Path) -> None:
+    """The state is the service's; settings and secrets are root's, and its group reads them."""
     with suppress(LookupError):
-        shutil.chown("/var/lib/hubpulse", "hubpulse", "hubpulse")
+        shutil.chown(root / "var/lib/hubpulse", "hubpulse", "hubpulse")
+        shutil.chown(root / SETTINGS, None, "hubpulse")
+        shutil.chown(root / SECRETS, None, "hubpulse")
+        (root / SECRETS).chmod(0o750)  # an earlier release made it root's alone
 
 
 def _command() -> str:

@@ -19,6 +19,7 @@ from config import messages
 from config.messages import Language
 
 NO_FILE, BUSY, CONFIG = os.EX_NOINPUT, os.EX_TEMPFAIL, os.EX_CONFIG
+_WHY: dict[type[BaseException] | type[None], str] = {PermissionError: "E2017", FileNotFoundError: "E2018"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,15 +57,16 @@ def run(args: argparse.Namespace) -> int:
             tls.context(bureau.tls)
         serve(report.settings, Notify.from_environment(), args.control)
     except CredentialError as error:
-        return _refuse("E2015", error, lang, CONFIG)
+        code = _WHY.get(type(error.__cause__), "E2015")
+        return _refuse(code, error, lang, CONFIG, file=error.file)
     except SpoolLockedError as error:
         return _refuse("E2016", error, lang, BUSY)
     return 0
 
 
-def _refuse(code: str, reason: Exception, lang: Language, status: int) -> int:
+def _refuse(code: str, reason: Exception, lang: Language, status: int, **values: object) -> int:
     """Say why the agent does not start; the reason whole, for it names a file and the command that mends it."""
-    said = messages.text(code, lang)
+    said = messages.text(code, lang, **values)
     why, fix = messages.word("why", lang), messages.word("fix", lang)
     seen = f"{said.seen}: {messages.reason(reason, lang)}"
     print(f"hubpulse run: {code} {seen}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)

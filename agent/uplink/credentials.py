@@ -13,7 +13,14 @@ _MAX_BYTES = 4096
 
 
 class CredentialError(Exception):
-    """A secret is missing, or others could read it; the text says which file and what to do, never what is in it."""
+    """A secret is missing, or others could read it; the text says which file and what to do, never what is in it.
+
+    `file` is one that is not there or that we may not read: the cause says which of the two.
+    """
+
+    def __init__(self, text: str, file: Path | None = None) -> None:
+        super().__init__(text)
+        self.file = file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ def demand_private(path: Path) -> None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        raise CredentialError(f"{path}: {error.strerror}") from error
+        raise CredentialError(f"{path}: {error.strerror}", path) from error
     if mode & stat.S_IRWXO:
         raise CredentialError(f"{path} is open to every user (mode {mode:04o}); do: chmod 0640 {path}")
     if mode & (stat.S_IWGRP | stat.S_IXGRP):
@@ -68,7 +75,7 @@ def secret(path: Path) -> str:
     try:
         text = path.read_bytes()[:_MAX_BYTES].decode()
     except OSError as error:
-        raise CredentialError(f"{path}: {error.strerror}") from error
+        raise CredentialError(f"{path}: {error.strerror}", path) from error
     except UnicodeDecodeError:
         # The cause holds the bytes: it must not reach a log.
         raise CredentialError(f"{path} is not UTF-8 text") from None

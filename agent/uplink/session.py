@@ -24,6 +24,7 @@ _LAST_RETRY_S = 3600.0
 _REFUSED = 0x80
 _QUOTA = 0x97
 _NO_SUBSCRIBERS = 0x10
+_DENIED = "ask the bureau to let this account write its site's topics; hubpulse ready names them"
 _FRAME_EXTRA_BYTES = 64
 """What a frame adds to the messages in it, and zlib to what it cannot compress."""
 
@@ -228,8 +229,8 @@ class Session:
     def _topic_denied(self, sent: Sent, code: int) -> None:
         for position in sent.positions:
             self._lanes.resends.refused(position)
-        if sent.tail not in self._memory.denied:
-            log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}")
+        if not self._memory.denied:  # who may not write one topic mostly may write none: one line, `ready` has all
+            log.warn("topic_denied", topic=self._topic(sent.tail), reason_code=f"0x{code:02x}", do=_DENIED)
         self._memory.denied[sent.tail] = code
 
     def _frames_denied(self, code: int) -> None:

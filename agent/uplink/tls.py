@@ -32,4 +32,4 @@ def _load(path: Path, load: Callable[[], None]) -> None:
     except ssl.SSLError as error:
         raise CredentialError(f"{path} (or its key) is not what TLS needs: {error.reason or error}") from error
     except OSError as error:
-        raise CredentialError(f"{path}: {error.strerror}") from error
+        raise CredentialError(f"{path}: {error.strerror}", path) from error

@@ -77,7 +77,7 @@ def test_install_below_a_directory_puts_everything_in_place_and_keeps_what_the_s
     assert main(["install", "--root", str(tmp_path)]) == 0
     assert settings.read_text() == "# the site's own\n"
     assert f"kept       {settings}" in capsys.readouterr().out
-    assert (tmp_path / "etc/hubpulse/secrets").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "etc/hubpulse/secrets").stat().st_mode & 0o777 == 0o750
     assert "hubpulse run" in (tmp_path / "etc/systemd/system/hubpulse.service").read_text()
 
 

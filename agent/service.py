@@ -104,7 +104,9 @@ def _open_door(path: Path | None, desk: Desk) -> ControlServer | None:
     try:
         door = ControlServer(path, desk)
     except OSError as fault:
-        log.warn("no_control", path=path, reason=fault.strerror or fault, do="no verb can ask this agent; see --control")
+        log.warn(
+            "no_control", path=path, reason=fault.strerror or fault, do="no verb can ask this agent; see --control"
+        )
         return None
     door.start()
     return door

@@ -32,6 +32,16 @@ class Word(str):
     __slots__ = ()
 
 
+class Refusal(NamedTuple):
+    """Why something asked for was refused: the stable word, and what people are told beside it."""
+
+    reason: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
 def text(code: str, lang: Language, **values: object) -> Text:
     """The message `code` in `lang` with `values` in its places; KeyError where the code or a value is missing.
 
@@ -127,6 +137,9 @@ def printable(value: str) -> str:
 def _said(value: object, lang: Language) -> str:
     if isinstance(value, Word):
         return word(value, lang)
+    if isinstance(value, Refusal):
+        form = "refusal" if value.detail else "refusal_alone"
+        return word(form, lang, said=named("refusal", value.reason, lang), detail=value.detail, reason=value.reason)
     shown = printable(reason(value, lang))
     return shown if len(shown) <= _LONGEST_VALUE else shown[:_LONGEST_VALUE] + "…"
 

@@ -22,11 +22,13 @@ from agent.cli import broker_options, local_order
 from agent.cli.speech import add_language, chosen_language
 from agent.clock import now
 from agent.orders.order import KINDS, RefusedError, number_of, understood
-from config.messages import Language, printable, word
+from config.messages import Language, Refusal, word
 
 WITHIN_S = 20.0
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _LATER = re.compile(r"\+([0-9]{1,6})([mhd])")
+_SPAN = re.compile(r"[0-9]{1,6}[mhd]")
+_MOMENTS = ("from", "to")
 _WHOLE = re.compile(r"-?[0-9]{1,16}")
 _TEXTS = frozenset({"by", "note", "plan_id", "to_site", "line", "alarm"})
 """Fields that are text also where it looks like a number: an engineer's, a plan's."""
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         return _send(args, lang, order)
     except RefusedError as refusal:
-        return local_order.fail(lang, "E2766", as_json=args.json, reason=refusal.detail or refusal.reason)
+        return local_order.fail(lang, "E2766", as_json=args.json, reason=Refusal(refusal.reason, refusal.detail))
     except (CredentialError, KeyFormError, ImportError) as fault:
         return local_order.fail(lang, "E2767", as_json=args.json, file=args.key, reason=_of_key(args, fault))
     except (NoBrokerError, OSError) as fault:
@@ -87,6 +89,8 @@ def _fields(words: list[str]) -> dict[str, object]:
         name, equals, value = one.partition("=")
         if not equals or not name:
             raise RefusedError("value", f"{one!r} is no NAME=VALUE")
+        if name in _MOMENTS and _SPAN.fullmatch(value):
+            raise RefusedError("value", f"{one} is no moment; from now on: {name}=+{value}")
         fields[name] = value if name in _TEXTS else _value(value)
     return fields
 
@@ -158,8 +162,8 @@ def _tell(args: argparse.Namespace, lang: Language, answer: Mapping[str, object]
     if args.json:
         print(json.dumps(answer, ensure_ascii=False))
     else:
-        detail = printable(str(answer.get("detail") or answer.get("reason") or ""))
+        why = Refusal(str(answer.get("reason") or "–"), str(answer.get("detail") or ""))
         outcome = answer.get("outcome")
         known = outcome if outcome in {"accepted", "waits", "refused"} else "refused"
-        print(word(f"order_{known}", lang, detail=detail, audit=answer.get("audit") or "–"))
+        print(word(f"order_{known}", lang, why=why, audit=answer.get("audit") or "–"))
     return 0 if answer.get("outcome") in {"accepted", "waits"} else 1

@@ -14,7 +14,7 @@ from typing import Any
 from agent.cli import exits
 from agent.cli.speech import add_language
 from agent.control import ControlError, default_socket
-from config.messages import Language, text, word
+from config.messages import Language, Refusal, text, word
 
 
 def add_agent(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def ask(  # noqa: PLR0913, PLR0917 - what is asked, and how each refusal is told
         if code := refusals.get(error.reason):
             fail(lang, code, as_json=args.json, **{**words, "reason": error.detail or "–"})
         else:
-            fail(lang, refused, as_json=args.json, reason=error.detail or error.reason)
+            fail(lang, refused, as_json=args.json, reason=Refusal(error.reason, error.detail))
     return None
 
 

@@ -10,7 +10,7 @@ from agent.cli.speech import spoken
 from config.messages import word
 
 _DIGITS = 9
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -25,7 +25,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def duration(text: str) -> float:
-    """Seconds of a time like 10s, 5m or 1h; a number alone is seconds."""
+    """Seconds of a time like 10s, 5m, 1h or 2d; a number alone is seconds."""
     unit = text[-1:] if text[-1:] in _UNITS_S else ""
     try:
         seconds = float(text.removesuffix(unit)) * _UNITS_S[unit or "s"]

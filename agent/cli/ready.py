@@ -19,7 +19,7 @@ from agent.cli import local_order
 from agent.cli.commissioning import reason_in_words
 from agent.cli.quantities import duration
 from agent.cli.speech import chosen_language, say
-from config.messages import Language, named, word
+from config.messages import Language, Refusal, named, word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         local_order.leave_if_barred(error)
         return status
     except ControlError as error:
-        return local_order.fail(lang, "E2761", as_json=args.json, reason=error.detail or error.reason)
+        return local_order.fail(lang, "E2761", as_json=args.json, reason=Refusal(error.reason, error.detail))
     findings = judged(first, last)
     if args.json:
         print(json.dumps(_told(last, findings, watched_s), ensure_ascii=False))

@@ -18,6 +18,7 @@ from agent.control import ControlError
 from agent.control.remote import Remote
 from config.bus_settings import Bus, Parity, SerialBus, TcpBus
 from config.hosts import is_host
+from config.messages import Refusal
 from config.settings import Settings
 from drivers import Value
 from drivers.modbus_frames import Read
@@ -71,7 +72,8 @@ class AgentsBus:
                 raise ComplaintError("E2536", 75, bus=self.id) from refusal
             if _NO_VALUE.fullmatch(refusal.reason):
                 raise NoValueError(refusal.reason) from refusal
-            raise ComplaintError("E2614", bus=self.id, reason=refusal.detail or refusal.reason) from refusal
+            reason = Refusal(refusal.reason, refusal.detail)
+            raise ComplaintError("E2614", bus=self.id, reason=reason) from refusal
         except OSError as fault:
             raise ComplaintError("E2614", bus=self.id, reason=fault.strerror or fault) from fault
 

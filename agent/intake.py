@@ -87,6 +87,8 @@ class Intake:
             if plan.device.fingerprint is not None and isinstance(plan, DevicePlan)
         }
         self._rare: set[str] = set()
+        self.down: dict[str, str] = {}
+        """Why each bus whose wire is down is so, as its owner said it last."""
         self.presence = {plan.device.id: Presence(None, "not_asked", now_s, None) for plan in plans}
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
@@ -103,6 +105,7 @@ class Intake:
                 self._hear_miss(device, ask, reason, at_s)
             case LinkChanged(bus, up, reason, _):
                 _tell("link_up" if up else "link_lost", well=up, bus=bus, reason=reason)
+                self._note_wire(bus, "" if up else reason)
                 self._doubt(bus)
             case Reopened(bus):
                 self._doubt(bus)
@@ -220,6 +223,12 @@ class Intake:
         last_s = seen.since_s if seen.answered_s is None else seen.answered_s
         if seen.online is not False and self.plans[device].away(last_s, at_s):
             self._change(device, Presence(False, reason, at_s, seen.answered_s, seen.unsupported, seen.unasked))
+
+    def _note_wire(self, bus: str, reason: str) -> None:
+        if reason:
+            self.down[bus] = reason
+        else:
+            self.down.pop(bus, None)
 
     def _change(self, device: str, presence: Presence) -> None:
         self.presence[device] = presence

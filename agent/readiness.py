@@ -94,8 +94,10 @@ def _devices(devices: Mapping[str, Json]) -> Iterator[Finding]:
         seen = {"reason": one["reason"], "points": ", ".join([*one["unsupported"], *one["unasked"]])}
         if one["online"] is None:
             yield Finding("device", name, "unknown", "not_asked", seen)
+        elif not one["online"] and one["wire"]:
+            yield Finding("device", name, "bad", "wire_down", {"bus": one["bus"], "wire": one["wire"]})
         elif not one["online"]:
-            yield Finding("device", name, "bad", "away", seen)
+            yield Finding("device", name, "bad", "board_away" if one["board"] else "away", seen)
         elif seen["points"]:
             yield Finding("device", name, "bad", "lacks", seen)
         elif one["known_as"] is not None:
@@ -154,7 +156,8 @@ def _spool(spool: Json) -> Iterator[Finding]:
 def _broker(first: Json, last: Json) -> Iterator[Finding]:
     uplink = last["uplink"]
     if not uplink["connected"]:
-        yield Finding("broker", "", "bad", "not_connected", {"reason": uplink["reason"]})
+        seen = {"reason": uplink["reason"], "waiting": last["spool"]["held"]}
+        yield Finding("broker", "", "bad", "not_connected", seen)
     elif uplink["denied"] or uplink["deaf"]:
         topics = ", ".join([*uplink["denied"], *uplink["deaf"]])
         yield Finding("broker", "", "bad", "denied", {"topics": topics})
@@ -169,7 +172,7 @@ def _broker(first: Json, last: Json) -> Iterator[Finding]:
     if is_delivering(first, last):
         yield Finding("delivery", "", "good", whose, {"taken": taken})
     else:
-        yield Finding("delivery", "", "unknown", f"no_{whose}")
+        yield Finding("delivery", "", "unknown", f"no_{whose}" if uplink["connected"] else "nothing_delivered")
 
 
 def _certificates(last: Json) -> Iterator[Finding]:

@@ -59,10 +59,15 @@ class Survey:
 
     def _devices(self) -> dict[str, Json]:
         known = self._site.intake.identities()
+        bus_of = {one.id: one.bus for one in (*self._settings.devices, *self._settings.boards)}
+        boards = {one.id for one in self._settings.boards}
         return {
             device: {
                 "online": seen.online,
                 "reason": seen.reason,
+                "bus": bus_of[device],
+                "board": device in boards,
+                "wire": self._site.intake.down.get(bus_of[device], ""),
                 "unsupported": list(seen.unsupported),
                 "unasked": list(seen.unasked),
                 "known_as": known[device][-1] if device in known else None,

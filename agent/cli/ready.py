@@ -114,7 +114,7 @@ def _table(findings: Sequence[Finding], lang: Language, *, colour: bool) -> list
 def _values(one: Finding, lang: Language) -> dict[str, object]:
     """What fills the words of a finding, in words where there are any."""
     said: dict[str, object] = {}
-    if one.why == "away":
+    if one.why in {"away", "board_away"}:
         said["reason"] = reason_in_words(str(one.values["reason"]), lang)
     if one.why == "told":
         said["state"] = named("contact", str(one.values["state"]), lang)

@@ -26,6 +26,7 @@ from agent.readiness import Finding, is_ready, judged, unheard, unmoved, watched
 from config.messages import LANGUAGES, word
 
 WITHIN_S = 60.0
+AWAY = {"reason": "timeout", "bus": "x", "board": True, "wire": "", "unsupported": [], "unasked": [], "known_as": None}
 SCANNER = """
 [scanner.tunnel]
 line = "north"
@@ -76,6 +77,8 @@ def test_a_site_of_which_all_was_seen_is_ready(said: Said) -> None:
     ("path", "value", "check", "verdict"),
     [
         (("devices", "plc", "online"), False, "device", "bad"),
+        (("devices", "plc"), {"online": False} | AWAY, "device", "bad"),
+        (("devices", "plc"), {"online": False} | AWAY | {"wire": "no such port"}, "device", "bad"),
         (("devices", "plc", "online"), None, "device", "unknown"),
         (("devices", "plc", "unsupported"), ["di5"], "device", "bad"),
         (("devices", "plc", "unasked"), ["di5"], "device", "bad"),
@@ -110,6 +113,27 @@ def test_one_point_that_is_not_seen_to_be_good_is_named_and_the_site_not_ready(
     for one in findings:
         english, chinese = (word(f"ready_{one.why}", lang, **one.values) for lang in LANGUAGES)
         assert english and chinese
+
+
+def told(said: Said, last: dict[str, Any], check: str) -> str:
+    """What `ready` says of the one point of that kind that is not good."""
+    (wrong,) = [one for one in judged(said.first, last) if one.verdict != "good" and one.check == check]
+    return word(f"ready_{wrong.why}", "en", **wrong.values)
+
+
+def test_a_lock_board_is_never_advised_to_be_probed_and_a_wire_says_why_it_is_down(said: Said) -> None:
+    away = {"online": False} | AWAY
+    board = told(said, said.later("devices", "plc", value=away), "device")
+    assert "locker show" in board and "then hubpulse probe" not in board
+    held = away | {"wire": "the port is in use by another program"}
+    assert "in use by another program; hubpulse ports" in told(said, said.later("devices", "plc", value=held), "device")
+
+
+def test_while_the_broker_is_away_nobody_is_told_to_watch_longer(said: Said) -> None:
+    last = said.later("uplink", "connected", value=False)
+    last["spool"]["acked"] = said.first["spool"]["acked"]
+    assert "--for" not in told(said, last, "delivery")
+    assert f"{last['spool']['held']} messages wait" in told(said, last, "broker")
 
 
 @pytest.mark.parametrize(

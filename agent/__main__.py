@@ -24,6 +24,7 @@ VERBS = {
     "probe": "find who answers on a port: speed, parity, unit, model",
     "read": "read one register with everything that it can mean",
     "scan-test": "show what one scanner's connection delivers",
+    "status": "what waits to be delivered, room, clock, mode; at once",
     "ready": "whether all is ready before the season, point by point",
     "baseline": "tell the agent what a stock-take of the floor found",
     "mode": "show or order the mode: peak, emergency, suspended",

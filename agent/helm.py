@@ -132,6 +132,7 @@ class Helm:
             "exercise": steer.exercise,
             "plan": steer.plan,
             "plan_to": steer.plan_to_ms,
+            "waiting": self._post.waiting(),
         }
 
     def _listed(self, one: Alarm) -> Json:

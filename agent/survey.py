@@ -36,7 +36,7 @@ class Survey:
             "counters": self._counters(now),
             "inputs": dict(self._helm.inputs.states()),
             "spool": self._spooled(up_s),
-            "uplink": _told(uplink),
+            "uplink": _told(uplink, now),
             "receipts": self._settings.bureau.receipts,
             "tls": [] if tls is None else ["ca", *(["own"] if tls.cert_file else [])],
             "certificate_days": self._expiry.days_left(now),
@@ -76,9 +76,10 @@ class Survey:
         }
 
 
-def _told(uplink: UplinkStatus) -> Json:
+def _told(uplink: UplinkStatus, now: Instant) -> Json:
     return {
         "connected": uplink.connected,
+        "for_s": round(max(0.0, now.boot_s - uplink.since_s), 1),
         "reason": uplink.reason,
         "protocol": uplink.protocol,
         "denied": list(uplink.denied),

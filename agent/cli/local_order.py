@@ -48,8 +48,7 @@ def ask(  # noqa: PLR0913, PLR0917 - what is asked, and how each refusal is told
         with Remote(args.control) as agent:
             return agent.ask(do, **{name: value for name, value in words.items() if value is not None})
     except OSError as error:
-        fail(lang, away, as_json=args.json, socket=args.control, reason=error.strerror or error)
-        leave_if_barred(error)
+        fail_away(args, lang, away, error)
     except ControlError as error:
         if code := refusals.get(error.reason):
             fail(lang, code, as_json=args.json, **{**words, "reason": error.detail or "–"})
@@ -58,10 +57,12 @@ def ask(  # noqa: PLR0913, PLR0917 - what is asked, and how each refusal is told
     return None
 
 
-def leave_if_barred(error: OSError) -> None:
-    """End with the exit code for it where it is this user who may not ask."""
+def fail_away(args: argparse.Namespace, lang: Language, code: str, error: OSError) -> int:
+    """Say with `code` that no agent answers; where it is this user who may not ask, that, and end with its code."""
     if isinstance(error, PermissionError):
+        fail(lang, "E2602", as_json=args.json, socket=args.control, user=user())
         raise SystemExit(exits.status(error)) from error
+    return fail(lang, code, as_json=args.json, socket=args.control, reason=error.strerror or error)
 
 
 def fail(lang: Language, code: str, *, as_json: bool = False, **values: object) -> int:

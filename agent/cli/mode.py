@@ -27,7 +27,7 @@ from agent.orders.post import SETTINGS
 from config.load_settings import MODES
 from config.messages import Language, word
 
-_SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan", "plan_to")
+_SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan", "plan_to", "waiting")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
+    if args.mode is None and (args.for_s is not None or args.until is not None or args.reason):
+        local_order.fail(lang, "E2774", as_json=args.json)
+        return 2
     if args.mode is None:
         said = local_order.ask(args, lang, "alarms")
         shown = None if said is None else {name: said[name] for name in _SHOWN}
@@ -57,21 +60,34 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({name: value for name, value in shown.items() if name != "ok"}))
     else:
-        print(word("mode_ordered", lang, mode=word(f"mode_{args.mode}", lang)) if args.mode else _in_force(shown, lang))
+        print(_ordered(args, lang) if args.mode else in_force(shown, lang))
     return 0
+
+
+def _ordered(args: argparse.Namespace, lang: Language) -> str:
+    """What was ordered, with its end."""
+    parts = [word(f"mode_{args.mode}", lang), *_until(_end_ms(args), lang)]
+    return word("mode_ordered", lang, mode=word("comma", lang).join(parts))
+
+
+def _end_ms(args: argparse.Namespace) -> int | None:
+    end_s = args.until if args.for_s is None else now().wall_s + args.for_s
+    return None if end_s is None else int(1000 * end_s)
 
 
 def _fault(args: argparse.Namespace) -> str:
     """The code of what is wrong with an order, "" where nothing is."""
     if args.mode == "suspended" and args.reason is None:
         return "E2757"
+    if args.mode != "suspended" and args.reason is not None:
+        return "E2773"
     if args.until is not None and args.until <= now().wall_s:
         return "E2756"
     endless = args.for_s is None and args.until is None
     return "E2762" if endless and args.mode != "normal" else ""
 
 
-def _in_force(shown: Mapping[str, Any], lang: Language) -> str:
+def in_force(shown: Mapping[str, Any], lang: Language) -> str:
     """The mode with its cause, end, who ordered it and whether it is a drill, then the plan with its end."""
     parts = [word(f"mode_{shown['mode']}", lang)]
     if shown["suspended"]:
@@ -83,7 +99,9 @@ def _in_force(shown: Mapping[str, Any], lang: Language) -> str:
         parts.append(word("mode_exercise", lang))
     plan = [shown["plan"] or "–", *_until(shown["plan_to"], lang)]
     comma = word("comma", lang)
-    return word("mode_in_force", lang, mode=comma.join(parts), plan=comma.join(plan))
+    said = word("mode_in_force", lang, mode=comma.join(parts), plan=comma.join(plan))
+    waiting = [f"{one['kind']} ({one['by']})" for one in shown["waiting"]]
+    return said + (word("mode_waiting", lang, orders=comma.join(waiting)) if waiting else "")
 
 
 def _until(end_ms: int | None, lang: Language) -> list[str]:
@@ -91,10 +109,9 @@ def _until(end_ms: int | None, lang: Language) -> list[str]:
 
 
 def _fields(args: argparse.Namespace) -> dict[str, object]:
-    end_s = args.until if args.for_s is None else now().wall_s + args.for_s
     return {
         "mode": args.mode,
-        "to": None if end_s is None else int(1000 * end_s),
+        "to": _end_ms(args),
         "reason": args.reason,
         "note": args.note,
         "exercise": args.exercise or None,

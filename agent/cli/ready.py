@@ -48,9 +48,7 @@ def run(args: argparse.Namespace) -> int:
         with Remote(args.control) as agent:
             first, last, watched_s = _watched(args, agent, lang)
     except OSError as error:
-        status = local_order.fail(lang, "E2770", as_json=args.json, socket=args.control, reason=error.strerror or error)
-        local_order.leave_if_barred(error)
-        return status
+        return local_order.fail_away(args, lang, "E2770", error)
     except ControlError as error:
         return local_order.fail(lang, "E2761", as_json=args.json, reason=Refusal(error.reason, error.detail))
     findings = judged(first, last)

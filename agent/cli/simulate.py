@@ -34,6 +34,7 @@ from agent.cli.typed import hubpulse
 from agent.control import SOCKET
 from agent.twin.script import KINDS, OPENS_H
 from config.faults import columns
+from config.hosts import is_loopback
 from config.messages import Language, reason, typed, word
 
 if TYPE_CHECKING:
@@ -219,4 +220,6 @@ def _broker(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError(word("typed_no_address", spoken(), text=text))
+    if not is_loopback(host.strip("[]")):  # the copy speaks without TLS and login, and would be refused
+        raise argparse.ArgumentTypeError(word("typed_far_broker", spoken(), text=text))
     return host.strip("[]"), int(port)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -144,6 +144,11 @@ class Book:
         known = self.known(now)
         due = [one for one in self._standing if one.kind == kind and one.has_begun(now, known)]
         return due[-1] if due else None
+
+    @property
+    def waiting(self) -> Sequence[Entry]:
+        """Orders that begin to hold when the time is known."""
+        return self._waiting
 
     def kept(self) -> dict[str, object]:
         """What must outlive the process, JSON-able; empty where nothing was ever ordered."""

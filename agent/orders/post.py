@@ -234,6 +234,10 @@ class CommandPost:
             self._warn("audit_unwritten", what=what, reason=error.strerror or error)
             return None
 
+    def waiting(self) -> list[Told]:
+        """Orders that wait for the time: of which kind, and who gave them."""
+        return [{"kind": one.kind, "by": one.order.by} for one in self._book.waiting]
+
     def take_answers(self) -> list[Told]:
         """What is to be said on `cmd/ack`, oldest first."""
         answers, self._answers = self._answers, []

@@ -90,8 +90,9 @@ def test_a_window_waits_for_a_trusted_clock_and_is_judged_when_it_comes() -> Non
     assert desk.hear(mode(1), now=at(0, "rtc")) == [("waits", None)]
     assert desk.post.steer.mode == "normal"
     desk.restart(at(10, "rtc"))
+    assert [one["kind"] for one in desk.post.waiting()] == ["mode"]
     assert desk.hear(now=at(20, "ntp")) == [("accepted", None)]
-    assert desk.post.steer.mode == "peak"
+    assert (desk.post.steer.mode, desk.post.waiting()) == ("peak", [])
 
 
 def test_what_waited_beyond_its_end_is_refused() -> None:

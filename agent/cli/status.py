@@ -1,0 +1,107 @@
+"""Ask the running agent how it stands: what waits to be delivered, for how long there is room, clock, devices, mode.
+
+It looks at nothing but the agent, so it works while the network is away. `hubpulse ready` watches and judges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from agent.cli import local_order
+from agent.cli.mode import in_force
+from agent.cli.speech import chosen_language, say
+from config.faults import columns
+from config.messages import Language, word
+
+_TITLE_COLUMNS = 11
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    local_order.add_agent(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    lang = chosen_language(args.lang, sys.stdout)
+    facts = local_order.ask(args, lang, "survey")
+    steer = None if facts is None else local_order.ask(args, lang, "alarms")
+    if facts is None or steer is None:
+        return 1
+    if args.json:
+        print(json.dumps(_told(facts, steer), ensure_ascii=False))
+    else:
+        say("\n".join(_row(name, said, lang) for name, said in _rows(facts, steer, lang)))
+    return 0
+
+
+def _told(facts: Mapping[str, Any], steer: Mapping[str, Any]) -> dict[str, object]:
+    """For machines: all of the agent's facts but those of single counters, and what is in force."""
+    of_agent = {name: value for name, value in facts.items() if name not in {"ok", "counters"}}
+    return of_agent | {"steer": {name: value for name, value in steer.items() if name not in {"ok", "inputs"}}}
+
+
+def _row(name: str, said: str, lang: Language) -> str:
+    title = word(f"status_{name}", lang)
+    return f"{title}{' ' * max(1, _TITLE_COLUMNS - columns(title))}{said}"
+
+
+def _rows(facts: Mapping[str, Any], steer: Mapping[str, Any], lang: Language) -> Iterator[tuple[str, str]]:
+    up = span(facts["up_s"], lang)
+    yield "agent", word("status_of_agent", lang, site=facts["site"], version=facts["version"], up=up)
+    yield "bureau", _bureau(facts["uplink"], lang)
+    if refused := [*facts["uplink"]["denied"], *facts["uplink"]["deaf"]]:
+        yield "refused", word("ready_denied", lang, topics=", ".join(refused))
+    yield "waiting", _waiting(facts["spool"], lang)
+    yield "spool", _spool(facts["spool"], lang)
+    yield "devices", _devices(facts["devices"], lang)
+    yield "counters", _counters(facts["counters"], lang)
+    yield "clock", word(f"ready_clock_{facts['clock']}", lang)
+    yield "mode", in_force(steer, lang)
+
+
+def _bureau(uplink: Mapping[str, Any], lang: Language) -> str:
+    lasted = span(uplink["for_s"], lang)
+    if uplink["connected"]:
+        return word("status_connected", lang, protocol=uplink["protocol"], lasted=lasted)
+    return word("status_away", lang, reason=uplink["reason"], lasted=lasted)
+
+
+def _waiting(spool: Mapping[str, Any], lang: Language) -> str:
+    hours = spool["hours_left"]
+    room = word("ready_hours_unknown", lang) if hours is None else word("ready_hours", lang, hours=hours)
+    return word("status_messages", lang, count=spool["held"], room=room)
+
+
+def _spool(spool: Mapping[str, Any], lang: Language) -> str:
+    if spool["place"] == "disk":
+        return f"{spool['directory']}, {word('ready_spool_disk', lang)}"
+    from agent.uplink.spool.remedy import in_words, remedy
+
+    reason = spool["reason"]
+    directory = spool["directory"]
+    return word("ready_spool_ram", lang, directory=directory, reason=in_words(reason), do=remedy(reason))
+
+
+def _devices(devices: Mapping[str, Any], lang: Language) -> str:
+    away = [name for name, one in devices.items() if one["online"] is not True]
+    said = word("status_answer", lang, answer=len(devices) - len(away), all=len(devices))
+    return said + (word("status_not", lang, names=", ".join(away)) if away else "")
+
+
+def _counters(counters: Mapping[str, Any], lang: Language) -> str:
+    silent = [name for name, one in counters.items() if not one["fresh"]]
+    said = word("status_fresh", lang, fresh=len(counters) - len(silent), all=len(counters))
+    return said + (word("status_not", lang, names=", ".join(silent)) if silent else "")
+
+
+def span(seconds: float, lang: Language) -> str:
+    """How long something has lasted, in its two largest units."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        return word("span_days", lang, days=days, hours=hours % 24)
+    if hours:
+        return word("span_hours", lang, hours=hours, minutes=minutes % 60)
+    return word("span_minutes", lang, minutes=minutes, seconds=int(seconds) % 60)

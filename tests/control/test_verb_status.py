@@ -1,0 +1,65 @@
+"""`hubpulse status`: how the agent stands at this moment, also while the bureau is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from broker import Broker
+from ordered_site import OrderedSite
+
+from agent.__main__ import main
+from agent.cli.status import span
+from agent.clock import wait
+
+TURNS = 600
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[OrderedSite]:
+    """An agent that was connected, and now its broker is gone."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(tmp_path / "broker"))
+        site = OrderedSite(tmp_path, broker)
+        with site.bureau:
+            stack.enter_context(site.agent())
+        yield site
+
+
+def status(site: OrderedSite, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["status", "--control", str(site.socket), *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_what_waits_while_the_bureau_is_away_is_told_with_its_reason_and_the_spools_place(
+    site: OrderedSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert json.loads(status(site, capsys, "--json"))["uplink"]["connected"]
+    site.broker.stop()
+    for _ in range(TURNS):
+        told = json.loads(status(site, capsys, "--json"))
+        if not told["uplink"]["connected"] and told["uplink"]["reason"] and told["spool"]["held"]:
+            break
+        wait(0.1)
+    assert told["uplink"]["for_s"] < told["up_s"] + 1.0
+    said = status(site, capsys, "--lang", "zh")
+    assert "邮管局     断开 " in said and f"缓存       {site.folder}/spool,写入磁盘" in said.replace(", ", ",")
+    assert "当前模式:平时,按配置" in said
+    waiting = next(line for line in said.splitlines() if line.startswith("待发"))
+    assert int(waiting.split()[1]) >= told["spool"]["held"]
+
+
+def test_no_agent_means_no_status_and_the_way_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--control", str(tmp_path / "nobody.sock"), "--lang", "en"]) == 1
+    assert "systemctl start hubpulse" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [(0.4, "0 min 0 s", "0 分 0 秒"), (3725, "1 h 2 min", "1 小时 2 分"), (180_000, "2 d 2 h", "2 天 2 小时")],
+)
+def test_how_long_something_lasts_is_said_in_its_two_largest_units(seconds: float, english: str, chinese: str) -> None:
+    assert (span(seconds, "en"), span(seconds, "zh")) == (english, chinese)

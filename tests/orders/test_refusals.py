@@ -45,7 +45,11 @@ def test_every_reason_of_a_refusal_has_a_sentence_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("detail", "english", "chinese"),
     [
-        ("there are: north, odd", "there is no such line (`unknown_line`): there are: north, odd", "可用的有:north, odd"),
+        (
+            "there are: north, odd",
+            "there is no such line (`unknown_line`): there are: north, odd",
+            "可用的有:north, odd",
+        ),
         ("", "there is no such line (`unknown_line`)", "没有这条分拣线(`unknown_line`)"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 import config
 from agent.__main__ import main
 from agent.cli import install
+from agent.cli.install import COMMAND, places
 from agent.systemd import Notify
 
 UNIT = Path(config.__file__).parent / "hubpulse.service"
@@ -90,3 +91,11 @@ def test_a_dry_run_of_install_touches_nothing(tmp_path: Path, capsys: pytest.Cap
 def test_install_where_nothing_can_be_written_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install", "--root", "/proc/nowhere"]) == 66
     assert "/proc/nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("guide", ["first-site.md", "first-site.zh-CN.md"])
+def test_the_guide_takes_away_all_that_install_puts_in_place(guide: str) -> None:
+    told = (Path(config.__file__).parents[1] / "docs" / guide).read_text("utf-8")
+    removed = [word for line in told.splitlines() if line.startswith("sudo rm") for word in line.split()[2:]]
+    for place in [*(place.path for place in places()), COMMAND]:
+        assert any(f"/{place}".startswith(one) for one in removed), place

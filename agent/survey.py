@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.bus.schedule import Station
 from agent.helm import Helm
 from agent.load.instant import Instant
 from agent.release import VERSION
@@ -59,7 +60,8 @@ class Survey:
 
     def _devices(self) -> dict[str, Json]:
         known = self._site.intake.identities()
-        bus_of = {one.id: one.bus for one in (*self._settings.devices, *self._settings.boards)}
+        stations: tuple[Station, ...] = (*self._settings.devices, *self._settings.boards)
+        bus_of = {one.id: one.bus for one in stations}
         boards = {one.id for one in self._settings.boards}
         return {
             device: {

@@ -18,6 +18,10 @@ _WRAP: dict[ValueType, int] = {
     "bcd16": 10**4,
     "bcd32": 10**8,
 }
+_ROUND = {2**16, 2**32, 2**64, *(10**digits for digits in range(3, 13))}
+_REFERENCES: Mapping[Area, range] = {"holding": range(40001, 50000), "input": range(30001, 40000)}
+"""What manuals call the registers that stand at 0, 1, … in a frame."""
+
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _REFERENCE = re.compile(r"[0134](?:[0-9]{4}|[0-9]{5})")
 _PLC_NAME = re.compile(r"[A-Z]+[0-9][0-9A-F]*")
@@ -42,6 +46,8 @@ def register(table: Table, notation: Notation = ()) -> Register:
     elif address + REGISTERS[value_type] > 65536:
         table.fault("ref" if "ref" in table else "address", "E2315", last=65536 - REGISTERS[value_type])
     word_order = table.choice("word_order", named.word_order if named else "ABCD", ORDERS)
+    if "word_order" in table and REGISTERS[value_type] == 1 and table.faultless("word_order", "type"):
+        _doubt(table, "word_order", "W2452", type=value_type)
     return Register(area, address, value_type, word_order)
 
 
@@ -92,7 +98,10 @@ def _where(table: Table, notation: Notation) -> tuple[Area, int, Range | None]:
     table.require_one("address", "ref")
     if "ref" not in table:
         table.require("area")
-        return area, table.whole("address", 0, 0, 65535), None
+        address = table.whole("address", 0, 0, 65535)
+        if (numbers := _REFERENCES.get(area)) and address in numbers:
+            _doubt(table, "address", "W2450", value=address, plain=address - numbers.start)
+        return area, address, None
     if "address" in table:
         table.whole("address", 0, 0, 65535)
         table.fault("ref", "E2215", first="address", second="ref")
@@ -162,10 +171,17 @@ def _modulus(table: Table, kind: Kind, value_type: ValueType) -> int | None:
     full = _WRAP.get(value_type, 2**64)
     modulus = table.whole("modulus", full, 2, full)
     if kind == "counter":
+        if modulus + 1 in _ROUND:
+            _doubt(table, "modulus", "W2451", value=modulus, meant=modulus + 1)
         return modulus
     if table.sound("modulus"):
         table.fault("modulus", "E2320")
     return None
+
+
+def _doubt(table: Table, key: str, code: str, **said: object) -> None:
+    """Note what can be meant and mostly is not."""
+    table.ledger.add(code, table.place(key), key=key, table=table.title, **said)
 
 
 def _max_rate(table: Table, kind: Kind) -> float:

@@ -57,7 +57,9 @@ def address(table: Table, key: str, default_port: int) -> tuple[str, int]:
     found = _ADDRESS.fullmatch(written)
     host = (found["v6"] or found["host"]) if found else ""
     port = int(found["port"] or default_port) if found else 0
-    if not is_host(host) or not 1 <= port <= 65535:
+    if found and is_host(host) and not found["port"] and not default_port:
+        table.fault(key, "E2229", value=written)
+    elif not is_host(host) or not 1 <= port <= 65535:
         table.fault(key, "E2211", value=written)
     return host, port
 

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(facts: Mapping[str, Any], steer: Mapping[str, Any]) -> dict[str, object]:
+def _told(facts: Mapping[str, Any], steer: Mapping[str, Any]) -> dict[str, Any]:
     """For machines: all of the agent's facts but those of single counters, and what is in force."""
     of_agent = {name: value for name, value in facts.items() if name not in {"ok", "counters"}}
     return of_agent | {"steer": {name: value for name, value in steer.items() if name not in {"ok", "inputs"}}}

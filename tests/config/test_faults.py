@@ -398,3 +398,22 @@ def test_a_model_that_is_not_known_is_not_taken_for_the_one_with_the_next_number
     text = SITE.replace("period_s = 0.5", 'profile = "autonics-ct7"')
     (fault,) = config.check_text("site.toml", text.encode()).faults
     assert fault.text("en").action.startswith("write one of them, or list the points")
+
+
+@pytest.mark.parametrize(
+    ("right", "written", "code", "action"),
+    [
+        ("address = 7", "address = 30008", "W2450", 'ref = "30008", or address = 7'),
+        ("address = 100", "address = 40101", "W2450", 'ref = "40101", or address = 100'),
+        ("address = 16, ", "address = 16, modulus = 4294967295, ", "W2451", "modulus = 4294967296"),
+        ("address = 16, ", "address = 16, modulus = 999999, ", "W2451", "modulus = 1000000"),
+        ('type = "u16"', 'type = "u16"\nword_order = "CDAB"', "W2452", 'type = "u32" where'),
+    ],
+)
+def test_what_can_be_meant_and_mostly_is_not_is_worth_a_notice(
+    right: str, written: str, code: str, action: str
+) -> None:
+    report = config.check_text("site.toml", SITE.replace(right, written, 1).encode())
+    (notice,) = report.notices
+    assert (report.settings is not None, notice.code) == (True, code)
+    assert notice.text("en").action.startswith(action)

@@ -67,7 +67,7 @@ max_bytes_per_s = 5000
 
 REFUSED = [
     (DIAL.replace("north", "nort"), "E2330", '"nort"'),
-    (DIAL.replace(":2001", ""), "E2211", '"192.168.10.40"'),
+    (DIAL.replace(":2001", ""), "E2229", '"192.168.10.40"'),
     (DIAL + 'listen = "0.0.0.0:5001"\n', "E2215", '"0.0.0.0:5001"'),
     (DIAL + "baud = 9600\n", "E2216", "baud"),
     (DIAL + 'preset = "hikrobt"\n', "E2205", '"hikrobt"'),

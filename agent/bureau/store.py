@@ -11,11 +11,12 @@ from typing import Any
 from agent.bureau import schema
 from agent.bureau.arrival import Arrival, Gone, Presence, merged
 from agent.bureau.connection import Database, StoreError
-from agent.bureau.numbers import Numbers, news_of
+from agent.bureau.numbers import News, Numbers, news_of
 from agent.bureau.ranges import Range, joined
 from agent.load.reckoning import NOTHING, Reckoning
 from agent.uplink.search import epoch_number
 
+WRITTEN_OFF = "written off at the bureau"
 ASKED_KEPT_S = 7 * 24 * 3600
 
 
@@ -115,6 +116,15 @@ class Store:
             found.setdefault((site, epoch), []).append((first, last))
         return [Hole(site, epoch, tuple(joined(gaps))) for (site, epoch), gaps in found.items()]
 
+    def write_off(self, site: str) -> list[Hole]:
+        """What of `site` has not come is gone, by the bureau's own word; what comes all the same has come."""
+        with self._database.transaction():
+            holes = [hole for hole in self.missing() if hole.site == site]
+            for hole in holes:
+                gone = [Gone(hole.epoch, first, last, WRITTEN_OFF) for first, last in hole.gaps]
+                self._numbers.learn((site, hole.epoch), News(gone=gone))
+        return holes
+
     def watermarks(self) -> dict[str, dict[str, int]]:
         """By site and epoch the number up to which everything has arrived or will never come."""
         return _by_site(self._rows(schema.WATERMARKS))
@@ -185,14 +195,18 @@ class Store:
         """Identities that came with two contents: (site, epoch, seq)."""
         return [(site, epoch, seq) for site, epoch, seq in self._rows(schema.CONFLICTS)]
 
-    def described(self) -> dict[str, Mapping[str, object]]:
-        """By site what its newest `meta` says of the site itself."""
+    def metas(self) -> dict[str, Mapping[str, object]]:
+        """By site its newest `meta`."""
         newest: dict[str, tuple[tuple[int, int, int], str]] = {}
         for site, epoch, seq, ts_ms, payload in self._rows(schema.META):
             age = (ts_ms or 0, epoch_number(epoch), seq)
             if site not in newest or newest[site][0] < age:
                 newest[site] = age, payload
-        said = {site: json.loads(payload).get("site") for site, (_, payload) in newest.items()}
+        return {site: json.loads(payload) for site, (_, payload) in newest.items()}
+
+    def described(self) -> dict[str, Mapping[str, object]]:
+        """By site what its newest `meta` says of the site itself."""
+        said = {site: meta.get("site") for site, meta in self.metas().items()}
         return {site: one for site, one in said.items() if isinstance(one, dict)}
 
     def presence(self) -> dict[str, bool]:

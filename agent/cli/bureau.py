@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 from agent.cli import broker_options
 from agent.cli.quantities import duration, whole
 from agent.cli.speech import add_language, chosen_language, say
+from agent.cli.which_sites import add_sites, one_site
 from config.messages import Language, reason, word
 
 if TYPE_CHECKING:
     from agent.bureau.consumer import Worker
     from agent.bureau.feedback import Desk, Publish
     from agent.bureau.store import Opener, Store
-    from agent.load.reckoning import Reckoning
 
 _SAY_S = 10.0
 _STORE = "sqlite:bureau.db"
@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gaps = actions.add_parser("gaps", help="what is missing; exit code 1 while something may still come")
     gaps.description = _GAPS
     sites = actions.add_parser("sites", help="who the sites are, by the newest word of each, and who is connected")
+    totals.add_argument("--by", choices=("province", "city", "site"), help="add up all of a place, by role")
+    gaps.add_argument(
+        "--write-off", type=one_site, metavar="PROV/CITY/SITE", help="a site that is gone for good: wait for it no more"
+    )
+    for action in (totals, gaps, sites):
+        add_sites(action)
     for action in (running, totals, gaps, sites):
         action.add_argument(
             "--store", metavar="STORE", default=_STORE, help="sqlite:PATH or postgresql://HOST/NAME (%(default)s)"
@@ -114,12 +120,16 @@ def _show(args: argparse.Namespace, store: Store) -> int:
     if args.action == "sites":
         from agent.cli.bureau_sites import listed
 
-        return listed(store, _lang(args), as_json=args.json)
+        return listed(store, _lang(args), args.site, as_json=args.json)
     if args.action == "gaps":
         from agent.cli.bureau_gaps import listed as gaps
 
-        return gaps(store, args.store, _lang(args), as_json=args.json)
-    return _totals(args, store)
+        if args.write_off is not None:
+            return _write_off(args, store)
+        return gaps(store, args.store, _lang(args), args.site, as_json=args.json)
+    from agent.cli.bureau_totals import listed as totals
+
+    return totals(store, _lang(args), args.site, args.by, as_json=args.json)
 
 
 def _wrong(sentence: str, status: int) -> int:
@@ -205,34 +215,19 @@ def _say_progress(args: argparse.Namespace, workers: list[Worker], connected: in
         say(word("bureau_progress", _lang(args), workers=len(parts), **figures))
 
 
-def _totals(args: argparse.Namespace, store: Store) -> int:
-    lang, counted, events = _lang(args), store.totals(), store.events()
+def _write_off(args: argparse.Namespace, store: Store) -> int:
+    """What is missing of one site is not waited for any more; 0, also where nothing was."""
+    lang, holes = _lang(args), store.write_off(args.write_off)
     if args.json:
-        sites = {
-            site: {
-                "counters": {name: one._asdict() for name, one in counted.get(site, {}).items()},
-                "events": events.get(site, {}),
-            }
-            for site in sorted(counted.keys() | events.keys())
-        }
-        print(json.dumps({"sites": sites, "messages": store.messages()}))
+        print(
+            json.dumps({"written_off": [{"site": hole.site, "epoch": hole.epoch, "gaps": hole.gaps} for hole in holes]})
+        )
         return 0
-    rows = [
-        (site, name, one.total, _between(one)) for site, counters in counted.items() for name, one in counters.items()
-    ]
-    rows += [(site, name, total, "") for site, streams in events.items() for name, total in streams.items()]
-    longest = max((len(name) for _, name, _, _ in rows), default=0)
-    for site, name, total, between in rows:
-        say(f"{site}  {name:<{longest}}  {total:>13,}{between}")
-    if not counted and not events:
-        say(word("bureau_uncounted", lang))
+    for hole in holes:
+        for first, last in hole.gaps:
+            say(word("bureau_written_off", lang, site=hole.site, epoch=hole.epoch, first=first, last=last))
+    say(word("bureau_written_off_all" if holes else "bureau_whole", lang))
     return 0
-
-
-def _between(one: Reckoning) -> str:
-    """Between what a total lies, where it is not exact."""
-    exact = one.lo == one.hi == one.total
-    return "" if exact else f"  [{one.lo:,} … {'∞' if one.hi is None else f'{one.hi:,}'}]"
 
 
 def _lang(args: argparse.Namespace) -> Language:

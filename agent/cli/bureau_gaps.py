@@ -11,30 +11,38 @@ from agent.cli.speech import say
 from config.messages import Language, word
 
 if TYPE_CHECKING:
+    from agent.bureau.arrival import Gone
     from agent.bureau.ranges import Range
     from agent.bureau.store import Hole, Request, Store
+    from agent.cli.which_sites import Sites
 
 
-def listed(store: Store, address: str, lang: Language, *, as_json: bool) -> int:
-    """1 where something is missing that may still come; then also how it comes."""
-    holes, asked = store.missing(), store.asked()
+def listed(store: Store, address: str, lang: Language, wanted: Sites, *, as_json: bool) -> int:
+    """1 where something of the wanted sites is missing that may still come; then also how it comes."""
+    holes, asked = [hole for hole in store.missing() if hole.site in wanted], store.asked()
+    gone = [(site, one) for site, one in store.gone() if site in wanted]
+    conflicts = [one for one in store.conflicts() if one[0] in wanted]
     missing = {hole: [_newest(gap, asked.get((hole.site, hole.epoch), ())) for gap in hole.gaps] for hole in holes}
     if as_json:
-        print(json.dumps(_told(store, missing)))
+        print(json.dumps(_told(missing, gone, conflicts)))
         return 1 if holes else 0
     for hole, requests in missing.items():
         for (first, last), request in zip(hole.gaps, requests, strict=True):
             said = word("bureau_gap", lang, site=hole.site, epoch=hole.epoch, first=first, last=last)
             say(said + _asked(request, lang))
-    for site, one in store.gone():
+    for site, one in gone:
         say(word("bureau_gone", lang, site=site, epoch=one.epoch, first=one.first, last=one.last, why=one.reason))
-    for site, epoch, seq in store.conflicts():
+    for site, epoch, seq in conflicts:
         say(word("bureau_conflict", lang, site=site, epoch=epoch, seq=seq))
     say(word("bureau_gap_next" if holes else "bureau_whole", lang, store=address))
     return 1 if holes else 0
 
 
-def _told(store: Store, missing: Mapping[Hole, Sequence[Request | None]]) -> dict[str, object]:
+def _told(
+    missing: Mapping[Hole, Sequence[Request | None]],
+    gone: Sequence[tuple[str, Gone]],
+    conflicts: Sequence[tuple[str, str, int]],
+) -> dict[str, object]:
     return {
         "missing": [
             {
@@ -47,9 +55,9 @@ def _told(store: Store, missing: Mapping[Hole, Sequence[Request | None]]) -> dic
         ],
         "gone": [
             {"site": site, "epoch": one.epoch, "first": one.first, "last": one.last, "why": one.reason}
-            for site, one in store.gone()
+            for site, one in gone
         ],
-        "conflicts": store.conflicts(),
+        "conflicts": conflicts,
     }
 
 

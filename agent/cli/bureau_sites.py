@@ -14,6 +14,7 @@ from config.messages import Language, named, word
 
 if TYPE_CHECKING:
     from agent.bureau.store import Store
+    from agent.cli.which_sites import Sites
 
 _LONGEST = 100
 _NAMES = {"en": "name_en", "zh": "name_zh"}
@@ -24,9 +25,10 @@ NEAR_DAYS = 7
 _LISTED = ("level", "tier", "carrier", "upstream", "downstream", "valid_until")
 
 
-def listed(store: Store, lang: Language, *, as_json: bool) -> int:
-    """Every site that has said what it is, or that it is there; 0."""
-    described, online = store.described(), store.presence()
+def listed(store: Store, lang: Language, wanted: Sites, *, as_json: bool) -> int:
+    """Each of the wanted sites that has said what it is, or that it is there; 0."""
+    described = {path: site for path, site in store.described().items() if path in wanted}
+    online = {path: is_there for path, is_there in store.presence().items() if path in wanted}
     sites = {path: described.get(path, {}) for path in sorted(described.keys() | online.keys())}
     if as_json:
         told = {path: dict(site) | {"online": online.get(path)} | _validity(site) for path, site in sites.items()}

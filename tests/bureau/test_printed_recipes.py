@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import tomllib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,7 +18,7 @@ from simulated_network import Network, Uplink
 from simulated_site import Life, World, seeded
 
 from agent.__main__ import main
-from agent.bureau import databases
+from agent.bureau import databases, schema
 from agent.bureau.arrival import read
 from agent.orders.order import KINDS
 from agent.orders.seal import demand, verifier
@@ -109,3 +111,33 @@ def test_what_is_advised_to_install_is_what_the_distribution_asks_for() -> None:
     sources = [one.read_text("utf-8") for one in (ROOT / "agent").rglob("*.py")]
     advised = {found for source in sources for found in re.findall(r"pip install '([^']+)'", source)}
     assert advised == {*extras["bureau"], *extras["ed25519"]}
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_what_the_manual_lets_go_of_old_messages_changes_no_total_and_no_gap(manual: str, tmp_path: Path) -> None:
+    path = tmp_path / "bureau.db"
+    store = databases.opener(f"sqlite:{path}")()
+    for seq, tail in ((1, "meta"), (2, "health"), (3, "line/n/telemetry"), (5, "health")):
+        said = {"epoch": "3-abcdef", "seq": seq, "ts": 1_000, "tsq": "ntp", "base": 7, "counts": {"eye.in": seq}}
+        store.take(list(read(f"hubpulse/v1/44/4401/gz-two/{tail}", json.dumps(said).encode())))
+    before = (store.totals(), store.missing(), store.watermarks(), store.untold())
+    (statement,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / manual).read_text("utf-8"), re.S)
+    with closing(sqlite3.connect(path)) as database, database:
+        assert database.execute(statement, {"before_s": 2}).rowcount == 2
+    assert (store.totals(), store.missing(), store.watermarks(), store.untold()) == before
+    assert set(store.metas()) == {"44/4401/gz-two"}
+    store.close()
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_the_manual_names_every_table_and_column(manual: str) -> None:
+    text = re.split(r"^### (?:The tables|数据表)$", (ROOT / "docs" / manual).read_text("utf-8"), flags=re.M)[1]
+    text = text.partition("\n###")[0]
+    rows = {
+        name: row for row in re.findall(r"^\| `.*$", text, re.M) for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    for table in filter(lambda one: one.startswith("CREATE TABLE"), schema.TABLES):
+        name = table.split("EXISTS ")[1].split(" ")[0]
+        columns = set(re.findall(r"(\w+) (?:TEXT|BIGINT|INTEGER)", table))
+        shared = {"payload", "first", "topic"} if name in {"conflict", "gone", "missing"} else set()
+        assert columns - shared <= set(re.findall(r"`(\w+)`", rows[name])) | {"reason", "first"}, name

@@ -25,6 +25,8 @@ from agent.orders.order import KINDS, RefusedError, number_of, understood
 from config.messages import Language, Refusal, word
 
 WITHIN_S = 20.0
+_GOOD = ("accepted", "waits", "retained")
+"""Outcomes with which an order is under way; `retained` is our own word, of a site that has not answered yet."""
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _LATER = re.compile(r"\+([0-9]{1,6})([mhd])")
 _SPAN = re.compile(r"[0-9]{1,6}[mhd]")
@@ -132,6 +134,8 @@ def _send(args: argparse.Namespace, lang: Language, order: Mapping[str, object])
     with Subscriber(args.host, port, tls=tls, login=login, site=args.site, listener=listen) as site:
         _publish(args, json.dumps(order, ensure_ascii=False).encode())
         site.wait_until(lambda: bool(answers), WITHIN_S)
+    if not answers and args.retain:
+        return _tell(args, lang, {"outcome": "retained", "cmd": args.kind, "cmd_seq": order["seq"]})
     if not answers:
         return local_order.fail(lang, "E2769", as_json=args.json, site=args.site, within_s=int(WITHIN_S))
     return _tell(args, lang, answers[0])
@@ -164,6 +168,6 @@ def _tell(args: argparse.Namespace, lang: Language, answer: Mapping[str, object]
     else:
         why = Refusal(str(answer.get("reason") or "–"), str(answer.get("detail") or ""))
         outcome = answer.get("outcome")
-        known = outcome if outcome in {"accepted", "waits", "refused"} else "refused"
+        known = outcome if outcome in _GOOD else "refused"
         print(word(f"order_{known}", lang, why=why, audit=answer.get("audit") or "–"))
-    return 0 if answer.get("outcome") in {"accepted", "waits"} else 1
+    return 0 if answer.get("outcome") in _GOOD else 1

@@ -45,7 +45,7 @@ async def obey(twin: Twin, said: object) -> Reply:
     try:
         return {"ok": True} | await command.run(twin, **values)
     except KeyError as error:
-        raise CommandError(f"this site has no {error}") from None
+        raise CommandError(f"this site has no {error}; as in {usage(name)}") from None
     except TimeoutError:
         raise CommandError(f"no read within {READ_WITHIN_S:.0f} s") from None
     except OSError as error:

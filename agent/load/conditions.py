@@ -11,6 +11,7 @@ from config.load_settings import Mode
 class Conditions:
     """How things stand at one moment. `run` None: no input tells. `jammed`: an input says that nothing gets through.
     `suspended` is why the site does not work, "" where it does. `plan` and `capacity_pph` are those of an active plan.
+    `exercise`: what was ordered is a drill.
     """
 
     mode: Mode = "normal"
@@ -19,6 +20,7 @@ class Conditions:
     plan: str = ""
     capacity_pph: float | None = None
     jammed: bool = False
+    exercise: bool = False
 
 
 ORDINARY = Conditions()

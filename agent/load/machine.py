@@ -3,7 +3,8 @@
 Levels rise and fall by thresholds that must hold for a time (`config.load_settings.Thresholds`), one step an
 evaluation; only OVERFLOW is entered from anywhere. Beside the levels stand three states that say that no level can be
 told: UNKNOWN (the figures are stale or bad), STOPPED and SUSPENDED (an input or the bureau says so). From these it
-comes back to the level it left while the figures are not below where that ends, else to what they say now.
+comes back to the level it left while the figures are not below where that ends, else to what they say now. So it does
+at the end of a drill, to the level before that: what a drill brought about ends with it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Cause = Literal[
     "suspended",
     "resumed",
     "known",
+    "exercise_over",
 ]
 LEVELS: tuple[State, ...] = ("NORMAL", "BUSY", "SATURATED", "OVERFLOW")
 STATES: tuple[State, ...] = get_args(State)
@@ -69,10 +71,13 @@ class Passed(NamedTuple):
 
 
 class Machine:
-    """`state` since boot-clock second `since_s`, caused by `cause`. `rank` is the last level that could be told."""
+    """`state` since boot-clock second `since_s`, caused by `cause`. `rank` is the last level that could be told. In a
+    drill what is left of the level before it waits for its end.
+    """
 
     __slots__ = (
         "_at_s",
+        "_before_drill",
         "_falling",
         "_held",
         "_limits",
@@ -97,6 +102,7 @@ class Machine:
         self.state: State = "UNKNOWN"
         self.cause: Cause = "no_figures"
         self.rank = 0
+        self._before_drill: int | None = None
         self.since_s: float | None = None
 
     def advance(self, at_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
@@ -110,6 +116,8 @@ class Machine:
         self._at_s, self._limits = at_s, limits
         if self.since_s is None:
             self.since_s = at_s
+        if signs.exercise:
+            self._before_drill = self.rank if self._before_drill is None else min(self._before_drill, self.rank)
         found = self._beside(at_s, signs, limits, mode)
         if found is None and self.state in LEVELS and signs.missing is None:
             found = self._level(at_s, lasted_s, signs, limits, mode)
@@ -130,6 +138,7 @@ class Machine:
         """Into, between and out of the states that are no level."""
         stopped, missing = signs.run is False, signs.missing is not None
         run_s, figures_s = self._lasts_s("stopped", stopped, at_s), self._lasts_s("missing", missing, at_s)
+        drilled = self._before_drill is not None and not (signs.exercise or missing)
         state: State
         cause: Cause
         if signs.suspended:
@@ -140,7 +149,7 @@ class Machine:
             state, cause, held_s = "UNKNOWN", signs.missing or "no_figures", figures_s
         elif self.state == "UNKNOWN" and (missing or figures_s < KNOWN_S or signs.settled_s < SETTLED_S):
             return None
-        elif self.state not in LEVELS:
+        elif self.state not in LEVELS or drilled:
             return self._back(signs, limits, mode)
         else:
             return None
@@ -151,17 +160,21 @@ class Machine:
         """Stopped or suspended: what comes after must not wait to be called unknown."""
         return self.state in {"STOPPED", "SUSPENDED"}
 
-    def _back(self, signs: Signs, limits: Thresholds, mode: Mode) -> Transition:
+    def _back(self, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
         """To the level of before, unless the figures say that it has ended, or that it is higher. A mean over less time
         than a level must hold says nothing of that level."""
         met = next((rise for rise in self._ways if rise.met(signs) and rise.hold_s <= signs.settled_s), None)
         said = 0 if met is None else met.rank
+        if self._before_drill is not None and not signs.exercise:
+            self.rank, self._before_drill = self._before_drill, None
         kept = self.rank if self.rank and not falls(self.rank, signs, limits) else 0
-        causes: dict[State, Cause] = {"STOPPED": "running" if signs.run else "known", "SUSPENDED": "resumed"}
         self.rank = max(said, kept)
-        return Transition(
-            self.state, LEVELS[self.rank], causes.get(self.state, "known"), signs.load_index, None, 0.0, mode
-        )
+        state = LEVELS[self.rank]
+        if state == self.state:
+            return None
+        causes: dict[State, Cause] = {"STOPPED": "running" if signs.run else "known", "SUSPENDED": "resumed"}
+        cause = causes.get(self.state, "exercise_over" if self.state in LEVELS else "known")
+        return Transition(self.state, state, cause, signs.load_index, None, 0.0, mode)
 
     def _level(self, at_s: float, lasted_s: float, signs: Signs, limits: Thresholds, mode: Mode) -> Transition | None:
         met = [rise for rise in self._ways if rise.met(signs)]
@@ -195,14 +208,18 @@ class Machine:
 
     def kept(self) -> list[object]:
         """What must outlive the process, JSON-able."""
-        return [self.state, self.cause, self.rank, self.since_s]
+        return [self.state, self.cause, self.rank, self.since_s, self._before_drill]
 
     def restore(self, kept: object, shift_s: float) -> None:
-        """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours; ValueError, and nothing
-        changed, for anything else. What had held then begins to hold anew."""
-        if not (isinstance(kept, list) and len(kept) == 4 and kept[0] in STATES and kept[2] in range(OVERFLOW + 1)):
+        """Go on from `kept()` of an earlier run, whose boot clock was `shift_s` behind ours, also where it kept
+        nothing of drills; ValueError, and nothing changed, for anything else. What held then begins to hold anew."""
+        if not isinstance(kept, list) or len(kept) not in {4, 5}:
             raise ValueError("no state of a line")
-        if kept[1] not in CAUSES or not isinstance(kept[3], int | float | None):
+        state, cause, rank, since_s, before_drill = kept if len(kept) == 5 else [*kept, None]
+        ranks = range(OVERFLOW + 1)
+        if state not in STATES or cause not in CAUSES or rank not in ranks or before_drill not in (None, *ranks):
             raise ValueError("no state of a line")
-        self.state, self.cause, self.rank = kept[0], kept[1], kept[2]
-        self.since_s = None if kept[3] is None else kept[3] + shift_s
+        if not isinstance(since_s, int | float | None):
+            raise ValueError("no state of a line")
+        self.state, self.cause, self.rank, self._before_drill = state, cause, rank, before_drill
+        self.since_s = None if since_s is None else since_s + shift_s

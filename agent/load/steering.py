@@ -57,6 +57,7 @@ class Steering:
             forecast_settled=settled,
             run=self._run(at_s, now, conditions.run),
             suspended=conditions.suspended,
+            exercise=conditions.exercise,
         )
         found = self.machine.advance(at_s, signs, limits, conditions.mode)
         if found is not None:

@@ -28,6 +28,7 @@ class Signs(NamedTuple):
     forecast_settled: bool = True
     run: bool | None = None
     suspended: str = ""
+    exercise: bool = False
 
 
 class Rise(NamedTuple):

@@ -34,4 +34,4 @@ class Steer:
     def conditions(self, line: str = "", run: bool | None = None, *, jammed: bool = False) -> Conditions:
         """How `line` is judged by it; "" is the site."""
         capacity_pph = self.capacity_pph if self.line == line else None
-        return Conditions(self.mode, run, self.suspended, self.plan, capacity_pph, jammed)
+        return Conditions(self.mode, run, self.suspended, self.plan, capacity_pph, jammed, self.exercise)

@@ -231,6 +231,67 @@ def test_another_mode_begins_to_hold_anew() -> None:
     assert play.show(at_index(82.0), 290) == "NORMAL"
 
 
+def in_drill(index: float) -> Signs:
+    return at_index(index)._replace(exercise=True)
+
+
+def drilled(index: float) -> Play:
+    """It was calm, and for an hour judged by the thresholds of an emergency."""
+    play = Play().calm()
+    play.limits, play.mode = DEFAULTS["emergency"], "emergency"
+    play.show(in_drill(index), 3600)
+    play.limits, play.mode = NORMAL, "normal"
+    return play
+
+
+@pytest.mark.parametrize(("index", "state"), [(60.0, "NORMAL"), (88.0, "BUSY"), (96.0, "SATURATED")])
+def test_what_a_drill_brought_about_ends_with_it(index: float, state: State) -> None:
+    play = drilled(88.0)
+    assert play.machine.state == "SATURATED"
+    assert play.show(at_index(index), STEP_S) == state
+    assert play.machine.cause == ("load_index" if state == "SATURATED" else "exercise_over")
+    assert play.show(at_index(index), 3600) == state
+
+
+def test_a_level_that_stood_before_a_drill_and_through_it_stands_after_it() -> None:
+    play = Play().calm()
+    play.show(at_index(99.0), 400)
+    play.show(in_drill(88.0), 3600)
+    assert play.show(at_index(88.0), 3600) == "SATURATED", "88 is not below where it ends"
+    play.show(in_drill(60.0), 3600)
+    play.show(in_drill(88.0), 3600)
+    assert play.show(at_index(88.0), 3600) == "BUSY"
+
+
+@pytest.mark.parametrize("between", [CALM._replace(run=False), CALM._replace(load_index=None, missing="stale")])
+def test_a_drill_that_ends_while_no_level_is_told_leaves_none_of_its_own(between: Signs) -> None:
+    play = drilled(88.0)
+    assert play.show(between._replace(exercise=True), 300) not in LEVELS
+    play.show(between, 300)
+    assert play.show(at_index(88.0)._replace(run=True), 200) == "BUSY"
+
+
+def test_figures_that_are_missing_as_a_drill_ends_are_waited_for() -> None:
+    play = drilled(88.0)
+    assert play.show(CALM._replace(load_index=None, missing="stale"), 10) == "SATURATED"
+    assert play.show(at_index(88.0), STEP_S) == "BUSY"
+
+
+def test_a_drill_that_ended_while_the_agent_was_down_leaves_nothing() -> None:
+    play, again = drilled(88.0), Play()
+    again.machine.restore(play.machine.kept(), 0.0)
+    assert again.machine.state == "SATURATED"
+    assert again.show(at_index(88.0), STEP_S) == "BUSY"
+
+
+def test_a_state_of_a_release_that_knew_no_drills_goes_on() -> None:
+    play = Play().calm()
+    play.show(at_index(99.0), 400)
+    again = Play()
+    again.machine.restore(play.machine.kept()[:4], 0.0)
+    assert again.show(at_index(88.0), 3600) == "SATURATED"
+
+
 def test_a_restart_is_no_transition() -> None:
     play = Play().calm()
     play.show(at_index(99.0), 400)
@@ -245,7 +306,17 @@ def test_a_restart_is_no_transition() -> None:
 
 
 @pytest.mark.parametrize(
-    "kept", [None, [], {}, ["CALM", "known", 0, 1.0], ["BUSY", "x", 1, 1.0], ["BUSY", "known", 9, 1.0], ["BUSY"] * 4]
+    "kept",
+    [
+        None,
+        [],
+        {},
+        ["CALM", "known", 0, 1.0],
+        ["BUSY", "x", 1, 1.0],
+        ["BUSY", "known", 9, 1.0],
+        ["BUSY"] * 4,
+        ["BUSY", "known", 1, 1.0, []],
+    ],
 )
 def test_what_is_no_state_is_refused_and_changes_nothing(kept: object) -> None:
     machine = Machine(30.0)
@@ -326,6 +397,7 @@ def test_however_narrow_the_thresholds_a_level_that_ended_begins_again_only_afte
                 forecast_settled=st.booleans(),
                 run=st.none() | st.booleans(),
                 suspended=st.sampled_from(["", "weather"]),
+                exercise=st.booleans(),
             ),
             st.floats(5.0, 2000.0),
         ),
@@ -345,5 +417,6 @@ def test_whatever_is_shown_states_follow_each_other_and_levels_move_by_one_step(
     assert all(one.after == two.before for one, two in pairwise(play.told))
     for one in play.told:
         assert one.before != one.after
-        if one.before in LEVELS and one.after in LEVELS and one.after != "OVERFLOW":
+        by_step = one.after != "OVERFLOW" and one.cause != "exercise_over"
+        if by_step and one.before in LEVELS and one.after in LEVELS:
             assert abs(LEVELS.index(one.after) - LEVELS.index(one.before)) == 1

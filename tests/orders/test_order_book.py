@@ -123,6 +123,7 @@ def test_the_order_taken_last_is_in_force_and_the_one_before_again_when_it_ends(
     desk.post.order_here("mode", {"mode": "emergency", "by": "li", "to": ms(600), "exercise": True}, at(1))
     desk.hear(now=at(2))
     assert (desk.post.steer.mode, desk.post.steer.exercise) == ("emergency", True)
+    assert desk.post.steer.conditions("north").exercise
     desk.hear(now=at(601))
     assert (desk.post.steer.mode, desk.post.steer.exercise) == ("peak", False)
     desk.hear(mode(2, "normal", to=None), now=at(602))

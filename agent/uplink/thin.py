@@ -15,6 +15,7 @@ from agent.uplink.contract import Json, Message, compact
 from agent.uplink.late import each
 
 TAIL = "loss"
+FULL = "spool full"
 TOO_LARGE = "larger than the broker takes"
 HEAD_BYTES = 512
 """More than a loss record has beside ranges and messages."""
@@ -70,7 +71,7 @@ class Thinned:
     def fields(self) -> Json:
         """The payload of the loss record: numbers that will not come one by one, and the messages that stay of them."""
         return {
-            "reason": "spool full",
+            "reason": FULL,
             "lost": [list(span) for span in coalesced(self._spans)],
             "messages": [[tail, fields] for tail, fields, _ in self._kept.values()],
         }
@@ -81,7 +82,7 @@ class Thinned:
         if _size_bytes(fields) <= most_bytes:
             return [fields]
         kept = [[tail, one] for tail, one, _ in self._kept.values()]
-        return _divided(coalesced(self._spans), kept, fields["reason"], most_bytes)
+        return _divided(coalesced(self._spans), kept, most_bytes, FULL, too_large=FULL)
 
     def _take_over(self, fields: Json) -> None:
         """An earlier loss record: this one stands for what that stood for."""
@@ -129,12 +130,14 @@ def parted(payload: bytes, most_bytes: int) -> list[Json]:
     try:
         fields = json.loads(payload)
         lost = [Span(fields["epoch"], fields["seq"], fields["seq"]), *ranges(fields["lost"])]
-        return _divided(lost, fields["messages"], fields.get("reason"), most_bytes)
+        return _divided(lost, fields["messages"], most_bytes, fields.get("reason"), too_large=TOO_LARGE)
     except (ValueError, KeyError, TypeError):
         return []
 
 
-def _divided(lost: Sequence[Span], kept: Sequence[Any], reason: object, most_bytes: int) -> list[Json]:
+def _divided(
+    lost: Sequence[Span], kept: Sequence[Any], most_bytes: int, reason: object, *, too_large: str
+) -> list[Json]:
     """Raises ValueError, KeyError and TypeError for what are no messages of ours."""
     sized = [(_size_bytes(one), one) for one in kept]
     large = [Span(one["epoch"], one["seq"], one["seq"]) for size, (_, one) in sized if size > most_bytes]
@@ -143,7 +146,7 @@ def _divided(lost: Sequence[Span], kept: Sequence[Any], reason: object, most_byt
         *(("messages", one) for size, one in sized if size <= most_bytes),
         *(("lost", list(span)) for span in lost),
     ]
-    return [*_filled(away, most_bytes, TOO_LARGE), *_filled(stays, most_bytes, reason)]
+    return [*_filled(away, most_bytes, too_large), *_filled(stays, most_bytes, reason)]
 
 
 def _filled(items: Iterable[tuple[str, object]], most_bytes: int, reason: object) -> Iterator[Json]:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import agent
+from agent.uplink import resend, thin
 from config.messages import reason, text
 from config.reasons import in_chinese, templates
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 TOLD = {
     "AddressError",
@@ -48,6 +51,15 @@ def test_every_reason_has_a_chinese() -> None:
     open_places = {one: one.replace("{}", "7") for one in told_reasons()}
     assert len(open_places) > 60
     assert {one for one, said in open_places.items() if in_chinese(said) == said} == set()
+
+
+@pytest.mark.parametrize(
+    "why", [resend.NOT_KEPT, resend.LOST, resend.NOT_TAKEN, resend.NOT_HERE, thin.TOO_LARGE, thin.FULL]
+)
+def test_why_a_message_is_gone_has_a_chinese_and_stands_in_the_manual(why: str) -> None:
+    assert reason(why, "zh") != why
+    for page in ("bureau.md", "bureau.zh-CN.md"):
+        assert f"`{why}`" in (DOCS / page).read_text("utf-8")
 
 
 def test_every_chinese_has_the_places_of_its_english() -> None:

@@ -19,7 +19,7 @@ from agent.report.thinning import Thinning
 from agent.uplink.contract import Message, compact
 from agent.uplink.spool import Room, Spool
 from agent.uplink.spool.wear import Allowance, pages
-from agent.uplink.thin import TAIL, TOO_LARGE, WINDOW_MS, Span, Thinned, coalesced
+from agent.uplink.thin import TAIL, WINDOW_MS, Span, Thinned, coalesced
 
 SITE = "44/4401/gz-baiyun"
 ROOT = f"hubpulse/v1/{SITE}"
@@ -199,7 +199,7 @@ def test_a_message_nearly_as_large_as_a_commit_makes_way_when_the_spool_is_full(
         spool.commit([message(1, seq, seq).encode()], b"")
     spool.commit([told("1-abcdef", seq + 1 + n, part).encode() for n, part in enumerate(parts)], b"")
     thinning.settle()
-    assert (parts[0]["lost"], parts[0]["reason"]) == ([["1-abcdef", 1, 1]], TOO_LARGE)
+    assert (parts[0]["lost"], parts[0]["reason"]) == ([["1-abcdef", 1, 1]], "spool full")
     assert spool.books().residual == 0
     spool.close()
 

@@ -59,7 +59,7 @@ cdef class _Text:
 
     cdef int value(self, object value, int depth) except -1:
         if isinstance(value, str):
-            return self.string(value)
+            return self.string(<str>value)
         if value is None:
             return self.put(b"null", 4)
         if value is True:
@@ -73,7 +73,7 @@ cdef class _Text:
         if depth == _DEEPEST:
             raise ValueError("a document nested too deep")
         if isinstance(value, dict):
-            return self.table(value, depth + 1)
+            return self.table(<dict>value, depth + 1)
         if isinstance(value, (list, tuple)):
             return self.row(value, depth + 1)
         raise TypeError(f"JSON has no {type(value).__name__}")
@@ -157,7 +157,7 @@ cdef class _Text:
             if not first:
                 self.put_one(b',')
             first = False
-            self.string(name)
+            self.string(<str>name)
             self.put_one(b':')
             self.value(value, depth)
         return self.put_one(b'}')

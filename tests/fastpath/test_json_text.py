@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections import namedtuple
-from enum import IntEnum
+from collections import Counter, OrderedDict, namedtuple
+from enum import IntEnum, StrEnum
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,10 @@ Pair = namedtuple("Pair", "one two")
 
 class Level(IntEnum):
     HIGH = 3
+
+
+class Word(StrEnum):
+    JAM = "jam"
 
 
 @given(DOCUMENTS)
@@ -48,7 +52,7 @@ def test_it_is_what_the_standard_library_writes(document: object) -> None:
             -1e-7,
         ],
         {"": None, "a": True, "b": False, "c": [], "d": {}, "e": (), "f": [[{}]]},
-        [Pair(1, 2.5), Level.HIGH, True],
+        [Pair(1, 2.5), Level.HIGH, True, Word.JAM, {Word.JAM: 1}, Counter("aab"), OrderedDict(b=1, a={})],
     ],
     ids=["every escape", "whole numbers", "numbers", "nothing", "what derives"],
 )

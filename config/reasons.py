@@ -9,10 +9,14 @@ from pathlib import Path
 
 _PAGE = Path(__file__).parent / "texts" / "reasons.toml"
 _PLACE = "{}"
+_LONGEST = 500
+"""What is longer is no reason that a room gave, but what somebody sent: it stays as it is."""
 
 
 def in_chinese(reason: str) -> str:
     """The reason in Chinese, and likewise what stands in its places; what is not known stays as it is."""
+    if len(reason) > _LONGEST:
+        return reason
     for form, chinese in _forms():
         if found := form.fullmatch(reason):
             return chinese.format(*map(in_chinese, found.groups()))

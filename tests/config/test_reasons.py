@@ -81,6 +81,7 @@ def test_every_chinese_has_the_places_of_its_english() -> None:
         ("`mode` is one of peak, normal", "`mode` 只能是 peak, normal 之一"),
         ("tunnel-1: heard", "tunnel-1: heard"),
         ("", ""),
+        (": " * 2000, ": " * 2000),
     ],
 )
 def test_a_reason_is_said_in_chinese_and_what_is_none_stays(english: str, chinese: str) -> None:

@@ -12,7 +12,7 @@ from agent.load.conditions import Conditions
 from agent.load.instant import Instant
 from agent.local_orders import Asked, LocalOrders
 from agent.orders import seal
-from agent.orders.order import KINDS, BaselineOrder, Deed, RefusedError
+from agent.orders.order import KINDS, AlarmOrder, BaselineOrder, Deed, RefusedError, alarm_order
 from agent.orders.post import Command, CommandPost, Rules, trail_in
 from agent.orders.seal import KeyFormError, Verifier
 from agent.orders.steer import Steer
@@ -88,7 +88,8 @@ class Helm:
     def _do(self, deed: Deed, name: str, rebase: Rebase) -> str:
         if isinstance(deed, BaselineOrder):
             return rebase(deed, name)
-        return "" if self.inputs.acknowledge(deed.alarm, deed.by) else "no alarm that waits to be acknowledged"
+        seen = self.inputs.acknowledge(deed.alarm, deed.by, deed.onset_ms)
+        return "" if seen else "no alarm that waits to be acknowledged"
 
     def obey(self, asked: Asked, now: Instant) -> None:
         """Answer somebody on this machine."""
@@ -101,21 +102,24 @@ class Helm:
         if asked.kind == "alarms":
             return self._alarms()
         if asked.kind == "acknowledge":
-            name, by = str(asked.fields.get("alarm")), str(asked.fields.get("by"))
-            if not self.inputs.acknowledge(name, by):
-                raise self._unacknowledged(name)
-            self._post.note("acknowledged", now, alarm=name, by=by, source="site")
-            return {"alarm": name, "acked_by": by}
+            seen = alarm_order(asked.fields)
+            if not self.inputs.acknowledge(seen.alarm, seen.by, seen.onset_ms):
+                raise self._unacknowledged(seen)
+            self._post.note("acknowledged", now, source="site", **seen.form())
+            return {"alarm": seen.alarm, "acked_by": seen.by}
         kind = KINDS.get(asked.kind)
         if kind not in {"mode", "plan"} or kind is None:
             raise RefusedError("unknown", f"no order: {asked.kind}")
         return self._post.order_here(kind, asked.fields, now)
 
-    def _unacknowledged(self, name: str) -> RefusedError:
+    def _unacknowledged(self, order: AlarmOrder) -> RefusedError:
         """Why nobody can acknowledge that alarm now."""
         alarms = [*self.inputs.alarms.active.values(), *self.inputs.alarms.over]
-        if seen := [one.acked_by for one in alarms if one.id == name]:
+        of_name = [one for one in alarms if one.id == order.alarm]
+        if seen := [one.acked_by for one in of_name if order.onset_ms in {None, one.onset_ms}]:
             return RefusedError("acknowledged", seen[-1])
+        if of_name:
+            return RefusedError("other_onset", ", ".join(str(one.onset_ms) for one in of_name))
         return RefusedError("no_alarm", ", ".join(dict.fromkeys(one.id for one in alarms)))
 
     def _alarms(self) -> Json:

@@ -2,6 +2,8 @@
 
 hubpulse alarms                 what stands, what came first, who has seen it
 hubpulse alarms ack smoke-1     say that you have seen it
+hubpulse alarms ack smoke-1 --onset 1795467585123
+                                this one, and none that began since
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from agent.cli.local_time import to_the_second
 from agent.cli.speech import chosen_language
 from config.messages import Language, kind, severity, word
 
-_REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759"}
+_REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759", "other_onset": "E2780"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what", nargs="?", choices=("ack",), metavar="ack", help="ack: acknowledge the alarm that follows"
     )
     parser.add_argument("alarm", nargs="?", metavar="ALARM", help="its input's name")
+    parser.add_argument(
+        "--onset", type=int, metavar="MS", help="when it began, Unix ms as --json lists it: no other is acknowledged"
+    )
     local_order.add_by(parser)
     local_order.add_agent(parser)
 
@@ -34,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         local_order.fail(lang, "E2779", as_json=args.json)
         return 2
     if args.what == "ack":
-        seen = {"alarm": args.alarm, "by": args.by or local_order.user()}
+        seen = {"alarm": args.alarm, "by": args.by or local_order.user(), "onset": args.onset}
         said = local_order.ask(args, lang, "acknowledge", seen, refusals=_REFUSALS)
     else:
         said = local_order.ask(args, lang, "alarms")

@@ -100,7 +100,7 @@ def _read(words: dict[str, object]) -> Read:
 
 def _text(words: dict[str, object], name: str) -> str:
     value = words.get(name)
-    if not isinstance(value, str):
+    if not (isinstance(value, str) and value.isprintable()):
         raise ControlError("bad_request", f"{name} is a text")
     return value
 

@@ -88,17 +88,19 @@ class Alarms:
         self.active[name] = changed = replace(alarm, known=known)
         return changed
 
-    def acknowledge(self, name: str, by: str) -> Alarm | None:
-        """Somebody has seen it: an active one, else the last that is over; None where there is none or it was seen."""
+    def acknowledge(self, name: str, by: str, onset_ms: int | None = None) -> Alarm | None:
+        """Somebody has seen it: an active one, else the last that is over, with `onset_ms` none but the one that began
+        then; None where there is none or it was seen."""
         alarm = self.active.get(name)
-        if alarm is not None:
+        if alarm is not None and onset_ms in {None, alarm.onset_ms}:
             if alarm.acked_by:
                 return None
             self.active[name] = changed = replace(alarm, acked_by=by)
             return changed
         for place in range(len(self.over) - 1, -1, -1):
-            if self.over[place].id == name and not self.over[place].acked_by:
-                self.over[place] = changed = replace(self.over[place], acked_by=by)
+            one = self.over[place]
+            if one.id == name and onset_ms in {None, one.onset_ms} and not one.acked_by:
+                self.over[place] = changed = replace(one, acked_by=by)
                 return changed
         return None
 

@@ -118,9 +118,9 @@ class SiteInputs:
         stop_s, flow_pct = (None, None) if flow is None else (round(flow.stood_s, 1), flow.pct)
         return LineInputs(self.run(line), stop_s, flow_pct, *counts.values())
 
-    def acknowledge(self, name: str, by: str) -> bool:
-        """Somebody has seen that alarm; False where there is none to be seen."""
-        alarm = self.alarms.acknowledge(name, by)
+    def acknowledge(self, name: str, by: str, onset_ms: int | None = None) -> bool:
+        """Somebody has seen that alarm, of that onset where it is said; False where there is none to be seen."""
+        alarm = self.alarms.acknowledge(name, by, onset_ms)
         if alarm is None:
             return False
         if (of := self._inputs.get(name)) is not None:

@@ -110,17 +110,18 @@ class BaselineOrder:
 
 @dataclass(frozen=True, slots=True)
 class AlarmOrder:
-    """Somebody has seen alarm `alarm`: it is acknowledged."""
+    """Somebody has seen alarm `alarm`, the one that began at `onset_ms` where that is said: it is acknowledged."""
 
     by: str
     alarm: str
+    onset_ms: int | None = None
     from_ms: None = None
     to_ms: None = None
     is_end: bool = False
 
     def form(self) -> dict[str, object]:
         """The order as fields."""
-        return _form({"alarm": self.alarm}, self.by, None, None)
+        return _form({"alarm": self.alarm, "onset": self.onset_ms}, self.by, None, None)
 
 
 Deed = BaselineOrder | AlarmOrder
@@ -134,7 +135,7 @@ def understood(kind: Kind, fields: Fields) -> Order:
     if kind == "mode":
         return _mode(fields)
     if kind == "alarm":
-        return AlarmOrder(_text(fields, "by", LONGEST_BY), _id(fields, "alarm"))
+        return alarm_order(fields)
     return _plan(fields) if kind == "plan" else _baseline(fields)
 
 
@@ -185,6 +186,12 @@ def _baseline(fields: Fields) -> BaselineOrder:
     from_ms, to_ms = _window(fields, endless=False)
     assert to_ms is not None
     return BaselineOrder(_text(fields, "by", LONGEST_BY), _whole(fields, "parcels", 0, 100_000_000), to_ms, from_ms)
+
+
+def alarm_order(fields: Fields) -> AlarmOrder:
+    """That an alarm was seen. Raises RefusedError."""
+    onset_ms = None if fields.get("onset") is None else _whole(fields, "onset", 1, MOST - 1)
+    return AlarmOrder(_text(fields, "by", LONGEST_BY), _id(fields, "alarm"), onset_ms)
 
 
 def _capacity(fields: Fields, *, required: bool) -> int | None:

@@ -108,6 +108,7 @@ def test_a_unit_is_present_that_answers_or_refuses_and_absent_that_keeps_silent(
         ({"do": "read", "bus": "line", "unit": 1, "area": "holding", "address": 0, "quantity": 126}, "bad_request"),
         ({"do": "read", "bus": "line", "unit": 1, "area": "holding", "address": True, "quantity": 1}, "bad_request"),
         ({"do": "read", "bus": "line", "unit": 1, "area": "lamp", "address": 0, "quantity": 1}, "bad_request"),
+        ({"do": "baseline", "parcels": 5, "by": "li\udcff"}, "bad_request"),
         ({"do": "read", "bus": ["line"], "unit": 1, "area": "coil", "address": 0, "quantity": 1}, "bad_request"),
         ({"do": "write", "bus": "line", "unit": 1, "area": "coil", "address": 0, "value": 1}, "unknown_request"),
         ({"do": "ear", "bus": "other"}, "unknown_bus"),

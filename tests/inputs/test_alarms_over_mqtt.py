@@ -124,7 +124,14 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             assert "堵包,north,警告" in shown
             assert "烟感,全场,严重" in shown
             by_li = ("--by", "li", "--lang", "en", "--control", site.socket)
-            assert site.verb("alarms", "ack", "jam-north", *by_li).returncode == 0
+            began_ms = site.latest("alarm/jam-north")["onset"]
+            late = {"alarm": "jam-north", "onset": began_ms - 1, "seq": 2, "by": "bureau-gz"}
+            assert site.ordered("alarm", late)["reason"] == "impossible"
+            earlier = site.verb("alarms", "ack", "jam-north", "--onset", str(began_ms - 1), *by_li)
+            assert f"began at {began_ms} (Unix ms)" in earlier.stderr
+            unsayable = site.verb("alarms", "ack", "jam-north", *by_li, "--by", "li\udcff")
+            assert (unsayable.returncode, "`by` is not one line" in unsayable.stderr) == (1, True)
+            assert site.verb("alarms", "ack", "jam-north", "--onset", str(began_ms), *by_li).returncode == 0
             assert "acknowledged already, by li" in site.verb("alarms", "ack", "jam-north", *by_li).stderr
             assert "stand or are over: smoke-1, jam-north." in site.verb("alarms", "ack", "nope", *by_li).stderr
             unnamed = site.verb("alarms", "ack", *by_li)

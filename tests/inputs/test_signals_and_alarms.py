@@ -271,6 +271,19 @@ def test_an_acknowledgement_is_taken_once_for_what_stands_or_is_over() -> None:
     assert panel.site.alarms.unacknowledged == 0
 
 
+def test_an_acknowledgement_that_says_an_onset_is_of_no_other_alarm() -> None:
+    panel = Panel(an_input("jam", on_s=0.0, off_s=0.0))
+    panel.hear(0, jam=True)
+    seen_ms = panel.site.alarms.active["jam"].onset_ms
+    panel.hear(1, jam=False)
+    panel.hear(2, jam=True)
+    assert not panel.site.acknowledge("jam", "li", seen_ms + 1)
+    assert panel.site.acknowledge("jam", "li", seen_ms)
+    assert not panel.site.acknowledge("jam", "li", seen_ms)
+    assert [one.acked_by for one in (*panel.site.alarms.over, *panel.site.alarms.active.values())] == ["li", ""]
+    assert panel.site.acknowledge("jam", "li", panel.site.alarms.active["jam"].onset_ms)
+
+
 def test_what_begins_in_a_drill_is_marked_as_that_and_an_input_that_went_is_cleared() -> None:
     panel = Panel(an_input("smoke", on_s=0.0))
     panel.site.exercise = True

@@ -284,6 +284,14 @@ def test_headroom_is_what_the_capacity_and_the_floor_still_take() -> None:
     assert peak.load_index == pytest.approx(108)
 
 
+def test_what_a_drill_with_less_capacity_made_of_a_line_ends_with_it() -> None:
+    belt = Belt(line(), {IN_1: 3, OUT: 3}).run_empty()
+    drill = Conditions(plan="drill-1", capacity_pph=10_000.0, exercise=True)
+    assert belt.run(1900, conditions=drill).steered.state == "SATURATED"
+    after = belt.run(6).steered
+    assert (after.state, after.cause) == ("NORMAL", "exercise_over")
+
+
 def test_induct_counters_that_see_every_pass_do_not_fill_the_line() -> None:
     passes = line(recirculation=(LOOP,), induct_counts_passes=True)
     load = Belt(passes, {IN_1: 5, LOOP: 2, OUT: 3}).run(1000)

@@ -144,6 +144,7 @@ def test_while_the_broker_is_away_nobody_is_told_to_watch_longer(said: Said) -> 
         ("[Errno 20] Not a directory: '/etc/passwd/spool'", "不是目录", "[spool] directory"),
         ("[Errno 28] No space left on device", "磁盘已满", "[spool] max_mb"),
         ("[Errno 5] Input/output error", "读写错误", "dmesg"),
+        ("[Errno 19] No such device: '/mnt/ssd/spool'", "设备不存在", "挂载"),
     ],
 )
 def test_a_spool_in_memory_is_told_with_its_reason_and_what_to_do(

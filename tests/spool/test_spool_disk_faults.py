@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+import tempfile
 import threading
 from pathlib import Path
 from random import Random
@@ -13,6 +15,7 @@ from fault_matrix import Figure
 from spool_history import MAX_BYTES, SEGMENT_BYTES, Clock, Truth, commit_once, live, open_spool, unbalanced
 
 from agent.uplink.spool import Spool
+from agent.uplink.spool.remedy import remedy
 
 
 def everything(spool: Spool) -> dict[int, bytes]:
@@ -292,3 +295,33 @@ def test_a_directory_that_is_a_file_or_cannot_be_made_is_survived_in_memory(tmp_
     spool.commit([b"one"], b"1")
     assert spool.condition.place == "disk"
     spool.close()
+
+
+@pytest.mark.fault("S9")
+def test_a_disk_that_is_pulled_comes_back_with_all_and_the_folder_under_it_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, place = Clock(), tmp_path / "mounted"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:  # another file system
+        assert Path(disk).stat().st_dev != tmp_path.stat().st_dev
+        place.symlink_to(disk)
+        spool = Spool.open(place / "spool", 1 << 20, clock=clock)
+        spool.commit([b"one"], b"1")
+        with monkeypatch.context() as pulled:
+            pulled.setattr(os, "fdatasync", refusing)
+            spool.commit([b"two"], b"2")
+        place.unlink()
+        clock.now_s += 60.0
+        spool.commit([b"three"], b"3")
+        assert (spool.condition.place, remedy(spool.condition.reason)) == ("ram", "spool_do_away")
+        shutil.rmtree(place)
+        place.symlink_to(disk)
+        clock.now_s += 60.0
+        spool.commit([b"four"], b"4")
+        assert (spool.condition.place, spool.books().corrupt) == ("disk", 0)
+        assert list(everything(spool).values()) == [b"one", b"two", b"three", b"four"]
+        spool.close()
+
+
+def refusing(descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))

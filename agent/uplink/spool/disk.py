@@ -38,7 +38,7 @@ class Disk(Protocol):
     """The spool's directory. Every operation raises OSError; `attach` also SpoolLockedError."""
 
     def attach(self) -> None:
-        """Make the directory where it is missing, and lock it."""
+        """Make the directory where it is missing, and lock it. ENODEV where its disk is not there any more."""
         ...
 
     def detach(self) -> None: ...
@@ -105,6 +105,7 @@ class CardDisk:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._descriptor = -1
+        self._device: int | None = None
 
     def attach(self) -> None:
         self.detach()
@@ -113,6 +114,7 @@ class CardDisk:
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._recognise(descriptor)
         except BlockingIOError as error:
             os.close(descriptor)
             raise SpoolLockedError(f"{self._directory} is in use by another process") from error
@@ -120,6 +122,14 @@ class CardDisk:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+
+    def _recognise(self, descriptor: int) -> None:
+        """Where a disk was pulled, the folder under its mount point is none of ours: the disk would hide what is in it.
+        One that comes back has another number perhaps, but it is not empty."""
+        device = os.fstat(descriptor).st_dev
+        if self._device not in {None, device} and not os.listdir(descriptor):
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), str(self._directory))
+        self._device = device
 
     def detach(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

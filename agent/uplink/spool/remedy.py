@@ -18,6 +18,7 @@ _WAYS = {
     errno.EEXIST: "nowhere",
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
+    errno.ENODEV: "away",  # so the spool itself says it, of a disk that was pulled
 }
 
 

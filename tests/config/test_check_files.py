@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from site_text import SITE
@@ -22,15 +23,16 @@ SERVICE_UID, SERVICE_GID = 64_321, 64_322
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """What stands below is reached by everybody."""
-    for one in (tmp_path, *tmp_path.parents[:2]):
-        one.chmod(0o755)
-    (tmp_path / "ca.pem").write_text("a certificate")
-    secret = tmp_path / "password"
-    secret.write_text("chunyun-7731")
-    secret.chmod(0o640)
-    return tmp_path
+def folder() -> Iterator[Path]:
+    """What stands below is reached by everybody, which no folder of pytest's own is."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "ca.pem").write_text("a certificate")
+        secret = folder / "password"
+        secret.write_text("chunyun-7731")
+        secret.chmod(0o640)
+        yield folder
 
 
 @pytest.fixture

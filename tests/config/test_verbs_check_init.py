@@ -44,7 +44,7 @@ def test_a_port_and_a_number_that_are_none_are_told_with_what_they_may_be(main: 
     main.write_text(changed("baud = 19200", "baud = 19,200"), encoding="utf-8")
     assert "no comma: 20000" in hubpulse("check", main, "--lang", "en").stdout
     main.write_text(changed('"192.168.10.21"', '"192.168.10.21:50200000"'), encoding="utf-8")
-    assert ":port, which is 1 to 65535" in hubpulse("check", main, "--lang", "en").stdout
+    assert "with :port (1 to 65535)" in hubpulse("check", main, "--lang", "en").stdout
 
 
 def test_one_of_a_thing_is_never_told_as_several(main: Path) -> None:

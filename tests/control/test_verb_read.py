@@ -387,7 +387,7 @@ def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables(
     elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml"), "--lang", "en"]
     assert main([verb[0], f"127.0.0.1:{port}", *verb[1:], *elsewhere]) == 1
     said = capsys.readouterr().err
-    assert "E2624" in said and "try 127.0.0.1:502" in said and "cable" not in said
+    assert "E2624" in said and "port 502 on most devices" in said and "look the port up" in said and "cable" not in said
 
 
 @pytest.mark.parametrize(

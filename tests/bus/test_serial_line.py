@@ -435,7 +435,7 @@ def test_a_frame_that_is_no_read_never_leaves_and_the_bug_comes_to_light(adapter
 
 
 @pytest.mark.parametrize("state", ["idle", "awaiting", "port missing", "quiet", "never started"])
-def test_stop_ends_the_owner_within_a_second_from_any_state(adapter: Adapter, state: str) -> None:
+def test_stop_ends_the_owner_long_before_an_answer_is_due_from_any_state(adapter: Adapter, state: str) -> None:
     units = RtuUnits({1} if state == "idle" else ())
     owner = SerialOwner(line(adapter, 30.0 if state == "awaiting" else 0.4), [(plc(1, 60.0), asks(plc(1), "rtu"))])
     if state == "port missing":

@@ -405,7 +405,7 @@ def test_a_frame_that_is_no_read_never_leaves_and_the_bug_comes_to_light() -> No
 
 
 @pytest.mark.parametrize("state", ["idle", "awaiting", "connecting", "refused", "never started"])
-def test_stop_ends_the_poller_within_a_second_from_any_state(state: str) -> None:
+def test_stop_ends_the_poller_long_before_an_answer_is_due_from_any_state(state: str) -> None:
     with TcpUnits({1} if state == "idle" else ()) as server, black_hole() as black:
         port = {"refused": free_port(), "connecting": black}.get(state, server.port)
         owner = TcpOwner([bus("b", port, 30.0)], [(plc("b", 1, 60), asks(plc("b"), "tcp"))])

@@ -250,10 +250,10 @@ class CommandPost:
 
     def restore(self, kept: Mapping[str, object], now: Instant) -> None:
         """Go on from `kept()` of an earlier run; ValueError for anything else."""
-        audit = kept.get("audit")
-        if isinstance(audit, list) and self.mark is not None and list(self.mark) < audit:
-            self._warn("audit_shortened", had=audit[0], has=self.mark.n)
-            self._write("audit_shortened", now, had=audit[0], hash=audit[-1])
+        match kept.get("audit"):
+            case [int(had), str(newest)] if self.mark and self.mark.n <= had and self.mark != (had, newest):
+                self._warn("audit_shortened", had=had, has=self.mark.n)
+                self._write("audit_shortened", now, had=had, hash=newest)
         self._book.restore({name: value for name, value in kept.items() if name != "audit"})
         self.steer = self._steer(now)
 

@@ -336,6 +336,27 @@ def test_an_order_read_from_its_own_form_is_the_same(name: str, fields: dict[str
     assert understood(kind, json.loads(json.dumps(order.form()))) == order
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ([2, "a"], True),
+        ([1, "0"], True),
+        ([1, "f" * 64], True),
+        ([0, "a"], False),
+        ([{}, "a"], False),
+        ([3, None], False),
+        ([], False),
+        (7, False),
+    ],
+)
+def test_a_trail_that_is_shorter_than_it_was_or_another_is_told_in_it(tmp_path: Path, kept: object, told: bool) -> None:
+    desk = Desk(folder=tmp_path)
+    desk.post.note("start", at(0))
+    desk.begin(desk.post.kept() | {"audit": kept}, at(1))
+    written = (tmp_path / FILE).read_text().splitlines()
+    assert [json.loads(line)["what"] for line in written[1:]] == ["audit_shortened"] * told
+
+
 @settings(deadline=None)
 @given(JSON)
 def test_an_order_book_of_any_other_form_is_refused_and_changes_nothing(kept: object) -> None:

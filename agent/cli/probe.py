@@ -89,7 +89,7 @@ class _Run:
         finally:
             self._tell.end()
         self._conclude(found, interrupted=interrupted)
-        return 130 if interrupted else 0 if found else 1
+        return 130 if interrupted else 0 if found or self._polled() else 1
 
     def _probe(self) -> Probe:
         """How the wire is asked, after listening where it is a line. Raises ComplaintError where others speak."""

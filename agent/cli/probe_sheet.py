@@ -106,13 +106,13 @@ class Outcome:
 def conclusion(outcome: Outcome, lang: Language) -> str:
     """What came out, for people."""
     found, garbled = outcome.found, outcome.garbled
-    blocks = [messages.word("probe_found", lang, count=len(found), where=outcome.where)]
+    polled = ", ".join(map(str, outcome.polled))
+    headline = "probe_found_besides" if polled else "probe_found"
+    blocks = [messages.word(headline, lang, count=len(found), where=outcome.where, polled=polled)]
     if found:
         blocks.append(table([tuple(_row(one, lang)) for one in found]))
     blocks += _doubts(garbled, lang)
-    if outcome.polled:
-        blocks.append(messages.word("probe_polled", lang, units=", ".join(map(str, outcome.polled))))
-    elif not found and not garbled and not outcome.interrupted:
+    if not found and not polled and not garbled and not outcome.interrupted:
         blocks.append(messages.word("probe_nothing", lang))
     if outcome.pasted:
         blocks += [messages.word("probe_paste", lang), outcome.pasted.rstrip()]

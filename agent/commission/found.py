@@ -69,7 +69,8 @@ def _device(where: str, one: FoundUnit, bus: str) -> Iterator[str]:
         return
     if one.match.others:
         yield f"# could be: {', '.join(one.match.others)}"
-    yield 'point.first = { area = "holding", address = 0, type = "u16" }'
+    refused = "   # it refuses this address: write one that it has" if one.reason.startswith("exception") else ""
+    yield f'point.first = {{ area = "holding", address = 0, type = "u16" }}{refused}'
     yield f"# find its counts: hubpulse read {where} {one.unit} 40001 --expect NUMBER"
 
 

@@ -32,6 +32,7 @@ from agent.commission import NoValueError
 from agent.commission.line_settings import LineSetting, in_order
 from agent.commission.matching import match
 from agent.commission.sweep import FIRST, Pace, Step, Sweep
+from agent.intake import Presence
 from config import profiles
 from config.bus_settings import SerialBus
 from drivers import Value
@@ -92,7 +93,11 @@ def test_five_slaves_with_mixed_settings_are_found_unaided_and_the_toml_is_in_or
     whole = here.folder / "site.toml"
     whole.write_text(HEAD + file.read_text())
     assert main(["check", str(whole), "--lang", "en"]) == 0
-    assert "# Unit 11 speaks 19200 8N2" in file.read_text()
+    written = file.read_text()
+    assert "# Unit 11 speaks 19200 8N2" in written
+    first, of_five = written.split("unit = 5\n")
+    assert "refuses this address" in of_five.partition("unit = ")[0]
+    assert "refuses" not in first
 
 
 def test_a_slow_device_is_found_by_its_late_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,6 +250,23 @@ def test_through_the_running_agent_only_its_own_settings_are_used_and_its_polls_
     assert bauds == {38400}
     assert not [each for each in polled if isinstance(each, Missed)]
     assert {each.batch.values for each in answers(polled)} == {(5,)}
+
+
+def test_a_bus_whose_units_the_agent_reads_already_is_no_empty_bus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as stack:
+        adapter = Adapter(tmp_path / "usb")
+        stack.callback(adapter.close)
+        stack.callback(Serving(adapter.fd, Stations({1: Station({"holding": [0, 5]})}, line_of(adapter.fd))).close)
+        bus = SerialBus("panel", str(adapter.link), 38400, "none", 1, 0.05)
+        plc = unit_device("plc", "panel", 1, 0.1)
+        owner = SerialOwner(bus, [(plc, asks(plc, "rtu"))])
+        seen = {"plc": Presence(True, "answers", 0.0, 0.0)}
+        path = stack.enter_context(agent_with(tmp_path, owner, site(bus, plc), seen))
+        status = main(["probe", "panel", "--control", str(path), "--lang", "en"])
+    out = capsys.readouterr().out
+    assert (status, out) == (0, "panel: read by the agent already, and answering: 1; others found: 0\n")
 
 
 # --- the order, and the models, without a wire ---

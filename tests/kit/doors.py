@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from agent.bus import Owner
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
+from agent.intake import Presence
 from config.bus_settings import Bus
 from config.device_settings import Device
 from config.settings import Settings
@@ -24,11 +26,13 @@ def site(bus: Bus, *devices: Device) -> Settings:
 
 
 @contextmanager
-def agent_with(folder: Path, owner: Owner, known: Settings) -> Iterator[Path]:
+def agent_with(
+    folder: Path, owner: Owner, known: Settings, presence: Mapping[str, Presence] = MappingProxyType({})
+) -> Iterator[Path]:
     """The owner at work, and a control socket to it."""
     path = folder / "control.sock"
     owner.start()
-    door = ControlServer(path, Desk(known, [owner], {}))
+    door = ControlServer(path, Desk(known, [owner], presence))
     door.start()
     try:
         yield path

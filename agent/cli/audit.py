@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         default=DEFAULT_FILE,
-        help="the site's settings, or the trail itself (audit.log)",
+        help="the site's settings, the trail itself (audit.log), or its folder",
     )
     parser.add_argument("--known", type=_mark, default=BEGIN, metavar="N:HASH", help="an entry that it must hold")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
@@ -59,14 +59,20 @@ def run(args: argparse.Namespace) -> int:
         return 1 if faults else 0
     print("\n".join(map(_row, kept)))
     for one in faults:
-        local_order.fail(lang, "E2765", file=one.file, line=one.line, n=one.n, reason=one.reason)
+        code = "E2776" if one.line is None else "E2765"
+        local_order.fail(lang, code, file=one.file, line=one.line, n=one.n, reason=one.reason)
     if not faults:
         print(word("audit_whole", lang, first=kept[0]["n"] if kept else 0, n=mark.n, hash=mark.told))
     return 1 if faults else 0
 
 
 def _trail(file: Path) -> Path | None:
-    """The trail itself, or that of the site with these settings; None where they are unsound. Raises OSError."""
+    """The trail itself, that in this folder, or that of the site with these settings; None where those are unsound.
+
+    Raises OSError.
+    """
+    if file.is_dir():
+        return file / FILE
     if file.name.endswith(".log"):
         return file
     file.open("rb").close()

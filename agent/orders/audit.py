@@ -38,9 +38,12 @@ BEGIN = Mark(0, "")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong at a line of a file of the trail; `n` is the entry that should stand there."""
+    """What is wrong at a line of a file of the trail; `n` is the entry that should stand there.
 
-    line: int
+    `line` is None where no line is wrong, but the trail ends too early.
+    """
+
+    line: int | None
     n: int
     reason: str
     file: str
@@ -78,7 +81,7 @@ def verify(path: Path, known: Mark = BEGIN) -> tuple[Mark, list[Fault]]:
     Raises OSError.
     """
     mark, faults = BEGIN, list[Fault]()
-    number, unread, file = 0, False, path.name
+    unread, file = False, path.name
     cut = len(older(path)) >= KEPT
     for file, number, entry in entries(path):
         due = mark.n + 1
@@ -92,22 +95,24 @@ def verify(path: Path, known: Mark = BEGIN) -> tuple[Mark, list[Fault]]:
         faults += [Fault(number, mark.n + 1, reason, file) for reason in _wrong(entry, mark, found, known)]
         mark, unread = found, False
     if known.n > mark.n:
-        missing = f"entries {mark.n + 1} to {known.n} are missing at the end"
-        faults.append(Fault(number + 1, mark.n + 1, missing, file))
+        faults.append(Fault(None, mark.n + 1, _missing(mark.n + 1, known.n), file))
     return mark, faults
 
 
 def _wrong(entry: Mapping[str, object], before: Mark, found: Mark, known: Mark) -> Iterator[str]:
     due = before.n + 1
     if found.n != due:
-        missing = f"{due} to {found.n - 1} are missing" if found.n > due else f"number {found.n} comes again"
-        yield missing
+        yield _missing(due, found.n - 1) if found.n > due else f"number {found.n} comes again"
     elif entry.get("prev") != before.hash:
         yield f"does not follow entry {before.n}"
     if found.hash != _hash({name: value for name, value in entry.items() if name != "hash"}):
         yield f"entry {found.n} was altered"
     elif found.n == known.n and not found.hash.startswith(known.hash):
         yield f"entry {found.n} is not the one that the bureau was told of"
+
+
+def _missing(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
 
 
 def _number(entry: Mapping[str, object]) -> int:

@@ -84,6 +84,36 @@ def test_an_old_file_that_was_changed_is_named_with_its_line(
     assert said["faults"][0]["file"] == changed.name
 
 
+@pytest.mark.parametrize(
+    ("lang", "known", "seen"),
+    [
+        ("en", 4, "audit.log ends too early: entry 4 is missing\n"),
+        ("en", 9, "audit.log ends too early: entries 4 to 9 are missing\n"),
+        ("zh", 4, "audit.log 结束过早:缺少第 4 条\n"),
+        ("zh", 9, "audit.log 结束过早:缺少第 4 到 9 条\n"),
+    ],
+)
+def test_a_trail_that_ends_too_early_accuses_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str, known: int, seen: str
+) -> None:
+    newest = trail(tmp_path, 3).mark
+    words = ["audit", str(tmp_path / FILE), "--lang", lang, "--known", f"{known}:{newest.told}"]
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    assert seen in told and "line" not in told and "行" not in told
+    assert main([*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["faults"][0]["line"] is None
+
+
+def test_the_folder_of_a_trail_is_as_good_as_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trail(tmp_path, 3)
+    assert main(["audit", str(tmp_path), "--lang", "en"]) == 0
+    assert "whole: entries 1 to 3" in capsys.readouterr().out
+    (tmp_path / "none").mkdir()
+    assert main(["audit", str(tmp_path / "none"), "--lang", "en"]) == 66
+    assert "[spool] directory" in capsys.readouterr().err
+
+
 class PowerCut(BaseException):
     """Nothing more happens."""
 

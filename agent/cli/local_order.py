@@ -16,6 +16,9 @@ from agent.cli.speech import add_language
 from agent.control import ControlError, default_socket
 from config.messages import Language, Refusal, text, word
 
+OTHER_RELEASE = "E2781"
+"""An answer lacks what this release's agents tell: one of before an upgrade runs on until it is restarted."""
+
 
 def add_agent(parser: argparse.ArgumentParser) -> None:
     """The options that every such verb has."""

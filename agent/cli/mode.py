@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if args.mode is None:
         said = local_order.ask(args, lang, "alarms")
+        if said is not None and not said.keys() >= set(_SHOWN):
+            return local_order.fail(lang, local_order.OTHER_RELEASE, as_json=args.json)
         shown = None if said is None else {name: said[name] for name in _SHOWN}
     else:
         if fault := _fault(args):

@@ -47,11 +47,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         with Remote(args.control) as agent:
             first, last, watched_s = _watched(args, agent, lang)
+        findings = judged(first, last)
+    except KeyError:
+        return local_order.fail(lang, local_order.OTHER_RELEASE, as_json=args.json)
     except OSError as error:
         return local_order.fail_away(args, lang, "E2770", error)
     except ControlError as error:
         return local_order.fail(lang, "E2761", as_json=args.json, reason=Refusal(error.reason, error.detail))
-    findings = judged(first, last)
     if args.json:
         print(json.dumps(_told(last, findings, watched_s), ensure_ascii=False))
     else:

@@ -32,8 +32,12 @@ def run(args: argparse.Namespace) -> int:
         return 1
     if args.json:
         print(json.dumps(_told(facts, steer), ensure_ascii=False))
-    else:
-        say("\n".join(_row(name, said, lang) for name, said in _rows(facts, steer, lang)))
+        return 0
+    try:
+        rows = [_row(name, said, lang) for name, said in _rows(facts, steer, lang)]
+    except KeyError:
+        return local_order.fail(lang, local_order.OTHER_RELEASE)
+    say("\n".join(rows))
     return 0
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from ordered_site import OrderedSite
 from agent.__main__ import main
 from agent.cli.status import span
 from agent.clock import wait
+from agent.control.remote import Remote
 
 TURNS = 600
 
@@ -55,6 +58,33 @@ def test_what_waits_while_the_bureau_is_away_is_told_with_its_reason_and_the_spo
 def test_no_agent_means_no_status_and_the_way_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--control", str(tmp_path / "nobody.sock"), "--lang", "en"]) == 1
     assert "systemctl start hubpulse" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("verb", "missing"), [("status", "for_s"), ("mode", "waiting"), ("ready", "receipts")])
+def test_an_agent_of_an_earlier_release_that_runs_on_after_an_upgrade_is_told_as_that(
+    verb: str, missing: str, site: OrderedSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = tmp_path / "earlier.sock"
+    with socket.create_server(str(earlier), family=socket.AF_UNIX) as door, ThreadPoolExecutor(1) as others:
+        door.settimeout(60.0)
+        served = others.submit(relay, door, site.socket, missing, talks=2 if verb == "status" else 1)
+        assert main([verb, "--control", str(earlier), "--lang", "en"]) == 1
+        served.result(60.0)
+    assert "[E2781] the agent that runs is of another release" in capsys.readouterr().err
+
+
+def relay(door: socket.socket, agent: Path, missing: str, talks: int) -> None:
+    """The agent behind another door, without what an earlier release does not tell."""
+    for _ in range(talks):
+        with door.accept()[0] as asker, asker.makefile("rw") as lines, Remote(agent) as remote:
+            for line in lines:
+                told = json.loads(json.dumps(remote.ask(json.loads(line)["do"])), object_hook=without(missing))
+                lines.write(json.dumps(told) + "\n")
+                lines.flush()
+
+
+def without(missing: str) -> Callable[[dict[str, object]], dict[str, object]]:
+    return lambda table: {name: value for name, value in table.items() if name != missing}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +13,9 @@ from config import reasons
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+_COUNTRIES = {"cn": "zh"}
+"""What is taken for a language, and is the name of a country."""
 
 _TEXTS = Path(__file__).parent / "texts"
 _LONGEST_VALUE = 160
@@ -124,7 +128,13 @@ def language(environ: Mapping[str, str], encoding: str | None) -> Language:
     if environ.get("TERM") == "linux" or (encoding or "").lower().replace("-", "") != "utf8":
         return "en"
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
-    return "zh" if locale.lower().startswith("zh") else "en"
+    return asked_language(locale) or "en"
+
+
+def asked_language(tag: str) -> Language | None:
+    """The language of that name, or of a locale's: zh, zh_CN, zh-Hans, cn, en_US.UTF-8; None for any other."""
+    first = re.split(r"[-_.]", tag.lower())[0]
+    return next((lang for lang in LANGUAGES if lang == _COUNTRIES.get(first, first)), None)
 
 
 def printable(value: str) -> str:

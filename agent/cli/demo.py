@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.quantities import duration, whole
 from agent.cli.simulate import speed
-from agent.cli.speech import chosen_language, spoken
+from agent.cli.speech import add_language, chosen_language, spoken
 from agent.cli.typed import hubpulse
 from agent.twin.script import KINDS
 from config.messages import Language, reason, word
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speed", type=speed, metavar="N", default=1.0, help="how much faster than the clock parcels move (1)"
     )
     parser.add_argument("--day", choices=KINDS, default="normal", help="what the day brings (normal)")
-    parser.add_argument("--lang", choices=("en", "zh"), default=None, help="the language of the screen")
+    add_language(parser)
     parser.add_argument("--picture", type=_writable, metavar="FILE.svg", help="write the last screen there")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import config
 from agent.cli import exits
 from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS
-from agent.cli.speech import add_language, chosen_language, say
+from agent.cli.speech import add_language, again, chosen_language, say
 from config import messages, spans
 from config.messages import Language
 
@@ -101,7 +101,7 @@ def _written(target: Path, raw: bytes, lang: Language, *, force: bool) -> int:
         say(messages.word("cannot_write", lang, file=target, reason=error.strerror))
         return exits.status(error)
     say("\n".join([*folders_made(made, lang), messages.word("wrote", lang, file=target)]))
-    say(messages.word("next_step", lang, file=target))
+    say(messages.word("next_step", lang, file=target, again=again(lang, sys.stdout)))
     return 0
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import config
 from agent.cli import exits
 from agent.cli.init import put
-from agent.cli.speech import add_language, chosen_language, say
+from agent.cli.speech import add_language, again, chosen_language, say
 from config.messages import Language, word
 
 SHIPPED = Path(config.__file__).parent
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         return _fail(word("install_failed", lang, file=error.filename, reason=error.strerror), exits.status(error))
     if root == Path("/") and not args.dry_run:
         _give_to_user(root)
-    say(word("install_next", lang, settings=root / SETTINGS))
+    say(word("install_next", lang, settings=root / SETTINGS, again=again(lang, sys.stdout)))
     return 0
 
 

@@ -20,7 +20,7 @@ _ASKED: ContextVar[Language | None] = ContextVar("asked", default=None)
 
 def add_language(parser: argparse.ArgumentParser) -> None:
     """The option --lang, the same for every verb that speaks with people."""
-    parser.add_argument(_OPTION, choices=messages.LANGUAGES, help="default: the language of the locale")
+    parser.add_argument(_OPTION, type=_language, choices=messages.LANGUAGES, help="default: the language of the locale")
 
 
 @contextmanager
@@ -28,7 +28,8 @@ def heard(words: Sequence[str]) -> Iterator[None]:
     """What is said meanwhile is said as these words of a command line ask for; they need not be understood yet."""
     asked = [after for one, after in pairwise(words) if one == _OPTION]
     asked += [one.removeprefix(f"{_OPTION}=") for one in words if one.startswith(f"{_OPTION}=")]
-    token = _ASKED.set(next((lang for lang in messages.LANGUAGES if lang in asked), None))
+    known: list[Language] = [lang for one in asked if (lang := messages.asked_language(one))]
+    token = _ASKED.set(known[-1] if known else None)
     try:
         yield
     finally:
@@ -38,6 +39,11 @@ def heard(words: Sequence[str]) -> Iterator[None]:
 def chosen_language(asked: Language | None, stream: TextIO) -> Language:
     """The language asked for, else the one that the locale wants and `stream` can show."""
     return asked or _ASKED.get() or messages.language(os.environ, stream.encoding)
+
+
+def again(lang: Language, stream: TextIO) -> str:
+    """What must follow a verb that is named as the next, for it to speak `lang`, too: nothing where the locale does."""
+    return "" if lang == messages.language(os.environ, stream.encoding) else f" {_OPTION} {lang}"
 
 
 def spoken() -> Language:
@@ -51,3 +57,7 @@ def say(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _language(tag: str) -> str:
+    return messages.asked_language(tag) or tag

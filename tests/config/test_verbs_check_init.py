@@ -99,6 +99,24 @@ def test_init_writes_a_site_that_passes_and_never_overwrites_one(tmp_path: Path)
     assert [path.name for path in target.parent.iterdir()] == ["hubpulse.toml"]
 
 
+@pytest.mark.parametrize("tag", ["zh", "zh_CN", "zh-CN", "zh-Hans", "zh_CN.UTF-8", "ZH", "cn"])
+def test_chinese_is_asked_for_by_any_of_its_names_and_goes_on_in_the_next_step(tmp_path: Path, tag: str) -> None:
+    target = tmp_path / "hubpulse.toml"
+    done = hubpulse("init", target, "--lang", tag, LC_ALL="C")
+    assert done.returncode == 0 and done.stdout.endswith(f"运行:hubpulse check {target} --lang zh\n")
+
+
+def test_a_language_that_is_not_spoken_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    done = hubpulse("init", tmp_path / "hubpulse.toml", "--lang", "fr")
+    assert done.returncode == 2 and "fr" in done.stderr and "en" in done.stderr and "zh" in done.stderr
+
+
+def test_the_last_language_asked_for_is_spoken(main: Path) -> None:
+    main.write_text(changed("baud", "boud"), encoding="utf-8")
+    assert "原因" in hubpulse("check", main, "--lang", "en", "--lang=zh").stdout
+    assert "原因" not in hubpulse("--lang", "zh", "check", main, "--lang", "en").stdout
+
+
 def test_nothing_of_the_sample_site_stays_in_a_site_with_an_id_of_its_own(tmp_path: Path) -> None:
     target = tmp_path / "hubpulse.toml"
     assert hubpulse("init", target, "--site", "cq-a", "--city", "5001").returncode == 0

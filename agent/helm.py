@@ -141,7 +141,8 @@ class Helm:
 
     def _listed(self, one: Alarm) -> Json:
         signal = self.inputs.signals.get(one.id)
-        return input_reports.listed(one, signal.input if signal else None)
+        lines = {line.id: line for line in self._settings.lines}
+        return input_reports.listed(one, signal.input if signal else None, lines)
 
     def note(self, what: str, now: Instant, **fields: object) -> None:
         """Leave on the trail what somebody on this machine did beside the orders."""

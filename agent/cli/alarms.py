@@ -11,11 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from agent.cli import local_order
 from agent.cli.local_time import to_the_second
-from agent.cli.speech import chosen_language
+from agent.cli.speech import chosen_language, spoken
 from config.messages import Language, kind, severity, word
 
 _REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759", "other_onset": "E2780"}
@@ -23,7 +24,12 @@ _REFUSALS = {"no_alarm": "E2758", "acknowledged": "E2759", "other_onset": "E2780
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", choices=("ack",), metavar="ack", help="ack: acknowledge the alarm that follows"
+        "what",
+        nargs="?",
+        type=_action,
+        choices=("ack",),
+        metavar="ack",
+        help="ack: acknowledge the alarm that follows",
     )
     parser.add_argument("alarm", nargs="?", metavar="ALARM", help="its input's name")
     parser.add_argument(
@@ -31,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     local_order.add_by(parser)
     local_order.add_agent(parser)
+
+
+def _action(text: str) -> str:
+    if text != "ack":
+        raise argparse.ArgumentTypeError(word("typed_no_ack", spoken(), text=text))
+    return text
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,16 +76,27 @@ def _listed(said: dict[str, Any], lang: Language) -> list[str]:
 
 
 def _row(one: dict[str, Any], state: str, lang: Language) -> str:
-    since = to_the_second(one["onset"] / 1000)
-    seen = one["acked_by"] or word("alarm_unseen", lang)
-    first = "" if one["first"] == one["alarm"] else word("alarm_after", lang, first=one["first"])
-    drill = word("alarm_drill", lang) if one.get("exercise") else ""
-    return f"{since}  {word(state, lang):<8}  {one['alarm']:<20}  {_what(one, lang)}{seen}  {first}{drill}".rstrip()
+    head = f"{to_the_second(one['onset'] / 1000)}  {word(state, lang):<8}  {one['alarm']:<20}"
+    return "  ".join((head, *_what(one, lang), *_course(one, lang)))
 
 
-def _what(one: dict[str, Any], lang: Language) -> str:
-    """What it is, where and how bad; nothing where its input is no more in the settings."""
+def _course(one: dict[str, Any], lang: Language) -> Iterator[str]:
+    """When it ended, who has seen it, what came before it, and that it is a drill."""
+    if one["over"] is not None:
+        yield word("alarm_ended", lang, at=to_the_second(one["over"] / 1000))
+    by = one["acked_by"]
+    yield word("alarm_seen", lang, by=by) if by else word("alarm_unseen", lang)
+    if one["first"] != one["alarm"]:
+        yield word("alarm_after", lang, first=one["first"])
+    if one.get("exercise"):
+        yield word("alarm_drill", lang)
+
+
+def _what(one: dict[str, Any], lang: Language) -> Iterator[str]:
+    """Its name, what it is, where and how bad; nothing where its input is no more in the settings."""
     if "as" not in one:
-        return ""
-    where = one["line"] or word("alarm_of_site", lang)
-    return word("comma", lang).join((kind(one["as"], lang), where, severity(one["severity"], lang))) + "  "
+        return
+    if (name := one[f"name_{lang}"]) != one["alarm"]:
+        yield name
+    where = one.get(f"line_name_{lang}") or word("alarm_of_site", lang)
+    yield word("comma", lang).join((kind(one["as"], lang), where, severity(one["severity"], lang)))

@@ -20,8 +20,8 @@ def to_the_minute(wall_s: float) -> str:
 
 
 def to_the_second(wall_s: float) -> str:
-    """As it stands in lists."""
-    return datetime.fromtimestamp(wall_s, _LOCAL).strftime("%Y-%m-%d %H:%M:%S")
+    """As it stands in lists, with its distance from UTC: the journal beside it is in the machine's own zone."""
+    return datetime.fromtimestamp(wall_s, _LOCAL).isoformat(" ", "seconds")
 
 
 def moment(text: str) -> float:

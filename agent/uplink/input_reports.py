@@ -12,6 +12,7 @@ from agent.uplink.contract import Head, Json, Message, compact
 from agent.uplink.reports import Counted, record
 from config.device_settings import CounterRef
 from config.input_settings import Input
+from config.line_settings import Line
 
 
 def line_fields(inputs: LineInputs | None) -> Json:
@@ -30,8 +31,7 @@ def input_state(head: Head, signal: Signal) -> Message:
 def alarm(head: Head, of: Input, one: Alarm) -> Message:
     """An alarm that stands; retained until it does no more."""
     fields = head.fields("good" if one.known else "stale") | _about(of) | _told(one)
-    names = {"name_zh": of.name_zh, "name_en": of.name_en}
-    return Message(f"alarm/{one.id}", compact({**fields, **names}), retain=True)
+    return Message(f"alarm/{one.id}", compact({**fields, **_names(of)}), retain=True)
 
 
 def cleared(name: str) -> Message:
@@ -83,6 +83,11 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def listed(one: Alarm, of: Input | None) -> Json:
+def listed(one: Alarm, of: Input | None, lines: Mapping[str, Line]) -> Json:
     """An alarm as it is listed for people; one that is over may be of an input that the settings have no more."""
-    return {"alarm": one.id, "known": one.known, **({} if of is None else _about(of)), **_told(one)}
+    about = {} if of is None else _about(of) | _names(of) | _names(lines.get(of.line), "line_")
+    return {"alarm": one.id, "known": one.known, **about, **_told(one)}
+
+
+def _names(of: Input | Line | None, prefix: str = "") -> dict[str, object]:
+    return {} if of is None else {f"{prefix}name_zh": of.name_zh, f"{prefix}name_en": of.name_en}

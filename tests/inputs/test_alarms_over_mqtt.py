@@ -13,6 +13,7 @@ from ordered_site import PLACE, WITHIN_S, OrderedSite, ms
 from uplink_rig import assert_in_order
 
 from agent.bureau.subscriber import Subscriber
+from agent.cli.local_time import to_the_second
 
 JAM, SMOKE, MAINS, RUN = 0, 1, 2, 3
 INPUTS = """
@@ -121,8 +122,9 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             about = {one["alarm"]: (one["as"], one["line"], one["severity"]) for one in listed["active"]}
             assert about == {"smoke-1": ("smoke", None, "critical"), "jam-north": ("jam", "north", "warning")}
             shown = site.verb("alarms", "--lang", "zh", "--control", site.socket).stdout
-            assert "堵包,north,警告" in shown
-            assert "烟感,全场,严重" in shown
+            assert "堵包,北线,警告  无人确认" in shown
+            assert "东区烟感  烟感,全场,严重  已由 bureau-gz 确认" in shown
+            assert "+08:00" in shown
             by_li = ("--by", "li", "--lang", "en", "--control", site.socket)
             began_ms = site.latest("alarm/jam-north")["onset"]
             late = {"alarm": "jam-north", "onset": began_ms - 1, "seq": 2, "by": "bureau-gz"}
@@ -145,6 +147,10 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             with Subscriber("127.0.0.1", broker.port) as late:
                 assert late.wait_until(lambda: "meta" in late.read(lambda view: view.site(PLACE).latest), WITHIN_S)
             site.wait(lambda: not standing(site))
+            over = json.loads(site.verb("alarms", "--json", "--control", site.socket).stdout)["over"]
+            ended = {to_the_second(one["over"] / 1000) for one in over}
+            rows = site.verb("alarms", "--lang", "en", "--control", site.socket).stdout.splitlines()
+            assert {row.partition("ended ")[2].partition("  ")[0] for row in rows} == ended
 
 
 def test_the_last_gasp_comes_before_all_else_and_a_silent_panel_is_unknown(

@@ -102,6 +102,8 @@ MISTAKES = (
     ("mode", "--until", "2026-02-30 18:00"),
     ("baseline", "many"),
     ("audit", "--known", "3:abcd"),
+    ("alarms", "jam-north"),
+    ("alarms", "acknowledge", "jam-north"),
     ("bureau", "totls"),
     ("bureau", "totals", "--jsn"),
     ("bureau", "run", "--port", "0"),

@@ -197,8 +197,9 @@ class _Reader:
         raw = self.text[culprit.start : culprit.end]
         place = Place(self.source, culprit.start, culprit.end)
         if _BARE_WORD.fullmatch(raw) and culprit.shape == "scalar":
-            meant = _BOOLEANS.get(raw.lower(), f'"{raw}"')
-            self.ledger.add("E2109", place, word=raw, key=".".join(key.name for key in keys), meant=meant)
+            flag = _BOOLEANS.get(raw.lower())
+            said = {"word": raw, "key": ".".join(key.name for key in keys), "meant": flag or f'"{raw}"'}
+            self.ledger.add("E2120" if flag else "E2109", place, **said)
         else:
             self.ledger.add("E2104", place, reason=_WHERE.sub("", str(error)))
 

@@ -72,9 +72,10 @@ def quoted(node: Node) -> str:
     return '"…"' if isinstance(node.value, list | dict) else f'"{node.place.text}"'
 
 
-def near_id(name: str) -> str:
-    """The id that `name` could become."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "line-1"
+def near_id(name: str, of: str) -> str:
+    """The id that `name` could become; where it has no letter to keep, that of a thing `of` that kind."""
+    kept = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
+    return kept if re.search("[a-z]", kept) else f"{of}-{kept or 1}"
 
 
 def wrong_option(value: str | float, options: Sequence[str | int]) -> tuple[str, dict[str, str]]:

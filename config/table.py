@@ -204,7 +204,7 @@ class Table:
         group = self.table(key)
         for name, node in group._entries.items():
             if not ID.fullmatch(name):
-                self.ledger.add("E2207", node.key, name=name, near=near_id(name))
+                self.ledger.add("E2207", node.key, name=name, near=near_id(name, key))
             group._asked[name] = None
         return {name: group.table(name) for name in group._entries}
 

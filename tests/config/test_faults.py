@@ -11,6 +11,7 @@ import config
 from config import messages
 from config.faults import Ledger, Source, columns, drawing
 from config.lint import lint
+from config.meant import near_id
 
 ONE_FAULT = [
     ("E2101", 'id = "gz-baiyun"', "id = “gz-baiyun”", "“gz-baiyun”"),
@@ -28,6 +29,7 @@ ONE_FAULT = [
     ("E2107", "baud = 19200", "baud = " + "[" * 30, "["),
     ("E2108", "baud = 19200", "baud = 19200\nbaud = 9600", "baud"),
     ("E2109", "baud = 19200", "parity = even", "even"),
+    ("E2120", "baud = 19200", "rs485 = True", "True"),
     ("E2110", 'reject = ["eye-1.rejected"]', 'reject = ["eye-1.rejected"', "["),
     ("E2111", "baud = 19200", "baud = 19200 bps", "bps"),
     ("E2112", "baud = 19200", "= 19200", "= 19200"),
@@ -56,6 +58,7 @@ ONE_FAULT = [
     ("E2206", "unit = 1\nperiod_s", "period_s", "device.plc-a"),
     ("E2207", "[line.north]", "[line.North_1]", "North_1"),
     ("E2207", "[line.north]", "[line.北线]", "北线"),
+    ("E2207", "[line.north]", "[line.北线1]", "北线1"),
     ("E2207", "[line.north]", '[line."a/b+#"]', '"a/b+#"'),
     ("E2208", "period_s = 0.5", 'period_s = "500ms"', '"500ms"'),
     ("E2209", 'name_zh = "北线"', 'name_zh = "北\\u0000线"', '"北\\u0000线"'),
@@ -417,3 +420,16 @@ def test_what_can_be_meant_and_mostly_is_not_is_worth_a_notice(
     (notice,) = report.notices
     assert (report.settings is not None, notice.code) == (True, code)
     assert notice.text("en").action.startswith(action)
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "meant"),
+    [
+        ("光电1", "device", "device-1"),
+        ("北线", "line", "line-1"),
+        ("North_1", "line", "north-1"),
+        ("2号PLC", "device", "2-plc"),
+    ],
+)
+def test_the_name_that_is_proposed_says_something(name: str, of: str, meant: str) -> None:
+    assert near_id(name, of) == meant

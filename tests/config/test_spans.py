@@ -140,7 +140,7 @@ def test_any_text_is_scanned_in_statements_that_follow_one_another(text: str) ->
         ("a =\nb = 1", "E2113", (1, 4)),
         ("= 3\nb = 1", "E2112", (1, 1)),
         ("a = even\nb = 1", "E2109", (1, 5)),
-        ("a = [1, yes]\nb = 1", "E2109", (1, 9)),
+        ("a = [1, yes]\nb = 1", "E2120", (1, 9)),
         ("a = 2020-13-45\nb = 1", "E2104", (1, 5)),
         ("[x\nb = 1", "E2110", (1, 1)),
         ("x = 1\nx = 2\nb = 1", "E2108", (2, 1)),

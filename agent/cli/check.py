@@ -32,6 +32,9 @@ from config.uplink_settings import Bureau
 DEFAULT_FILE = Path("/etc/hubpulse/hubpulse.toml")
 EXIT_NO_FILE, EXIT_FAULTS = 66, 78
 
+SAMPLE_SITE, SAMPLE_HOST = "gz-baiyun", "mqtt.example.org"
+"""What `hubpulse install` puts in place; who leaves the id as it is reports as another hub."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", default=DEFAULT_FILE, help="default: %(default)s")
@@ -162,12 +165,14 @@ def _mb(bytes_: int) -> str:
 def _site(site: Site, lang: Language) -> str:
     name, province = (site.name_zh, 0) if lang == "zh" else (site.name_en, 1)
     where = f"{PROVINCES[site.province][province]} {site.province}, {messages.word('city', lang, code=site.city)}"
-    return f"{site.id}, {name} ({messages.word(f'level_{site.level}', lang)}), {where}"
+    said = f"{site.id}, {name} ({messages.word(f'level_{site.level}', lang)}), {where}"
+    return said + (messages.word("of_sample", lang) if site.id == SAMPLE_SITE else "")
 
 
 def _bureau(bureau: Bureau, lang: Language) -> str:
     secured = messages.word("with_tls" if bureau.tls else "without_tls", lang)
-    return f"{bureau.host}:{bureau.port}, {secured}, {messages.word('each', lang, seconds=f'{bureau.report_s:g}')}"
+    said = f"{bureau.host}:{bureau.port}, {secured}, {messages.word('each', lang, seconds=f'{bureau.report_s:g}')}"
+    return said + (messages.word("of_sample", lang) if bureau.host == SAMPLE_HOST else "")
 
 
 def _named(names: list[str]) -> str:

@@ -125,6 +125,20 @@ def test_nothing_of_the_sample_site_stays_in_a_site_with_an_id_of_its_own(tmp_pa
     assert "aiyun" not in text and "白云" not in text
 
 
+def test_what_is_still_of_the_sample_is_marked_in_the_summary(tmp_path: Path) -> None:
+    target, mark = tmp_path / "hubpulse.toml", "of the sample"
+
+    def marked(*words: str) -> list[str]:
+        assert hubpulse("init", target, "--force", *words).returncode == 0
+        done = hubpulse("check", target, "--lang", "en")
+        assert done.returncode == 0
+        return [line.split()[0] for line in done.stdout.splitlines() if mark in line]
+
+    assert marked() == ["site", "bureau"]
+    assert marked("--bureau", "10.0.0.7") == ["site"]
+    assert marked("--bureau", "10.0.0.7", "--site", "cq-a", "--city", "5001") == []
+
+
 def test_init_refuses_answers_that_would_not_pass_and_writes_nothing(tmp_path: Path) -> None:
     target = tmp_path / "hubpulse.toml"
     done = hubpulse("init", target, "--city", "9901", "--site", "A/B")

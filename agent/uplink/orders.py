@@ -59,7 +59,7 @@ class Orders:
             self._lanes.received(_watermarks(command.fields))
             self._shipping.advise(command.fields.get("backlog_per_s"))
         elif command.name == "resend":
-            self._lanes.resends.ask(command.fields)
+            self._lanes.resends.ask(command.fields, command.fault)
         else:
             self._kept.append(command)
 

@@ -16,6 +16,9 @@ MOST = 10_000
 _CHUNK = 64
 _EPOCH = re.compile(r"[0-9]{1,15}-[0-9a-f]{6}")
 
+FORM = '{"epoch":"7-7c16a4","from":310,"to":340}'
+"""As a refusal shows what a request looks like."""
+
 NOT_KEPT = "no longer kept"
 LOST = "lost on the card"
 NOT_TAKEN = "brokers hang up on it"
@@ -41,22 +44,25 @@ class Resends:
         """True while something is to be sent."""
         return any(not wanted.is_read for wanted in self._wanted)
 
-    def ask(self, fields: Json) -> None:
-        """Take the fields of a `resend` command; what cannot be is answered at once."""
+    def ask(self, fields: Json, fault: str = "") -> None:
+        """Take the fields of a `resend` command, or the `fault` for which it has none; what cannot be is answered at
+        once."""
         try:
-            wanted = self._read(fields)
+            wanted = self._read(fields, fault)
         except ValueError as refusal:
             self.answers.append({"cmd": "resend", "refused": str(refusal)})
             return
         if wanted.range not in {one.range for one in self._wanted}:
             self._wanted.append(wanted)
 
-    def _read(self, fields: Json) -> Wanted:
+    def _read(self, fields: Json, fault: str) -> Wanted:
+        if fault:
+            raise ValueError(f"{fault}; expected: {FORM}")
         epoch, first, last = fields.get("epoch"), fields.get("from"), fields.get("to")
         if not isinstance(epoch, str) or not _EPOCH.fullmatch(epoch):
-            raise ValueError("`epoch` is not <number>-<nonce>")
+            raise ValueError(f"`epoch` is not <number>-<nonce>; expected: {FORM}")
         if type(first) is not int or type(last) is not int or not 1 <= first <= last < 2**53:
-            raise ValueError("`from` and `to` are no range of numbers")
+            raise ValueError(f"`from` and `to` are no range of numbers; expected: {FORM}")
         if last - first >= MOST:
             raise ValueError(f"more than {MOST} messages in one request")
         if len(self._wanted) >= QUEUED:

@@ -186,6 +186,16 @@ def test_a_request_that_cannot_be_is_refused_with_a_reason(fields: dict[str, obj
     assert not resends
 
 
+def test_a_request_that_is_no_json_is_refused_as_that_and_shown_what_one_looks_like() -> None:
+    resends = Resends(shelf([3], set()), "1-abcdef")
+    resends.ask({}, "no JSON: Expecting value at 0")
+    refused = str(resends.answers[0]["refused"])
+    assert refused.startswith("no JSON: Expecting value at 0; expected: ")
+    resends.ask(json.loads(refused.partition("expected: ")[2]))
+    assert resends.next() is None
+    assert resends.answers[1]["refused"] == NOT_BEGUN
+
+
 @pytest.mark.parametrize("epoch", ["9-abcdef", "2-abcdef", "1-abcdef"])
 def test_what_was_on_a_card_that_is_lost_is_gone_once_the_bureau_knows_which_run_it_asks(epoch: str) -> None:
     """A new card counts its runs from 1 again: numbers do not tell, the nonce does."""

@@ -14,6 +14,7 @@ from agent.bus.link import LinkError
 from agent.capacity import listens
 from agent.commission import ComplaintError, NoValueError
 from agent.commission.direct import DirectLine, DirectTcp, DirectWire
+from agent.commission.known import known
 from agent.control import ControlError
 from agent.control.remote import Remote
 from config.bus_settings import Bus, Parity, SerialBus, TcpBus
@@ -105,14 +106,14 @@ def found(target: str, options: Options) -> Wire:
         if held is not None:
             return held
         agent.close()
-    known = _of_settings(target, options.settings)
-    if known is not None:
-        return known
+    written = _of_settings(target, options.settings)
+    if written is not None:
+        return written
     if "/" in target:
         return _port(target, options)
     name, port = _address(target)
     if not is_host(name) or not 1 <= port <= 65535 or ("." not in target and ":" not in target):
-        raise ComplaintError("E2601", 2, target=target)
+        raise known(options.control, options.settings).complaint(target)
     return TcpBus(id=target, host=name, port=port, timeout_s=options.timeout_s or 1.0)
 
 
@@ -204,7 +205,7 @@ def _of_settings(target: str, file: Path) -> Bus | None:
 
 def _port(port: str, options: Options) -> SerialBus:
     if not Path(port).exists():
-        raise ComplaintError("E2601", 66, target=port)
+        raise ComplaintError("E2630", 66, port=port)
     return SerialBus(
         id=port,
         port=port,

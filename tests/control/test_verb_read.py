@@ -410,3 +410,22 @@ def test_a_unit_that_is_away_on_a_network_gets_no_advice_for_a_serial_line(
 def test_a_serial_line_that_is_down_is_told_from_one_that_is_silent(reason: str, code: str) -> None:
     bus = SerialBus(id="line", port="/dev/ttyUSB0", baud=9600, parity="none", stop_bits=1, timeout_s=0.2)
     assert silence_of(bus, "line", 1, reason, "no answer").code == code
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        ("plc-a", "E2629", "unit 1 on bus sorter"),
+        ("sorted", "E2601", "Buses here: sorter"),
+        ("/nowhere/tty", "E2630", "/nowhere/tty"),
+    ],
+)
+def test_a_name_that_is_no_wire_is_told_where_its_device_is_or_which_wires_there_are(
+    target: str, code: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "site.toml"
+    settings.write_text(SITE, "utf-8")
+    elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(settings), "--lang", "en"]
+    assert main(["read", target, "1", "40001", *elsewhere]) in {2, 66}
+    told = capsys.readouterr().err
+    assert code in told and said in told

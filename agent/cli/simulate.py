@@ -145,6 +145,7 @@ async def _simulate(args: argparse.Namespace, settings: Settings, folder: Path) 
     folder.mkdir(parents=True, exist_ok=True)
     scenario = Scenario(args.seed, args.speed, args.day, not args.frozen, args.begin_s)
     with alone_in(folder):
+        _say_what(args, settings.site.id)
         await serve(Play(args.site, settings, scenario, _changes(args, folder)), folder, partial(_say_ready, args))
 
 
@@ -167,10 +168,16 @@ def _spool(args: argparse.Namespace, folder: Path) -> Path:
     return Path(args.spool or folder / "spool").absolute()
 
 
+def _say_what(args: argparse.Namespace, site: str) -> None:
+    """Before the day is played up to its time, which takes long on a small machine."""
+    name = "twin_site_frozen" if args.frozen else "twin_site"
+    hour, minute = divmod(round(args.begin_s / 60 + 60 * OPENS_H), 60)
+    said = {"day": args.day, "time": f"{hour % 24:02}:{minute:02}", "speed": f"{args.speed:g}"}
+    print(word(name, chosen_language(args.lang, sys.stdout), site=site, **said), flush=True)
+
+
 def _say_ready(args: argparse.Namespace, twin: Twin, settings_copy: Path) -> None:
     lang, folder = chosen_language(args.lang, sys.stdout), settings_copy.parent
-    site = "twin_site" if twin.pace.running else "twin_site_frozen"
-    print(word(site, lang, site=twin.settings.site.id, speed=f"{twin.pace.speed:g}"))
     print("\n".join(_places(twin, folder, lang)))
     broker, port = ":".join(map(str, args.broker or _BROKER)), (args.broker or _BROKER)[1]
     print(word("twin_changed", lang, file=settings_copy.name, broker=broker, spool=_spool(args, folder)))

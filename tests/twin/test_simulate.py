@@ -220,6 +220,24 @@ def test_what_cannot_be_is_said_with_its_own_exit_code(
     assert said in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--day", "typhoon", "--from", "13:00"], "a typhoon day from 13:00 on, speed 1\n"),
+        (["--frozen", "--from", "8:30"], "a normal day at 08:30, frozen\n"),
+    ],
+)
+def test_the_first_that_is_said_names_the_day_and_its_hour(tmp_path: Path, words: list[str], said: str) -> None:
+    with subprocess.Popen(
+        simulate(DEMO, "--at", tmp_path, "--lang", "en", *words), stdout=subprocess.PIPE, text=True
+    ) as twin:
+        assert twin.stdout
+        try:
+            assert twin.stdout.readline().endswith(said)
+        finally:
+            twin.kill()
+
+
 def test_help_names_every_command_with_its_words() -> None:
     told = subprocess.run(simulate("--help"), capture_output=True, text=True, check=True).stdout
     for name in COMMANDS:

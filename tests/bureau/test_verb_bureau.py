@@ -143,7 +143,7 @@ def test_gaps_say_how_often_each_was_asked_for_and_when_last(
     opened.close()
     main(["bureau", "gaps", "--store", store, "--lang", "en"])
     asked, unasked, _ = capsys.readouterr().out.splitlines()
-    assert asked.endswith("2 to 3 missing; asked for 2x, last 2025-11-26 17:06:40")
+    assert asked.endswith("2 to 3 missing; asked for 2x, last 2025-11-26 17:06:40+08:00")
     assert unasked.endswith("5 to 8 missing")
     main(["bureau", "gaps", "--store", store, "--json"])
     assert json.loads(capsys.readouterr().out)["missing"][0]["asked"] == [2, 0]

@@ -60,7 +60,7 @@ MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
     with MISTAKES[mistake]():
-        assert simulate(2, 1.0).broken != ""
+        assert simulate(2, 10.0).broken != ""
 
 
 @pytest.mark.fault("N16")

@@ -21,13 +21,18 @@ Address = tuple[socket.AddressFamily, str]
 
 
 class Resolver:
-    """The address of one host. A name is looked up in a short-lived thread: the system's resolver may take 30 s."""
+    """The address of one host. A name is looked up in a short-lived thread: the system's resolver may take 30 s.
+
+    A name with several addresses gives them in turn, one a look: Debian's localhost is ::1 first, and a gateway that
+    has both kinds may listen on one alone.
+    """
 
     def __init__(self, host: str, wake: Callable[[], None]) -> None:
         self._host = host
         self._wake = wake
         self._numeric = _numeric(host)
         self._found: Address | LinkError | None = None
+        self._looks = 0
         self._asking = False
 
     def address(self) -> Address | None:
@@ -49,8 +54,10 @@ class Resolver:
 
     def _look_up(self) -> None:
         try:
-            family, _, _, _, place = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)[0]
+            known = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)
+            family, _, _, _, place = known[self._looks % len(known)]
             self._found = family, str(place[0])
+            self._looks += 1
         except Exception:  # noqa: BLE001  whatever it died of, there is no address, and the link must not wait for ever
             self._found = LinkError(f"no address for the name {self._host}")
         self._asking = False

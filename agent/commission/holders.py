@@ -60,9 +60,9 @@ def _open_devices(process: Path, dev: str) -> set[str]:
 
 
 def _holder(process: Path) -> Holder:
-    command = _text(process / "cmdline").replace("\0", " ")
+    command = _text(process / "cmdline").split("\0")
     name = _text(process / "comm").strip() or "?"
-    ours = _OURS in command or " agent run" in command
+    ours = _OURS in [Path(word).name for word in command[:2]] or command[1:4] == ["-m", "agent", "run"]
     return Holder(int(process.name), name, ours)
 
 

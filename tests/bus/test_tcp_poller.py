@@ -320,6 +320,18 @@ def test_a_name_is_looked_up_beside_the_poller() -> None:
     assert said == {"named": "connected", "wrong": "no address for the name no-such-host.invalid"}
 
 
+def test_of_a_name_with_two_addresses_the_one_that_serves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_, **kind: [*look_up("127.0.0.2", None, **kind), *look_up("127.0.0.1", None, **kind)],
+    )
+    with TcpUnits({1}) as server, owner_of([bus("named", server.port, host="gateway.example")], plc("named")) as owner:
+        outcomes = outcomes_until(owner, lambda seen: len(answers(seen, "named-1")) > 3)
+    assert [each.up for each in outcomes if isinstance(each, LinkChanged)] == [False, True]
+
+
 def test_a_look_up_that_outlives_the_poller_writes_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, go_on, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
 

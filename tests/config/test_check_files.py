@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from site_text import SITE
 
+import agent.cli.run
 import agent.service
 import agent.uplink.tls
 from agent.__main__ import main
@@ -130,7 +131,7 @@ def test_a_start_says_whether_a_file_is_missing_barred_or_open_to_all(
 @contextmanager
 def nobody_special() -> Iterator[None]:
     """Who may read everything becomes somebody who may not; all that a start needs is loaded before."""
-    assert agent.service and agent.uplink.tls
+    assert agent.cli.run and agent.service and agent.uplink.tls
     if os.getuid() != 0:
         yield
         return

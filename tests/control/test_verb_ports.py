@@ -138,7 +138,9 @@ def test_numbers_without_hardware_are_no_ports(machine: Machine, capsys: pytest.
 def test_who_holds_a_port_is_named_also_through_another_name(tmp_path: Path) -> None:
     adapter = Adapter(tmp_path / "usb")
     try:
-        script = "import os, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print(1, flush=True); input()"
+        # A program is the agent by its own name and not by that of a folder.
+        script = "'/hubpulse/x'; import os, sys; "
+        script += "fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print(1, flush=True); input()"
         port = os.path.realpath(adapter.link)
         with subprocess.Popen([sys.executable, "-c", script, port], stdin=-1, stdout=-1, text=True) as other:
             assert other.stdout is not None

@@ -10,25 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker import Broker
+from site_text import head
 from soak_site import books
 
 from agent.bureau.subscriber import Subscriber
 from agent.bureau.view import Heard
 
-SETTINGS = """\
-[site]
-id = "{site}"
-province = "44"
-city = "4401"
-level = "hub"
-[bureau]
-host = "127.0.0.1"
-port = {port}
-tls = false
-report_s = 1
-[spool]
-directory = "{spool}"
-"""
 WITHIN_S = 60.0
 
 
@@ -36,7 +23,8 @@ WITHIN_S = 60.0
 def _agent(folder: Path, site: str, port: int, until: str) -> Iterator[str]:
     """An agent as `site`: its log up to the line that has `until`. It is stopped at the end."""
     settings = folder / "hubpulse.toml"
-    settings.write_text(SETTINGS.format(site=site, port=port, spool=folder / "spool"), "utf-8")
+    spool = folder / "spool"
+    settings.write_text(f'{head(site)}port = {port}\nreport_s = 1\n[spool]\ndirectory = "{spool}"\n', "utf-8")
     command = [sys.executable, "-m", "agent", "run", str(settings)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
         assert agent.stderr is not None

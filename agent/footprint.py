@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import struct
 import sys
 from functools import cache
 
@@ -45,15 +46,23 @@ def settle() -> None:
 def give_back() -> None:
     """Return to the system what nobody has any more; after `settle` that takes less than half a millisecond.
 
-    The cache of attributes keeps 4,096 names, and paho makes two dozen new ones for each message that it gets.
-    glibc keeps what is freed otherwise (malloc_trim(3)).
+    The cache of attributes keeps 4,096 names, and paho makes two dozen new ones for each message that it gets; that of
+    struct keeps 100 formats, and paho makes two for each length of a message. A few bytes each, they hold a megabyte
+    wherever they lie (an arena of obmalloc.c). glibc keeps what is freed otherwise (malloc_trim(3)).
     """
     gc.collect()
+    _forget_formats()
     if sys.version_info < (3, 13):  # later ones keep less, and warn of this
         sys._clear_type_cache()
     trim = getattr(_libc(), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def _forget_formats() -> None:
+    forget = getattr(struct, "_clearcache", None)
+    if forget is not None:
+        forget()
 
 
 @cache

@@ -18,10 +18,11 @@ from agent.bureau.visits import Visits
 from agent.bureau.waiting import Waiting
 from agent.uplink.contract import ROOT
 
-BATCH = 500
-BATCH_BYTES = 4 << 20
-"""What goes into one transaction, and is in memory unpacked, is little more than this."""
-QUEUED = 2000
+BATCH = 100
+BATCH_BYTES = 512 << 10
+"""What goes into one transaction, and is in memory unpacked, is little more than this. Five times as much is 6 % faster
+and after a backlog some megabytes larger for good: CPython hardly ever gives an arena back."""
+QUEUED = 500
 QUEUED_BYTES = 32 << 20
 _RETRY_S = (0.1, 0.5, 2.0, 5.0, 15.0)
 _ROUND_S = 1.0

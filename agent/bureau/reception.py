@@ -23,7 +23,7 @@ _UNSPECIFIED = 0x80
 """What paho says of a connection that ended without a word, as when mosquitto 2.0 gives its name to another client."""
 SESSION_S = 7 * 24 * 3600
 """How long a broker keeps what a bureau that is away did not get."""
-IN_FLIGHT = 1000
+IN_FLIGHT = 500
 LARGEST_BYTES = MAX_PAYLOAD_BYTES + (64 << 10)
 """A broker keeps larger packets to itself (MQTT 5.0, 3.1.2.11.4): no agent sends them, a queue of them fills memory."""
 

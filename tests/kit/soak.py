@@ -139,6 +139,8 @@ def soak(
         compare_scans(site, bureau, verdict)
         compare_centre(site, verdict)
         verdict.vitals, verdict.centre_vitals = site.vitals.summary(), site.centre_vitals.summary()
+        site.vitals.write(folder / "vitals.tsv")
+        site.centre_vitals.write(folder / "bureau-vitals.tsv")
     return verdict
 
 

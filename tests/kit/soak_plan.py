@@ -24,10 +24,12 @@ def plan(
 ) -> list[tuple[float, str, Callable[[], None]]]:
     """What happens when: kills anywhere, outages of a tenth of the time, one unplugging, one reset left in peace.
 
-    Where the time is long enough to judge how memory grows, kills are early: what comes later comes to one life.
-    The broker keeps nothing over its death: a wipe is its death between an acknowledgement and the consumer.
+    Where the time is long enough to judge how memory grows, kills of agent and consumer are early: what comes later
+    comes to one life of each. The broker keeps nothing over its death: a wipe is its death between an acknowledgement
+    and the consumer.
     """
     start_s, twin, broker = time.monotonic(), site.twin, site.broker
+    is_judged = (1 - EARLY) * seconds >= WARM_S
     reset_s = 0.5 * seconds
     events: list[tuple[float, str, Callable[[], None]]] = [
         (reset_s, f"reset {RESET_DEVICE}", lambda: twin.ask("reset", device=RESET_DEVICE, clean=True) and None),
@@ -47,7 +49,7 @@ def plan(
         down_s = (0.28 + 0.4 * n) * seconds
         events += [(down_s, "broker stopped", broker.stop), (down_s + 0.1 * seconds, "broker back", start(broker))]
     for _ in range(wipes):
-        wipe_s = chance.uniform(0.45, 0.6) * seconds
+        wipe_s = (chance.uniform(0.15, 0.25) if is_judged else chance.uniform(0.45, 0.6)) * seconds
         events += [
             (wipe_s - 0.01 * seconds, "consumer killed", site.centre.kill),
             (wipe_s, "broker wiped", wipe(broker)),
@@ -57,7 +59,7 @@ def plan(
         events += [(hole_s, "packets vanish", swallow(site, True))]
         events += [(hole_s + min(0.1 * seconds, 40.0), "packets pass", swallow(site, False))]
     events += hardships(site, chance, seconds)
-    last = EARLY if (1 - EARLY) * seconds >= WARM_S else 0.95
+    last = EARLY if is_judged else 0.95
     for _ in range(kills):
         kill_s = chance.uniform(0.05, last) * seconds
         while abs(kill_s - reset_s) < 5.0:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from itertools import combinations, groupby
 from pathlib import Path
 from statistics import median
@@ -56,6 +56,12 @@ class Vitals:
         except OSError:
             return
 
+    def write(self, path: Path) -> None:
+        """Every sample, a line each: whose it is, then its columns; what a verdict on growth rests on."""
+        lines = [(pid, *astuple(one)) for pid, samples in self.lives.items() for one in samples]
+        names = ("pid", *(column.name for column in fields(Sample)))
+        path.write_text("".join("\t".join(map(str, line)) + "\n" for line in (names, *lines)))
+
     def summary(self) -> dict[str, float | None]:
         """The most of everything, and how the longest life grew; None where it was too short to say."""
         every = [one for samples in self.lives.values() for one in samples]
@@ -86,13 +92,13 @@ def sample(pid: int) -> Sample:
 
     smaps_rollup counts the pages; RssAnon in status may be a few hundred kilobytes behind (proc(5)).
     """
-    fields = _fields(pid, "status")
-    if "VmRSS" not in fields:
+    status = _fields(pid, "status")
+    if "VmRSS" not in status:
         raise ProcessLookupError(pid)
-    own, resident = _fields(pid, "smaps_rollup")["Anonymous"], fields["VmRSS"]
+    own, resident = _fields(pid, "smaps_rollup")["Anonymous"], status["VmRSS"]
     descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     kilobytes = (int(written.split()[0]) for written in (own, resident))
-    return Sample(time.monotonic(), *kilobytes, descriptors, int(fields["Threads"]))
+    return Sample(time.monotonic(), *kilobytes, descriptors, int(status["Threads"]))
 
 
 def _fields(pid: int, name: str) -> dict[str, str]:

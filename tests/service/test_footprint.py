@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import struct
 import subprocess
 import sys
 import weakref
@@ -80,6 +81,17 @@ def test_names_of_attributes_that_nobody_has_any_more_go_before_long() -> None:
     assert sys.getallocatedblocks() > before + 300
     sweep.advance(1000.0 + SWEEP_S)
     assert sys.getallocatedblocks() < before + 100
+
+
+def test_formats_of_messages_long_gone_go_before_long() -> None:
+    sweep = Sweep()
+    sweep.advance(1000.0)
+    before = sys.getallocatedblocks()
+    for length in range(90):
+        struct.pack(f"!H{length}s", length, b"")
+    assert sys.getallocatedblocks() > before + 80
+    sweep.advance(1000.0 + SWEEP_S)
+    assert sys.getallocatedblocks() < before + 40
 
 
 def test_what_the_start_made_is_never_gone_round_again() -> None:

@@ -5,6 +5,7 @@ A message is (site, epoch, seq), and a spool holds epochs and numbers only: whoe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ class OwnSpool(NamedTuple):
     spool: Spool
     directory: Path
     past: Baselines
+
+    def named_in(self, settings: Settings) -> Settings:
+        """The settings with the folder where it truly lies, for whoever tells people of it."""
+        return replace(settings, spool=replace(settings.spool, directory=self.directory))
 
 
 def own_spool(settings: Settings) -> OwnSpool:

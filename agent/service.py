@@ -48,7 +48,8 @@ def serve(settings: Settings, notify: Notify, control: Path | None = None) -> No
     block_stop_signals()
     own = own_spool(settings)
     try:
-        _serve(settings, own, notify, control, at_the_helm(settings, clock.now()))
+        helm = at_the_helm(settings, clock.now())  # its trail is the machine's, where `audit` looks for it
+        _serve(own.named_in(settings), own, notify, control, helm)
     finally:
         own.spool.close()
 

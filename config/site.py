@@ -121,7 +121,7 @@ def spool(table: Table) -> Spool:
     """The spool; every key has a default."""
     made = Spool(
         directory=table.path("directory", _SPOOL),
-        max_bytes=table.whole("max_mb", 256, 1, 65536) * _MIB,
+        max_bytes=table.whole("max_mb", 256, 2, 65536) * _MIB,
         card_bytes_a_day=table.whole("max_card_mb_a_day", 1024, 16, 1_048_576) * _MIB,
     )
     table.end()

@@ -66,6 +66,7 @@ ONE_FAULT = [
     ("E2210", "period_s = 0.5", "period_s = 0", "0"),
     ("E2210", "period_s = 0.5", "period_s = nan", "nan"),
     ("E2210", "unit = 1", "unit = 248", "248"),
+    ("E2210", "[bus.eyes]", "[spool]\nmax_mb = 1\n[bus.eyes]", "1"),
     ("E2210", "unit = 1", f"unit = {10**400}", str(10**400)),
     ("E2211", 'tcp = "192.168.10.21"', 'tcp = "192.168.10.21:70000"', '"192.168.10.21:70000"'),
     ("E2211", 'tcp = "192.168.10.21"', 'tcp = "192.168.10.300"', '"192.168.10.300"'),
@@ -330,9 +331,13 @@ def test_a_spool_that_cannot_hold_the_baselines_of_all_counters_is_refused_with_
     )
     refs = ", ".join(f'"eye-1.{name}"' for name in ["rejected", *names])
     text = SITE.replace("[device.eye-1]\n", f"[device.eye-1]\n{points}").replace('"eye-1.rejected"', refs)
-    (fault,) = config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 1\n").encode()).faults
+    (fault,) = config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 2\n").encode()).faults
     assert (fault.code, fault.parameters["needed"]) == ("E2349", 3)
     assert config.check_text("site.toml", (text + "\n[spool]\nmax_mb = 3\n").encode()).settings
+
+
+def test_the_least_spool_that_a_site_may_name_is_enough_for_a_small_one() -> None:
+    assert config.check_text("site.toml", (SITE + "\n[spool]\nmax_mb = 2\n").encode()).settings
 
 
 @pytest.mark.parametrize(("written", "meant"), [("E", "even"), ("n", "none"), ("O", "odd"), ("evne", "even")])

@@ -62,6 +62,13 @@ def test_why_a_message_is_gone_has_a_chinese_and_stands_in_the_manual(why: str) 
         assert f"`{why}`" in (DOCS / page).read_text("utf-8")
 
 
+@pytest.mark.parametrize("why", [resend.UNREAD, resend.OTHER_RUN, resend.NOT_BEGUN])
+def test_why_messages_cannot_be_given_up_has_a_chinese_and_stands_in_the_manual(why: str) -> None:
+    assert not reason(why, "zh").isascii()
+    for page in ("bureau.md", "bureau.zh-CN.md"):
+        assert f"`{why}`" in (DOCS / page).read_text("utf-8")
+
+
 def test_every_chinese_has_the_places_of_its_english() -> None:
     for english in templates():
         filled = english

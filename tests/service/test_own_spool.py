@@ -15,6 +15,10 @@ from soak_site import books
 
 from agent.bureau.subscriber import Subscriber
 from agent.bureau.view import Heard
+from agent.control import SOCKET
+from agent.control.remote import Remote
+from agent.orders.audit import entries
+from agent.orders.trail_files import FILE
 
 WITHIN_S = 60.0
 
@@ -25,7 +29,7 @@ def _agent(folder: Path, site: str, port: int, until: str) -> Iterator[str]:
     settings = folder / "hubpulse.toml"
     spool = folder / "spool"
     settings.write_text(f'{head(site)}port = {port}\nreport_s = 1\n[spool]\ndirectory = "{spool}"\n', "utf-8")
-    command = [sys.executable, "-m", "agent", "run", str(settings)]
+    command = [sys.executable, "-m", "agent", "run", str(settings), "--control", str(folder / SOCKET)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
         assert agent.stderr is not None
         try:
@@ -57,6 +61,8 @@ def test_what_waits_under_another_id_is_kept_back_said_aloud_and_sent_once_the_s
             assert f"spool_of_another_site spool={spool} site=44/4401/gz-other waiting={waiting} " in log
             assert f"spool={spool}/44-4401-gz-fourth" in log
             assert bureau.wait_until(lambda: any(one.tail == "meta" for one in list(heard)), WITHIN_S)
+            with Remote(tmp_path / SOCKET) as people:
+                assert people.ask("survey")["spool"]["directory"] == f"{spool}/44-4401-gz-fourth"
         assert {one.site for one in heard} == {"44/4401/gz-fourth"}
         assert books(spool)["held"] == waiting
         heard.clear()
@@ -65,6 +71,8 @@ def test_what_waits_under_another_id_is_kept_back_said_aloud_and_sent_once_the_s
         assert {(one.site, one.fields["site"]["id"]) for one in heard if one.tail == "meta"} == {  # type: ignore[index]
             ("44/4401/gz-other", "gz-other")
         }
+    trail = [entry for _, _, entry in entries(spool / FILE) if entry]
+    assert [entry["what"] for entry in trail] == ["start"] * 3  # the machine's, whoever it is
 
 
 def _of_first_epoch(heard: list[Heard]) -> set[object]:

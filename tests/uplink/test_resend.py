@@ -33,6 +33,7 @@ from agent.uplink.resend import (
 )
 from agent.uplink.search import UnreadableError, epoch_number, first_at_or_after, received_upto
 from agent.uplink.thin import TOO_LARGE
+from config.reasons import in_chinese
 
 SITE = f"44/4401/{IDENTITY.site}"
 
@@ -182,7 +183,9 @@ def test_a_request_that_cannot_be_is_refused_with_a_reason(fields: dict[str, obj
     resends = Resends(shelf([3], set()), "1-abcdef")
     resends.ask(fields)
     assert resends.next() is None
-    assert said in str(resends.answers[0]["refused"])
+    refused = str(resends.answers[0]["refused"])
+    assert said in refused
+    assert not in_chinese(refused.partition("; expected: ")[0]).isascii()
     assert not resends
 
 

@@ -26,9 +26,7 @@ class Reads(Protocol):
     @property
     def is_known(self) -> bool: ...
 
-    def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
-
-    def next_held(self, position: int) -> int: ...
+    def look(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]: ...
 
 
 class Named(NamedTuple):
@@ -146,7 +144,7 @@ def _readable(spool: Reads, start: int, end: int) -> tuple[int, Named] | None:
 
 def read(spool: Reads, start: int, most: int) -> list[tuple[int, bytes]]:
     """At most so many records from `start` on; none only where there are none. Raises UnreadableError."""
-    found = spool.read(start, most, _PROBE_BYTES)
-    if not found and spool.next_held(start) < spool.next_position:
-        raise UnreadableError
-    return found
+    try:
+        return spool.look(start, most, _PROBE_BYTES)
+    except OSError as refusal:
+        raise UnreadableError from refusal

@@ -55,6 +55,11 @@ class Shelf:
         found = sorted(one for one in self.records.items() if one[0] >= start)
         return [] if self.refuses else found[:max_messages]
 
+    def look(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        if self.refuses:
+            raise OSError
+        return self.read(start, max_messages, max_bytes)
+
 
 def backlog(lanes: Lanes, held: frozenset[str] = NO_TOPICS) -> list[int]:
     found = []

@@ -31,8 +31,8 @@ class Busy(Spool):
 
     news: tuple[bytes, ...] = ()
 
-    def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        found = super().read(start, max_messages, max_bytes)
+    def look(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        found = super().look(start, max_messages, max_bytes)
         if self.news:
             self.commit(self.news, b"")
             self.news = ()
@@ -87,12 +87,9 @@ class Shelf:
         self.identities = [(f"{number}-abcdef", seq) for number, last in history for seq in range(1, last + 1)]
         self.next_position = len(self.identities)
 
-    def read(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
+    def look(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
         found = [(position, record(*one)) for position, one in enumerate(self.identities)]
         return found[start : start + max_messages]
-
-    def next_held(self, position: int) -> int:
-        return position
 
 
 @given(histories, st.dictionaries(st.integers(1, 5), st.integers(0, 10)))

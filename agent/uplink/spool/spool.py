@@ -109,6 +109,13 @@ class Spool:
         messages are still there until their room is needed. A `start` that was never given out means the oldest
         unacknowledged message.
         """
+        try:
+            return self.look(start, max_messages, max_bytes)
+        except OSError:  # what lies below is done with, and holds up nobody who sends
+            return self.read(acked, max_messages, max_bytes) if start < (acked := self.acked) else []
+
+    def look(self, start: int, max_messages: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """As `read`, for who must know what is there no more: OSError where the disk refuses before the first."""
         found: list[tuple[int, bytes]] = []
         with self._writer.reading:
             try:
@@ -116,6 +123,8 @@ class Spool:
                 self._read_fault = None
             except OSError as error:
                 self._read_fault = error
+                if not found:
+                    raise
         return found
 
     def next_held(self, position: int) -> int:
@@ -134,13 +143,7 @@ class Spool:
             if position >= pending.first:
                 yield from enumerate(pending.messages[position - pending.first :], position)
                 return
-            try:
-                run = self._reader.run_at(position, pending.first)
-            except OSError:
-                if position >= (acked := self.acked):
-                    raise
-                position = acked  # what lies below is done with
-                continue
+            run = self._reader.run_at(position, pending.first)
             if run is None:
                 position = max(position, self._ring.first(pending.first))
                 continue

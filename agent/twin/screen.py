@@ -199,7 +199,11 @@ class Screen:
 
     def _books(self, now: Moment) -> str:
         books = now.health.get("spool")
-        return self._words["books"].format(**books) if books else "…"
+        if not books:
+            return "…"
+        hours = books.get("hours_left")
+        room = "" if hours is None else self._words["room"].format(room=said_as("ready_hours", self._lang, hours=hours))
+        return self._words["books"].format(**books) + room
 
     def _name(self, one: LineShow) -> str:
         return self._named(one.line)

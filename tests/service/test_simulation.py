@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from random import Random
 from unittest.mock import patch
 
 import pytest
+import simulated_histories
 import simulated_network
 import simulation
 from counting_mistakes import NegativeDelta, ResetAsWrap
@@ -61,6 +63,20 @@ MISTAKES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 def test_a_site_with_a_known_mistake_breaks_a_promise(mistake: str) -> None:
     with MISTAKES[mistake]():
         assert simulate(2, 10.0).broken != ""
+
+
+def test_a_broken_promise_is_told_with_the_line_that_plays_the_same_history_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["./dev simulate", *words])
+        assert simulated_histories.main() == 1
+        return [line.strip() for line in capsys.readouterr().out.splitlines() if "BROKEN" in line or "again" in line]
+
+    with MISTAKES["negative differences"]():
+        broken, again = told("--seed", "5", "--days", "1")
+        assert broken.startswith("BROKEN on day")
+        assert told(*again.removeprefix("again: ./dev simulate ").split()) == [broken, again]
 
 
 @pytest.mark.fault("N16")

@@ -11,6 +11,7 @@ import sys
 import time
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -167,8 +168,8 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path, w
     assert not list(tmp_path.iterdir())
 
 
-def screen_rows(columns: int, rows: int, lang: Language = "en") -> list[str]:
-    """The demo's first screen on a terminal of that size."""
+def screen_rows(columns: int, rows: int, lang: Language = "en", health: dict[str, Any] | None = None) -> list[str]:
+    """The demo's first screen on a terminal of that size, with what the site said of itself."""
     settings = config.load(Path(config.__file__).parent / "examples" / "demo-hub.toml")
     lockers = {locker.id: {"total": 24} for locker in settings.lockers}
     truth: dict[str, dict[str, dict[str, int]]] = {line.id: {} for line in settings.lines}
@@ -177,7 +178,9 @@ def screen_rows(columns: int, rows: int, lang: Language = "en") -> list[str]:
         for role, ref in line.counters():
             truth[line.id].setdefault(role, {})[str(ref)] = 0
     points = {device.id: {"counters": {point.name: 0 for point in device.points}} for device in settings.devices}
-    now = moment(0.0, settings, told, {"devices": points}, SiteView("44/4401/gz-baiyun"))
+    site = SiteView("44/4401/gz-baiyun")
+    site.latest["health"] = health or {}
+    now = moment(0.0, settings, told, {"devices": points}, site)
     console = Console(width=columns, height=rows, file=StringIO(), record=True)
     console.print(Screen(settings, lang, "mosquitto", "hubpulse simulate --tell unplug").fitted(now))
     return console.export_text().splitlines()
@@ -191,6 +194,16 @@ def test_a_phone_shows_every_counter_by_its_whole_name_with_both_figures(columns
     for name in ("eyes-in.di0", "odd-shapes.placed", "sorter.south"):
         (row,) = [row for row in rows if name in row]
         assert row.split()[-3:] == ["0", "–", "…"], "truth, bureau, and whether they are the same"
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("en", "0 dropped; lasts 20.5 h without the bureau"), ("zh", "丢弃 0;与邮管局断开时可撑 20.5 小时")],
+)
+def test_the_screen_tells_for_how_long_the_spool_lasts_once_it_is_known(lang: Language, said: str) -> None:
+    books = {"written": 9, "acked": 9, "held": 0, "dropped": 0}
+    assert not any("20.5" in row for row in screen_rows(120, 100, lang, {"spool": books}))
+    assert any(said in row for row in screen_rows(120, 100, lang, {"spool": books | {"hours_left": 20.5}}))
 
 
 def test_the_foot_is_seen_in_a_small_terminal() -> None:

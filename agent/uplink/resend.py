@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import suppress
 
 from agent.uplink.contract import Json, Message
-from agent.uplink.search import Named, Reads, epoch_number, find, first_at_or_after, named, read
+from agent.uplink.search import Named, Reads, Stretches, epoch_number, first_at_or_after, named, read
 from agent.uplink.thin import TOO_LARGE
 from agent.uplink.wanted import Wanted
 
@@ -34,6 +34,7 @@ class Resends:
     def __init__(self, spool: Reads, epoch: str) -> None:
         self._spool = spool
         self._epoch = epoch
+        self._stretches = Stretches(spool)
         self._wanted: deque[Wanted] = deque()
         self._under_way: dict[int, list[tuple[Wanted, int]]] = {}
         self._set_aside: set[int] = set()
@@ -71,9 +72,14 @@ class Resends:
         return Wanted(epoch, first, last, run if isinstance(run, str) else None)
 
     def next(self) -> tuple[int, Message] | None:
-        """The next message to send again and its position; None when there is none. Raises UnreadableError."""
+        """The next message to send again and its position; None when there is none, or where only a later call can
+        tell, so that no search takes long. Raises UnreadableError."""
         while (wanted := next((one for one in self._wanted if not one.is_read), None)) is not None:
             found = self._find(wanted)
+            if found is None and wanted.position is None and not self._stretches.is_known:
+                if self._stretches.walk():
+                    continue
+                return None
             if found is None:
                 self._read_to_its_end(wanted)
                 continue
@@ -121,6 +127,7 @@ class Resends:
             wanted.again()
         self._under_way.clear()
         self._ahead.clear()
+        self._stretches = Stretches(self._spool)
 
     def _ended(self, wanted: Wanted, seq: int) -> None:
         wanted.under_way.discard(seq)
@@ -146,7 +153,7 @@ class Resends:
         return position, one.seq, record
 
     def _begin(self, wanted: Wanted) -> bool:
-        found = find(self._spool, wanted.epoch, wanted.due)
+        found = self._stretches.find(wanted.epoch, wanted.due)
         if found is None:
             return False
         wanted.position = found[0]
@@ -195,4 +202,4 @@ class Resends:
         return NOT_HERE if elsewhere else NOT_KEPT
 
     def _has_later(self, wanted: Wanted) -> bool:
-        return find(self._spool, wanted.epoch, wanted.last + 1) is not None
+        return self._stretches.find(wanted.epoch, wanted.last + 1) is not None

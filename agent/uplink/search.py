@@ -1,14 +1,16 @@
-"""Where in the spool a message lies, by its identity: epoch and number only grow with the position, so it is halved."""
+"""Where in the spool a message lies, by its identity: epoch and number grow with the position, nearly always: halve."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from agent.uplink.contract import Message
 
 _PROBE_BYTES = 64 << 10
+_EPOCHS_A_WALK = 8
 MOST = 1 << 53
 """More messages than any epoch has."""
 
@@ -51,12 +53,15 @@ def named(record: bytes) -> Named:
     return Named(epoch_number(epoch), seq, epoch)
 
 
-def first_at_or_after(spool: Reads, number: int, seq: int) -> tuple[int, Named] | None:
-    """The first readable message that is not before number and seq, and its position; None when there is none.
+def first_at_or_after(
+    spool: Reads, number: int, seq: int, start: int = 0, end: int | None = None
+) -> tuple[int, Named] | None:
+    """The first readable message at [start, end) that is not before number and seq, and its position; None when there
+    is none. Numbers must grow there.
 
     Acknowledged messages are found too, as long as the spool has not needed their room. Raises UnreadableError.
     """
-    low, high = 0, spool.next_position
+    low, high = start, spool.next_position if end is None else end
     found: tuple[int, Named] | None = None
     while low < high:
         middle = (low + high) // 2
@@ -76,24 +81,43 @@ def oldest_at_or_after(spool: Reads, start: int) -> Named | None:
     return None if found is None else found[1]
 
 
-def find(spool: Reads, epoch: str, seq: int) -> tuple[int, Named] | None:
-    """The first readable message of `epoch` from number `seq` on, and its position; None when there is none.
+class Stretches:
+    """Where in the spool the numbers of epochs begin to grow anew: one that began in memory has a number of the clock,
+    which may have been behind, and a card that forgot a number gave it twice. Nearly always there is one stretch.
 
-    Where the numbers of epochs did not grow with the position (one began in memory, by a clock that was behind), each
-    epoch is looked for in its turn. Raises UnreadableError.
+    There may be thousands of epochs, and others wait meanwhile: so `walk` looks at a few of them at a time.
     """
-    found = first_at_or_after(spool, epoch_number(epoch), seq)
-    return found if found is not None and found[1].epoch == epoch else _in_turn(spool, epoch, seq)
 
+    def __init__(self, spool: Reads) -> None:
+        self._spool = spool
+        self._starts = [0]
+        self._position = 0
+        self._last: Named | None = None
+        self.is_known = False
 
-def _in_turn(spool: Reads, epoch: str, seq: int) -> tuple[int, Named] | None:
-    position, end = 0, spool.next_position
-    while (probe := _readable(spool, position, end)) is not None:
-        at, one = probe
-        if one.epoch == epoch and one.seq >= seq:
-            return probe
-        position = _past(spool, at, end, one.epoch, seq - 1 if one.epoch == epoch else MOST)
-    return None
+    def walk(self) -> bool:
+        """Look at a few epochs more; True, and `is_known`, once there are no others. Raises UnreadableError."""
+        end = self._spool.next_position
+        for _ in range(_EPOCHS_A_WALK):
+            if (probe := _readable(self._spool, self._position, end)) is None:
+                self.is_known = True
+                break
+            at, one = probe
+            if self._last is not None and one.epoch != self._last.epoch and one.number <= self._last.number:
+                self._starts.append(at)
+            self._last = one
+            self._position = _past(self._spool, at, end, one.epoch, MOST)
+        return self.is_known
+
+    def find(self, epoch: str, seq: int) -> tuple[int, Named] | None:
+        """The first readable message of `epoch` from number `seq` on, and its position; None when there is none, or
+        while it is not known where it can be. Raises UnreadableError."""
+        number = epoch_number(epoch)
+        for start, end in pairwise((*self._starts, self._spool.next_position)):
+            found = first_at_or_after(self._spool, number, seq, start, end)
+            if found is not None and found[1].epoch == epoch:
+                return found
+        return None
 
 
 def received_upto(spool: Reads, start: int, watermarks: Mapping[str, int]) -> int:
@@ -114,15 +138,17 @@ def received_upto(spool: Reads, start: int, watermarks: Mapping[str, int]) -> in
 def _past(spool: Reads, start: int, end: int, epoch: str, upto: int) -> int:
     """The position after the last message of `epoch` up to number `upto` in [start, end), where `start` is one.
 
-    Messages of an epoch lie together in their order, whatever is before and behind them.
+    Messages of an epoch lie together in their order, whatever is before and behind them. Where there are many epochs
+    they are short: so it looks near before it looks far.
     """
     low = past = start + 1
-    high = end
+    high, step = end, 1
     while low < high:
-        middle = (low + high) // 2
+        middle = min(low + step - 1, (low + high) // 2)
         probe = _readable(spool, middle, high)
         if probe is not None and probe[1].epoch == epoch and probe[1].seq <= upto:
             low = past = probe[0] + 1
+            step *= 2
         else:
             high = middle
     return past

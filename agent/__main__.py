@@ -30,6 +30,7 @@ VERBS = {
     "mode": "show or order the mode: peak, emergency, suspended",
     "alarms": "list the alarms of this site, acknowledge one",
     "audit": "read the audit trail and prove that it is whole",
+    "bundle": "gather what support needs into one file, redacted",
     "tap": "show what is said on a line, live; sends nothing",
     "explain": "explain bytes: Modbus or locker board, field by field",
     "metrics": "explain every figure that is sent",

@@ -66,13 +66,9 @@ def _folder(written: str) -> Path:
 
 def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
-    report = checked(args.file, args.conf_d, args.profiles)
-    wires = Wires.of(report.settings, [*args.profiles, args.file.parent / "profiles"])
-    report = judged(report, wires.budgets, wires.longest)
-    seen = noticed(report.files, Service.here())
-    report = dataclasses.replace(report, notices=(*with_stable_names(report.notices), *seen))
+    report, wires = found(args.file, args.conf_d, args.profiles)
     if args.json:
-        said = _as_json(args.file, report, lang) | {"wires": wires.as_json()}
+        said = as_json(args.file, report, wires, lang)
         say(json.dumps(said, ensure_ascii=False, indent=2))
     else:
         blocks = _blocks(args.file, report, wires, lang, color=_colored(args.color, sys.stdout, os.environ))
@@ -80,6 +76,15 @@ def run(args: argparse.Namespace) -> int:
     if report.settings is not None:
         return 0
     return exit_status(report)
+
+
+def found(file: Path, conf_d: Path | None, profiles: Sequence[Path]) -> tuple[config.Report, Wires]:
+    """All that there is to say of a site's files, and what its wires have to carry."""
+    report = checked(file, conf_d, profiles)
+    wires = Wires.of(report.settings, [*profiles, file.parent / "profiles"])
+    report = judged(report, wires.budgets, wires.longest)
+    seen = noticed(report.files, Service.here())
+    return dataclasses.replace(report, notices=(*with_stable_names(report.notices), *seen)), wires
 
 
 def exit_status(report: config.Report) -> int:
@@ -110,7 +115,7 @@ def checked(file: Path, conf_d: Path | None = None, profiles: Sequence[Path] = (
 
 
 def _blocks(file: Path, report: config.Report, wires: Wires, lang: Language, *, color: bool) -> Iterator[str]:
-    yield from (found.render(lang, color=color) for found in (*report.notices, *report.faults))
+    yield from (one.render(lang, color=color) for one in (*report.notices, *report.faults))
     yield from wires.help(lang)
     if report.settings is None:
         end = "only_overfull" if {fault.code for fault in report.faults} == {OVERFULL} else "faults_found"
@@ -180,7 +185,8 @@ def _named(names: list[str]) -> str:
     return f"{len(names)}: {shown}" if names else "0"
 
 
-def _as_json(file: Path, report: config.Report, lang: Language) -> dict[str, object]:
+def as_json(file: Path, report: config.Report, wires: Wires, lang: Language) -> dict[str, object]:
+    """The same for machines."""
     settings = report.settings
     return {
         "ok": settings is not None,
@@ -199,6 +205,7 @@ def _as_json(file: Path, report: config.Report, lang: Language) -> dict[str, obj
         if settings
         else None,
         "traffic": [dataclasses.asdict(expected(settings, mode)) for mode in MODES] if settings else None,
+        "wires": wires.as_json(),
     }
 
 

@@ -24,6 +24,7 @@ TOLD = {
     "CredentialError",
     "KeyFormError",
     "LinkError",
+    "NotToldError",
     "RefusedError",
     "StockTakeRefusedError",
     "StoreError",

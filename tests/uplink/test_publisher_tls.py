@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +90,63 @@ def test_a_broker_whose_certificate_has_expired_is_refused(tmp_path: Path, paper
 def test_a_broker_that_speaks_plainly_is_refused(tmp_path: Path, papers: Papers) -> None:
     with Broker(tmp_path / "broker") as broker:
         assert reason(tmp_path, broker, papers.ours) != ""
+        assert "New client connected" not in (broker.directory / "mosquitto.log").read_text(), "it has read no CONNECT"
 
 
 @pytest.mark.fault("N13")
-def test_tls_1_1_is_not_spoken(papers: Papers) -> None:
+def test_tls_1_1_is_not_spoken(tmp_path: Path, papers: Papers) -> None:
+    with speaking(ssl.TLSVersion.TLSv1_1, papers.server) as old:
+        assert "PROTOCOL_VERSION" in reason(tmp_path, old, papers.ours)
+        lenient = ssl.create_default_context(cafile=papers.ours.cert)
+        allow(lenient, ssl.TLSVersion.TLSv1_1)
+        with lenient.wrap_socket(socket.create_connection(("127.0.0.1", old.port)), server_hostname="127.0.0.1") as lax:
+            assert lax.version() == "TLSv1.1", "so it was spoken there"
     context = tls.context(Tls(papers.ours.cert, None, None))
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2, "whatever OpenSSL itself would still take"
     assert context.check_hostname
     assert [one["subject"] for one in context.get_ca_certs()] == [((("commonName", "Test CA"),),)]
 
 
-def reason(tmp_path: Path, broker: Broker, trusted: Authority) -> str:
+@dataclass
+class Speaker:
+    """A server that shakes hands in one version of TLS, and no more."""
+
+    port: int
+
+
+@contextmanager
+def speaking(version: ssl.TLSVersion, pair: Pair) -> Iterator[Speaker]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    allow(context, version)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        serving = threading.Thread(target=shake_hands, args=(door, context))
+        serving.start()
+        try:
+            yield Speaker(door.getsockname()[1])
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+            serving.join()
+
+
+def allow(context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    context.set_ciphers("ALL:@SECLEVEL=0")  # what OpenSSL 3 itself would not have any more
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+
+
+def shake_hands(door: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            client, _ = door.accept()
+        except OSError:
+            return  # shut
+        with client, suppress(OSError), context.wrap_socket(client, server_side=True) as secured:
+            secured.recv(1)
+
+
+def reason(tmp_path: Path, broker: Broker | Speaker, trusted: Authority) -> str:
     """Why the uplink does not connect; messages stay where they are meanwhile."""
     with Rig(tmp_path, broker.port, tls=Tls(trusted.cert, None, None)) as rig:
         rig.commit(1)

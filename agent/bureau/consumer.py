@@ -26,6 +26,8 @@ QUEUED = 500
 QUEUED_BYTES = 32 << 20
 _RETRY_S = (0.1, 0.5, 2.0, 5.0, 15.0)
 _ROUND_S = 1.0
+_LONGEST_TOPIC = 160
+"""As it is told in the log: what has a longer one is no agent's."""
 _RETAINED = ("meta", "status")
 """A shared subscription gets no retained messages (MQTT 5.0, 4.8.2): these are subscribed to by each worker as well."""
 
@@ -175,8 +177,9 @@ class Worker:
         for one in batch:
             try:
                 yield from read(one.topic, one.payload)
-            except ValueError:
+            except ValueError as error:
                 self.progress.rejected += 1
+                log.warn("message_rejected", topic=one.topic[:_LONGEST_TOPIC], reason=error)
 
     def _persist(self, work: Callable[[], Done]) -> Done | None:
         """What `work` gives, however long the database is away; None when it is time to end first."""

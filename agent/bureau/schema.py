@@ -119,6 +119,8 @@ FORGET_ASKED = "DELETE FROM asked WHERE ABS(at_s - ?) >= ?"
 
 ANYTHING = "SELECT site FROM epoch UNION ALL SELECT site FROM presence LIMIT 1"
 
+SITES = "SELECT site FROM epoch UNION SELECT site FROM presence ORDER BY site"
+
 # Summed by the reader: a thousand bases of one absurd site would be too much for a BIGINT, and hide everybody's.
 COUNTED = "SELECT site, counter, lo, hi, total FROM counted ORDER BY site, counter"
 

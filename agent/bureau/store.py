@@ -171,6 +171,10 @@ class Store:
         """Whether nothing of any site is kept yet."""
         return not self._rows(schema.ANYTHING)
 
+    def sites(self) -> list[str]:
+        """Every site of which something is kept."""
+        return [site for (site,) in self._rows(schema.SITES)]
+
     def totals(self) -> dict[str, dict[str, Reckoning]]:
         """By site and counter what it counted over all its bases."""
         found: dict[str, dict[str, Reckoning]] = {}

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from agent.cli import broker_options
 from agent.cli.quantities import duration, whole
 from agent.cli.speech import add_language, chosen_language, say
-from agent.cli.which_sites import add_sites, one_site
+from agent.cli.which_sites import Sites, add_sites, one_site
 from config.messages import Language, reason, word
 
 if TYPE_CHECKING:
@@ -108,12 +108,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _listed(args: argparse.Namespace, store: Store) -> int:
-    """What is kept, as was asked; 1 where it is nothing, for then nothing is in order either."""
+    """What is kept, as was asked; 1 where it is nothing at all or nothing of these sites: then nothing is in order."""
     if store.is_empty:
         if args.json:
             _show(args, store)
         return _wrong(word("bureau_empty", _lang(args), store=args.store), 1)
-    return _show(args, store)
+    wanted, known = _wanted(args), store.sites()
+    if any(site in wanted for site in known):
+        return _show(args, store)
+    if args.json:
+        _show(args, store)
+    kept = ", ".join(wanted.alike(known))
+    return _wrong(word("bureau_no_such_site", _lang(args), site=str(wanted), kept=kept), 1)
+
+
+def _wanted(args: argparse.Namespace) -> Sites:
+    """The sites that are meant, or the one that is to be written off."""
+    one: str | None = getattr(args, "write_off", None)
+    return args.site if one is None else Sites(tuple(one.split("/")))
 
 
 def _show(args: argparse.Namespace, store: Store) -> int:

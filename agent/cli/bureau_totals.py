@@ -119,7 +119,8 @@ def _as_told(sums: Mapping[str, Sum]) -> dict[str, object]:
 def _role_rows(sums: Mapping[str, Sum], lang: Language) -> Iterator[Row]:
     for place, one in sums.items():
         for role, total in sorted(one.roles.items()):
-            yield Row(place, role or "–", total, named("role", role, lang) if role else word("bureau_no_role", lang))
+            said = named("role", role, lang) if role else word("bureau_no_role", lang)
+            yield Row(place, role or "–", total, said if said != role else "")
         for what, number in sorted(one.events.items()):
             yield Row(place, what, _exactly(number), "")
 

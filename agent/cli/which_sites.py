@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from agent.cli.speech import spoken
 from config.messages import word
 
 _LEVELS = 3
+_FEW = 5
 _LEVEL = re.compile(r"\+|[a-z0-9-]{1,32}")
 
 
@@ -21,6 +24,14 @@ class Sites:
 
     def __contains__(self, site: str) -> bool:
         return all(level in {"+", has} for level, has in zip(self.levels, site.split("/"), strict=False))
+
+    def __str__(self) -> str:
+        return "/".join(self.levels)
+
+    def alike(self, known: Iterable[str]) -> list[str]:
+        """Of the places that sites of that depth lie in those that are written like this one; else the first."""
+        places = sorted({"/".join(site.split("/")[: len(self.levels)]) for site in known})
+        return get_close_matches(str(self), places, _FEW) or places[:_FEW]
 
 
 EVERY = Sites()

@@ -126,9 +126,12 @@ def test_what_came_while_the_bureau_was_away_is_kept_when_it_is_back(
     store.close()
 
 
-def test_what_is_no_message_of_a_site_is_counted_and_everything_else_is_kept(
-    broker: Broker, site: Site, tmp_path: Path
+def test_what_is_no_message_of_a_site_is_counted_and_named_and_everything_else_is_kept(
+    broker: Broker, site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    log = logging.getLogger("hubpulse")
+    log.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO, "hubpulse")
     open_store = databases.opener(f"sqlite:{tmp_path / 'bureau.db'}")
     one = worker(broker, open_store)
     one.start()
@@ -138,7 +141,9 @@ def test_what_is_no_message_of_a_site_is_counted_and_everything_else_is_kept(
     site.telemetry(1)
     assert eventually(lambda: one.progress.new >= 1)
     one.stop()
+    log.removeHandler(caplog.handler)
     assert one.progress.rejected == 2
+    assert "message_rejected topic=hubpulse/v1/" in caplog.text and "`epoch` is not" in caplog.text
 
 
 def test_a_worker_that_a_bug_has_killed_says_so_and_ends_though_messages_wait(

@@ -141,3 +141,15 @@ def test_the_manual_names_every_table_and_column(manual: str) -> None:
         columns = set(re.findall(r"(\w+) (?:TEXT|BIGINT|INTEGER)", table))
         shared = {"payload", "first", "topic"} if name in {"conflict", "gone", "missing"} else set()
         assert columns - shared <= set(re.findall(r"`(\w+)`", rows[name])) | {"reason", "first"}, name
+
+
+def _text(manual: str) -> str:
+    return (ROOT / "docs" / manual).read_text("utf-8")
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_the_printed_service_begins_again_until_broker_and_database_are_there(manual: str) -> None:
+    (unit,) = re.findall(r"```ini\n# /etc/systemd/system/hubpulse-bureau.service\n(.*?)```", _text(manual), re.S)
+    said = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
+    assert said["Restart"] == "always" and float(said["RestartSec"]) > 0
+    assert said["StartLimitIntervalSec"] == "0", "five refusals in ten seconds, and systemd would give it up"

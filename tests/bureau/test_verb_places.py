@@ -50,9 +50,28 @@ def test_every_listing_is_of_the_sites_asked_for(
     asked: str, sites: int, store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     of = ["--site", asked, "--store", store, "--json"]
-    assert len(json.loads(told(capsys, "totals", *of))["sites"]) == sites
-    assert len(json.loads(told(capsys, "sites", *of))["sites"]) == sites
-    assert len(json.loads(told(capsys, "gaps", *of, status=int(sites > 0)))["missing"]) == sites
+    nothing = int(sites == 0)
+    assert len(json.loads(told(capsys, "totals", *of, status=nothing))["sites"]) == sites
+    assert len(json.loads(told(capsys, "sites", *of, status=nothing))["sites"]) == sites
+    assert len(json.loads(told(capsys, "gaps", *of, status=1))["missing"]) == sites
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["totals", "--site", "45"], "nothing is kept of 45; what there is: 43, 44"),
+        (["sites", "--site", "44/4402"], "nothing is kept of 44/4402; what there is: 44/440"),
+        (["gaps", "--site", "44/4401/gz-oen"], "44/4401/gz-one"),
+        (["gaps", "--write-off", "44/4401/gz-twoo"], "44/4401/gz-two"),
+        (["gaps", "--write-off", "44/4401/gz-twoo", "--lang", "zh"], "没有 44/4401/gz-twoo 的数据"),
+    ],
+)
+def test_a_site_of_which_nothing_is_kept_is_never_told_to_be_whole(
+    words: list[str], said: str, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bureau", words[0], "--lang", "en", *words[1:], "--store", store]) == 1
+    out, err = capsys.readouterr()
+    assert said in err and not out
 
 
 def test_a_row_of_totals_says_line_and_role(store: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,8 +17,7 @@ from agent.bureau.totals import Totals
 from agent.bureau.view import View
 from agent.report.thinning import Thinning
 from agent.uplink.contract import Message, compact
-from agent.uplink.spool import Room, Spool
-from agent.uplink.spool.wear import Allowance, pages
+from agent.uplink.spool import Spool
 from agent.uplink.thin import TAIL, WINDOW_MS, Span, Thinned, coalesced
 
 SITE = "44/4401/gz-baiyun"
@@ -218,30 +217,3 @@ def test_nothing_is_thinned_while_there_is_room_or_while_the_bureau_takes_it(tmp
         spool.acknowledge(spool.next_position)
     assert spool.books().dropped == 0
     spool.close()
-
-
-def test_room_tells_how_long_it_lasts_and_what_the_card_bears() -> None:
-    room = Room(most=256 << 20, held=56 << 20, appended=10 << 20, card=20 << 20)
-    assert room.hours_left(10.0) is None
-    assert room.hours_left(3600.0) == 20.0
-    assert room.card_mb_a_day(3600.0) == pytest.approx((20 << 20) * 24 / 1e6, abs=0.1)
-    assert pages(0, 1) == pages(4095, 1) == 4096
-    assert pages(4095, 2) == 8192
-
-
-@given(st.lists(st.tuples(st.floats(0.1, 600), st.integers(0, 5_000_000)), max_size=60))
-def test_what_the_card_writes_keeps_to_its_budget_but_for_one_commit(steps: list[tuple[float, int]]) -> None:
-    a_day, now_s, spent, largest = 86_400_000.0, 0.0, 0, 0
-    allowance = Allowance(a_day, 60.0, now_s)
-    for after_s, size in steps:
-        now_s += after_s
-        if allowance.has_left(spent, now_s):
-            spent, largest = spent + size, max(largest, size)
-    assert spent <= a_day / 24 + now_s * 1000 + largest
-
-
-def test_messages_wait_no_longer_than_they_may() -> None:
-    allowance = Allowance(1000.0, 60.0, 0.0)
-    assert not allowance.has_left(10_000, 1.0)
-    assert [allowance.is_overdue(59.0, 5000, 1 << 20), allowance.is_overdue(60.0, 5000, 1 << 20)] == [False, True]
-    assert allowance.is_overdue(1.0, 9000, 1 << 20), "more would be too much for one commit of so small a spool"

@@ -29,7 +29,7 @@ def parts(args: argparse.Namespace, site: SiteFiles, gate: Gate) -> Iterator[Par
     yield _json("files.json", lambda: [named_file(path) for path in site.named()], gate)
     yield from _agent(args.control, gate)
     yield _json("unit.json", programs.unit, gate)
-    yield _part("journal.txt", lambda: gate.text(programs.journal(args.lines)))
+    yield _part("journal.txt", lambda: gate.text(bounded(programs.journal(args.lines)).decode()))
     yield _part("audit.jsonl", lambda: _lines(site.spool, gate))
     yield _json("spool.json", lambda: spool(site.spool), gate)
     yield _json("ports.json", serial_ports, gate)

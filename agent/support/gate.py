@@ -28,14 +28,17 @@ _GROUPS = re.compile(r"(?<!\d)\d{3,}(?:[ -]\d{3,}){2,}")
 _BYTES = re.compile(
     r"(?:[0-9A-Fa-f]{2} ){5,}[0-9A-Fa-f]{2}|(?:(?:\\x|%|0x)[0-9A-Fa-f]{2}[, ]{0,2}){4,}|(?:\\u[0-9A-Fa-f]{4}){4,}"
 )
-_BASE64 = re.compile(r"(?=[^\s]*[A-Z])(?=[^\s]*[a-z])(?=[^\s]*\d)[A-Za-z\d+/]{32,}={0,2}")
+_BASE64 = re.compile(r"[A-Za-z\d+/]{32,}={0,2}")
 _PEM = re.compile(r"-----BEGIN .*?(?:-----END[^-\n]*-----|\Z)", re.DOTALL)
-_USERINFO = re.compile(r"(?<=://)[^\s\"']+@|[^\s\"'=,;@/]+:[^\s\"'@]+@(?=[\w\[])")
+_WORD = re.compile(r"[^\s\"']+")
 _SUSPECT = (
     r"passw(?:or)?d|passphrase|passwd|pwd|secret|token|psk|hmac|credential|authori[sz]ation"
     r"|(?:api|private|shared|access|signing)[_-]?key|口令|密码|密碼|密钥|密鑰|令牌|私钥|私鑰"
 )
-_TOLD = re.compile(rf"([\w.-]*(?:{_SUSPECT})[\w.-]*[\"']?)(\s*(?:[=:]|是|为|為|\bis\b)\s*)(\S.*)", re.IGNORECASE)
+_SECRET = re.compile(rf"{_SUSPECT}|\bkey\b|^pass|^pw|^pin$", re.IGNORECASE)
+_TOLD = re.compile(
+    r"(?<![\w.-])(?P<name>[\w.-]++)[\"'\\]*+\s*+(?:[=:]|is\b)\s*+(?=\S)|(?:口令|密码|密碼|密钥|密鑰|令牌|私钥|私鑰)\s*+[是为為]"
+)
 _BEARER = re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE)
 _BY = re.compile(r"\b((?:\w*_)?(?:by|user|username|login))=(?:\"(?:[^\"\\]|\\.)*\"|\S+)")
 
@@ -48,7 +51,7 @@ _SURE = re.compile(r"\d{11}|(?<![A-Za-z\d])(?:[A-Z]{2,4}\d{8}|[A-Z]{2}\d{9}[A-Z]
 
 def is_secret(name: str) -> bool:
     """Whether what stands under that name would be a secret."""
-    return not name.endswith(_PLACES) and re.search(rf"{_SUSPECT}|\bkey\b|^pass|^pw|^pin$", name, re.I) is not None
+    return not name.endswith(_PLACES) and _SECRET.search(name) is not None
 
 
 def is_person(name: str) -> bool:
@@ -67,12 +70,11 @@ class Gate:
         if self._known is not None:
             said = self._known.sub(SECRET, said)
         said = _PEM.sub(SECRET, said.translate(_FULL_WIDTH))
-        said = _USERINFO.sub(f"{SECRET}@", said)
-        said = _BEARER.sub(rf"\1 {SECRET}", _TOLD.sub(_untold, said))
-        said = _BY.sub(rf"\1={NAME}", said)
+        said = "".join(map(_untold, _WORD.sub(_without_login, said).splitlines(keepends=True)))
+        said = _BY.sub(rf"\1={NAME}", _BEARER.sub(rf"\1 {SECRET}", said))
         for shape in (_BYTES, _GROUPS):
             said = shape.sub(CODE, said)
-        return _TOKEN.sub(_judged, _BASE64.sub(CODE, said))
+        return _TOKEN.sub(_judged, _BASE64.sub(_mixed, said))
 
     def tree(self, value: object) -> object:
         """The same of JSON. A long whole number is blanked; one that is a moment (Unix ms) is told to the second."""
@@ -90,7 +92,7 @@ class Gate:
 
     def holds_back(self, octets: bytes) -> bool:
         """Whether a secret of this machine, or what is surely a code, is in them all the same."""
-        said = _MARKS.sub("", octets.decode("utf-8", "replace"))
+        said = _MARKS.sub("\0", octets.decode("utf-8", "replace"))
         return _SURE.search(said) is not None or (self._known is not None and self._known.search(said) is not None)
 
     def _field(self, name: str, value: object) -> object:
@@ -125,7 +127,28 @@ def _judged(found: re.Match[str]) -> str:
     return CODE if mixed or len(token) >= 24 or _EIGHT.search(token) else token
 
 
-def _untold(found: re.Match[str]) -> str:
-    name, sign, _ = found.groups()
-    in_path = found.string[: found.start()].endswith("/") and sign.strip() == ":"  # a file, and what is wrong with it
-    return found.group() if in_path or name.endswith(_PLACES) else f"{name}{sign}{SECRET}"
+def _mixed(found: re.Match[str]) -> str:
+    run = found.group()
+    return CODE if re.search("[A-Z]", run) and re.search("[a-z]", run) and re.search(r"\d", run) else run
+
+
+def _untold(line: str) -> str:
+    """What is said up to a secret; a line that names one and its value ends there."""
+    for found in _TOLD.finditer(line):
+        name = found["name"]
+        in_path = line[: found.start()].endswith("/") and ":" in found.group()  # a file, and what is wrong with it
+        if name is None or (not in_path and not name.endswith(_PLACES) and re.search(_SUSPECT, name, re.IGNORECASE)):
+            return f"{line[: found.end()]}{SECRET}{line[len(line.rstrip()) :]}"
+    return line
+
+
+def _without_login(found: re.Match[str]) -> str:
+    """An address without who logs in there: agent:secret@host, also within a URL."""
+    word = found.group()
+    head, _, host = word.rpartition("@")
+    if not host or ":" not in head:
+        return word
+    place = head.index(":")
+    scheme = head.startswith("://", place)
+    start = place + 3 if scheme else max(head.rfind(sign, 0, place) for sign in "=,;([/") + 1
+    return f"{head[:start]}{SECRET}@{host}"

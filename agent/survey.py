@@ -26,7 +26,7 @@ class Survey:
 
     def facts(self, now: Instant, up_s: float, uplink: UplinkStatus) -> Json:
         """All of it, JSON-able, as `agent.readiness` judges it."""
-        tls = self._settings.bureau.tls
+        bureau = self._settings.bureau
         return {
             "version": VERSION,
             "site": self._settings.site.id,
@@ -37,9 +37,9 @@ class Survey:
             "counters": self._counters(now),
             "inputs": dict(self._helm.inputs.states()),
             "spool": self._spooled(up_s),
-            "uplink": _told(uplink, now),
-            "receipts": self._settings.bureau.receipts,
-            "tls": [] if tls is None else ["ca", *(["own"] if tls.cert_file else [])],
+            "uplink": {"broker": f"{bureau.host}:{bureau.port}", **_told(uplink, now)},
+            "receipts": bureau.receipts,
+            "tls": [] if bureau.tls is None else ["ca", *(["own"] if bureau.tls.cert_file else [])],
             "certificate_days": self._expiry.days_left(now),
         }
 

@@ -31,7 +31,8 @@ class Text(NamedTuple):
 
 
 class Word(str):
-    """The name of a word of the catalogue; as a value of a message it is said in the reader's language."""
+    """The name of a word of the catalogue; as a value of a message it is said in the reader's language, with the other
+    values in its places."""
 
     __slots__ = ()
 
@@ -51,13 +52,13 @@ def text(code: str, lang: Language, **values: object) -> Text:
 
     Values may come from anywhere: what is not printable in them is escaped, what is too long is cut.
     """
-    said = {name: _said(value, lang) for name, value in values.items()}
+    said = _filled(values, lang)
     return Text(*(part.format_map(said) for part in _catalogue()[code][lang]))
 
 
 def word(name: str, lang: Language, **values: object) -> str:
     """A word or phrase of the catalogue, with `values` in its places."""
-    return _words()[name][lang].format_map({key: _said(value, lang) for key, value in values.items()})
+    return _words()[name][lang].format_map(_filled(values, lang))
 
 
 def quality(name: str, lang: Language) -> str:
@@ -144,9 +145,13 @@ def printable(value: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in value)
 
 
+def _filled(values: Mapping[str, object], lang: Language) -> dict[str, str]:
+    plain = {name: _said(value, lang) for name, value in values.items() if not isinstance(value, Word)}
+    words = {name: _words()[value][lang] for name, value in values.items() if isinstance(value, Word)}
+    return plain | {name: form.format_map(plain) for name, form in words.items()}
+
+
 def _said(value: object, lang: Language) -> str:
-    if isinstance(value, Word):
-        return word(value, lang)
     if isinstance(value, Refusal):
         form = "refusal" if value.detail else "refusal_alone"
         return word(form, lang, said=named("refusal", value.reason, lang), detail=value.detail, reason=value.reason)

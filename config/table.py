@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from config import measures
+from config import measures, slips
 from config.document import Node
 from config.faults import Ledger, Place, Word
 from config.meant import ANY_KEY, example_value, near_id, quoted, unknown_key, wrong_option
@@ -110,7 +110,7 @@ class Table:
         return value
 
     def choice(self, key: str, default: C, options: Sequence[C]) -> C:
-        """One of `options`."""
+        """One of `options`; a mistyped one is a fault, and stands for what is meant: no other fault follows from it."""
         value = self._typed(key, type(options[0]), "type_text" if isinstance(options[0], str) else "type_whole")
         if value is None:
             return default
@@ -119,7 +119,8 @@ class Table:
                 return option
         code, parameters = wrong_option(value, options)
         self.fault(key, code, **parameters)
-        return default
+        meant = slips.meant(str(value), [str(one) for one in options])
+        return next((one for one in options if str(one) == meant), default)
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""

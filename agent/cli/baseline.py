@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
     words = {"parcels": args.parcels, "by": args.by or local_order.user()}
-    said = local_order.ask(args, lang, "baseline", words, ("E2721", "E2722"))
+    said = local_order.ask(args, lang, "baseline", words, ("E2721", "E2722"), {"refused": "E2722"})
     if said is None:
         return 1
     if args.json:

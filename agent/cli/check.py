@@ -170,7 +170,8 @@ def _mb(bytes_: int) -> str:
 def _site(site: Site, lang: Language) -> str:
     name, province = (site.name_zh, 0) if lang == "zh" else (site.name_en, 1)
     where = f"{PROVINCES[site.province][province]} {site.province}, {messages.word('city', lang, code=site.city)}"
-    said = f"{site.id}, {name} ({messages.word(f'level_{site.level}', lang)}), {where}"
+    named = site.id if name == site.id else f"{site.id}, {name}"
+    said = f"{named} ({messages.word(f'level_{site.level}', lang)}), {where}"
     return said + (messages.word("of_sample", lang) if site.id == SAMPLE_SITE else "")
 
 

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.cli import local_order
+from agent.cli.commissioning import reason_in_words
 from agent.cli.mode import in_force
 from agent.cli.speech import chosen_language, say
 from config.faults import columns
-from config.messages import Language, word
+from config.messages import Language, reason, word
 
 _TITLE_COLUMNS = 11
 
@@ -55,22 +56,24 @@ def _row(name: str, said: str, lang: Language) -> str:
 def _rows(facts: Mapping[str, Any], steer: Mapping[str, Any], lang: Language) -> Iterator[tuple[str, str]]:
     up = span(facts["up_s"], lang)
     yield "agent", word("status_of_agent", lang, site=facts["site"], version=facts["version"], up=up)
-    yield "bureau", _bureau(facts["uplink"], lang)
+    yield "bureau", bureau_in_words(facts["uplink"], lang)
     if refused := [*facts["uplink"]["denied"], *facts["uplink"]["deaf"]]:
         yield "refused", word("ready_denied", lang, topics=", ".join(refused))
     yield "waiting", _waiting(facts["spool"], lang)
     yield "spool", _spool(facts["spool"], lang)
-    yield "devices", _devices(facts["devices"], lang)
+    yield "devices", devices_in_words(facts["devices"], lang)
     yield "counters", _counters(facts["counters"], lang)
     yield "clock", word(f"ready_clock_{facts['clock']}", lang)
     yield "mode", in_force(steer, lang)
 
 
-def _bureau(uplink: Mapping[str, Any], lang: Language) -> str:
+def bureau_in_words(uplink: Mapping[str, Any], lang: Language) -> str:
+    """Whether the bureau is there, or since when and why not."""
     lasted = span(uplink["for_s"], lang)
     if uplink["connected"]:
-        return word("status_connected", lang, protocol=uplink["protocol"], lasted=lasted)
-    return word("status_away", lang, reason=uplink["reason"], lasted=lasted)
+        said = word("status_connected", lang, protocol=uplink["protocol"], lasted=lasted)
+        return said + (word("status_nobody", lang) if uplink["no_subscribers"] else "")
+    return word("status_away", lang, broker=uplink["broker"], reason=uplink["reason"], lasted=lasted)
 
 
 def _waiting(spool: Mapping[str, Any], lang: Language) -> str:
@@ -84,15 +87,36 @@ def _spool(spool: Mapping[str, Any], lang: Language) -> str:
         return f"{spool['directory']}, {word('ready_spool_disk', lang)}"
     from agent.uplink.spool.remedy import in_words, remedy
 
-    reason = spool["reason"]
-    directory = spool["directory"]
-    return word("ready_spool_ram", lang, directory=directory, reason=in_words(reason), do=remedy(reason))
+    why, directory = spool["reason"], spool["directory"]
+    return word("ready_spool_ram", lang, directory=directory, reason=in_words(why), do=remedy(why))
 
 
-def _devices(devices: Mapping[str, Any], lang: Language) -> str:
-    away = [name for name, one in devices.items() if one["online"] is not True]
+def devices_in_words(devices: Mapping[str, Any], lang: Language) -> str:
+    """How many answer, which do not and why, and what one that answers refuses."""
+    away = [
+        word("status_because", lang, device=name, why=_why(one, lang))
+        for name, one in devices.items()
+        if one["online"] is not True
+    ]
     said = word("status_answer", lang, answer=len(devices) - len(away), all=len(devices))
-    return said + (word("status_not", lang, names=", ".join(away)) if away else "")
+    return said + (word("status_not", lang, names=", ".join(away)) if away else "") + _lacks(devices, lang)
+
+
+def _why(away: Mapping[str, Any], lang: Language) -> str:
+    """Why a device does not answer."""
+    if away["online"] is None:
+        return word("ready_not_asked", lang)
+    return reason(away["wire"], lang) if away["wire"] else reason_in_words(away["reason"], lang)
+
+
+def _lacks(devices: Mapping[str, Any], lang: Language) -> str:
+    """Which points the devices that answer refuse."""
+    points = {name: ", ".join([*one["unsupported"], *one["unasked"]]) for name, one in devices.items() if one["online"]}
+    return "".join(
+        word("status_lacks", lang, device=name, lacks=word("ready_lacks", lang, points=lacks))
+        for name, lacks in points.items()
+        if lacks
+    )
 
 
 def _counters(counters: Mapping[str, Any], lang: Language) -> str:

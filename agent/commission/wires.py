@@ -28,6 +28,9 @@ MODBUS_PORT = 502
 _NO_VALUE = re.compile(r"exception_[0-9]+|timeout|late|crc|unit|function|count|length|protocol|garbage|link_down")
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:/\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
+_NAMELESS = ("name or service not known", "temporary failure in name resolution", "no address associated with hostname")
+"""How the resolver says that a host's name has no address, in small letters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -128,7 +131,7 @@ def opened(bus: Bus) -> DirectWire:
 def complaint_of(bus: Bus, fault: LinkError) -> ComplaintError:
     """What to say of a wire that cannot be opened, or was lost."""
     if isinstance(bus, TcpBus):
-        code = "E2624" if "refused" in str(fault) else "E2606"
+        code = "E2624" if "refused" in str(fault) else "E2631" if str(fault) in _NAMELESS else "E2606"
         return ComplaintError(code, host=bus.host, port=bus.port, reason=fault)
     if "permission" in str(fault):
         from agent.commission.access import complaint

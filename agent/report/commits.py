@@ -111,7 +111,7 @@ class Commits:
         if condition == GOOD:
             log.event("spool_condition", place="disk")
         else:
-            do = word(remedy(condition.reason), "en")
+            do = word(remedy(condition.reason), "en", directory=self._directory)
             log.warn("spool_condition", place=condition.place, dir=self._directory, reason=condition.reason, do=do)
 
 

@@ -87,7 +87,9 @@ class Publisher:
         self._now = now
         self._began_s = self._progress_s = clock.boot_seconds()
         self._bug: BaseException | None = None
-        self._standing = Standing(self._lanes, self._orders, self._memory, self._began_s)
+        self._standing = Standing(
+            f"{bureau.host}:{bureau.port}", self._lanes, self._orders, self._memory, self._began_s
+        )
 
     def start(self) -> None:
         self._thread.start()

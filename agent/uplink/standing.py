@@ -15,7 +15,8 @@ from agent.uplink.status import UplinkStatus
 class Standing:
     """Written by the uplink's thread; `status` is for any."""
 
-    def __init__(self, lanes: Lanes, orders: Orders, memory: Memory, now_s: float) -> None:
+    def __init__(self, broker: str, lanes: Lanes, orders: Orders, memory: Memory, now_s: float) -> None:
+        self._broker = broker
         self._lanes = lanes
         self._orders = orders
         self._memory = memory
@@ -51,7 +52,7 @@ class Standing:
         if stopping:
             log.event("uplink_stopped", backlog=self._lanes.unacknowledged)
         elif was.connected or was.reason != reason:
-            log.warn("uplink_down", reason=reason)
+            log.warn("uplink_down", broker=self._broker, reason=reason)
 
     def _remembered(self) -> UplinkStatus:
         memory = self._memory

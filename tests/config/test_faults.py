@@ -13,6 +13,9 @@ from config.faults import Ledger, Source, columns, drawing
 from config.lint import lint
 from config.meant import near_id
 
+COUTER = 'type = "u32"\nkind = "couter"\n\n[device.plc-a.point.delivered]'
+"""A mistyped kind of what a line counts by."""
+
 ONE_FAULT = [
     ("E2101", 'id = "gz-baiyun"', "id = “gz-baiyun”", "“gz-baiyun”"),
     ("E2101", 'id = "gz-baiyun"', 'id = "gz-baiyun”', '"gz-baiyun”'),
@@ -84,6 +87,7 @@ ONE_FAULT = [
     ("E2220", 'city = "4401"', 'city = "1201"', '"1201"'),
     ("E2221", 'tcp = "192.168.10.21"\n', "", "bus.eyes"),
     ("E2222", "password_credential", 'password = "hunter2"\npassword_credential', "password"),
+    ("E2205", 'type = "u32"\nkind = "counter"\n\n[device.plc-a.point.delivered]', COUTER, '"couter"'),
     ("E2301", 'bus = "sorter"', 'bus = "sortre"', '"sortre"'),
     ("E2302", '"plc-a.inducted"', '"plc-b.inducted"', '"plc-b.inducted"'),
     ("E2303", '"plc-a.inducted"', '"plc-a"', '"plc-a"'),

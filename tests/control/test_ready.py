@@ -139,7 +139,7 @@ def test_while_the_broker_is_away_nobody_is_told_to_watch_longer(said: Said) -> 
 @pytest.mark.parametrize(
     ("reason", "why", "remedy"),
     [
-        ("[Errno 30] Read-only file system: '/mnt/ssd/spool'", "文件系统只读", "ReadWritePaths=DIR"),
+        ("[Errno 30] Read-only file system: '/mnt/ssd/spool'", "文件系统只读", "ReadWritePaths={directory}"),
         ("[Errno 13] Permission denied: '/mnt/ssd/spool'", "没有权限", "-o hubpulse -g hubpulse"),
         ("[Errno 20] Not a directory: '/etc/passwd/spool'", "不是目录", "[spool] directory"),
         ("[Errno 28] No space left on device", "磁盘已满", "[spool] max_mb"),
@@ -153,7 +153,8 @@ def test_a_spool_in_memory_is_told_with_its_reason_and_what_to_do(
     last = said.later("spool", value={**said.last["spool"], "place": "ram", "reason": reason})
     (wrong,) = [one for one in judged(said.first, last) if one.verdict != "good"]
     told = word(f"ready_{wrong.why}", "zh", **wrong.values)
-    assert said.last["spool"]["directory"] in told and why in told and remedy in told
+    directory = said.last["spool"]["directory"]
+    assert directory in told and why in told and remedy.format(directory=directory) in told and "DIR" not in told
 
 
 def test_a_scanner_whose_line_is_open_is_not_known_to_work_before_it_sends(said: Said) -> None:

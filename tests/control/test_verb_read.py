@@ -26,7 +26,7 @@ from agent.bus.link import LinkError
 from agent.bus.serial_line import SerialOwner
 from agent.commission.direct import DirectTcp
 from agent.commission.reference import place, written
-from agent.commission.wires import silence_of
+from agent.commission.wires import MODBUS_PORT, complaint_of, silence_of
 from config import profiles
 from config.bus_settings import BusTls, Framing, SerialBus, TcpBus
 from config.uplink_settings import Tls
@@ -388,6 +388,12 @@ def test_a_refused_connection_is_a_wrong_port_and_no_matter_of_cables(
     assert main([verb[0], f"127.0.0.1:{port}", *verb[1:], *elsewhere]) == 1
     said = capsys.readouterr().err
     assert "E2624" in said and "port 502 on most devices" in said and "look the port up" in said and "cable" not in said
+
+
+def test_a_name_without_an_address_is_a_mistyped_name_and_no_matter_of_cables() -> None:
+    bus = TcpBus("far", "plc.invalid", MODBUS_PORT, 1.0)
+    assert complaint_of(bus, LinkError("name or service not known")).code == "E2631"
+    assert complaint_of(bus, LinkError("no route to host")).code == "E2606"
 
 
 @pytest.mark.parametrize(

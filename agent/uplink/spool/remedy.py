@@ -29,7 +29,7 @@ def in_words(reason: str) -> str:
 
 
 def remedy(reason: str) -> Word:
-    """What to do about it: a sentence of the catalogue, in which DIR is the spool's directory."""
+    """What to do about it: a sentence of the catalogue that needs the spool's `directory`."""
     return Word(f"spool_do_{_WAYS.get(_errno(reason), 'failing')}")
 
 

@@ -26,17 +26,18 @@ _LISTED = ("level", "tier", "carrier", "upstream", "downstream", "valid_until")
 
 
 def listed(store: Store, lang: Language, wanted: Sites, *, as_json: bool) -> int:
-    """Each of the wanted sites that has said what it is, or that it is there; 0."""
+    """Each of the wanted sites of which something is kept; 0."""
     described = {path: site for path, site in store.described().items() if path in wanted}
     online = {path: is_there for path, is_there in store.presence().items() if path in wanted}
-    sites = {path: described.get(path, {}) for path in sorted(described.keys() | online.keys())}
+    heard = {path for path in store.sites() if path in wanted}
+    sites = {path: described.get(path, {}) for path in sorted(heard | described.keys())}
     if as_json:
         told = {path: dict(site) | {"online": online.get(path)} | _validity(site) for path, site in sites.items()}
         print(json.dumps({"sites": told, "online": sum(online.values())}, ensure_ascii=False))
         return 0
     for path, site in sites.items():
         state = word("bureau_online" if online.get(path) else "bureau_offline", lang)
-        say("  ".join([path, state, *_words(site, lang)]))
+        say("  ".join([path, state, *(_words(site, lang) if site else [word("bureau_undescribed", lang)])]))
     say(word("bureau_sites", lang, online=sum(online.values()), sites=len(sites)))
     return 0
 

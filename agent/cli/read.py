@@ -143,9 +143,12 @@ class _Look:
         if self._area in BIT_AREAS:
             raise ComplaintError("E2621", 2, place=self._args.ref)
         try:
-            return Expected.written(text, self._args.within)
+            expected = Expected.written(text, self._args.within)
         except ValueError:
             raise ComplaintError("E2616", 2, text=text) from None
+        if 0 < abs(expected.number) <= expected.within:
+            raise ComplaintError("E2632", 2, text=text, within=f"{expected.within:g}")
+        return expected
 
     def _watch(self, made: Attempts) -> int:
         """Read again and again until the time is over or Ctrl-C."""

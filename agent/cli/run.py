@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=default_socket(),
         metavar="SOCKET",
-        help="where read, probe and tap reach the agent (%(default)s)",
+        help="where other verbs reach the agent (%(default)s)",
     )
     parser.add_argument("--verbose", action="store_true", help="log more")
     add_language(parser)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from agent.twin.command_words import CommandError, Reply, Word
 from agent.twin.deeds import COMMANDS
 from agent.twin.site import READ_WITHIN_S, Twin
+from config import slips
 
 _EXAMPLES: Mapping[str, str] = {
     "line": "north",
@@ -37,6 +38,8 @@ async def obey(twin: Twin, said: object) -> Reply:
         raise CommandError("a command is a JSON object")
     name = said.get("do")
     if not isinstance(name, str) or name not in COMMANDS:
+        if meant := slips.meant(str(name), COMMANDS):
+            raise CommandError(f"{name!r} is no command; is {meant} meant?")
         raise CommandError(f"{name!r} is no command; there are: {' '.join(COMMANDS)}")
     command = COMMANDS[name]
     if strange := [word for word in said if word != "do" and word not in command.words]:

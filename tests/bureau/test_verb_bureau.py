@@ -62,13 +62,15 @@ def test_the_bureau_lists_its_sites_with_firm_and_neighbours(
         opened.take(list(read(f"hubpulse/v1/{SITE}/meta", json.dumps(message).encode())))
     opened.take(list(read(f"hubpulse/v1/{SITE}/status", b'{"online":true,"sid":1}')))
     opened.take(list(read("hubpulse/v1/44/4401/silent/status", b'{"online":false,"sid":1}')))
+    opened.take(list(read("hubpulse/v1/44/4401/unnamed/health", b'{"epoch":"1-abcdef","seq":2}')))
     opened.close()
     assert main(["bureau", "sites", "--store", store, "--lang", "en"]) == 0
-    baiyun, silent, summary = capsys.readouterr().out.splitlines()
+    baiyun, silent, unnamed, summary = capsys.readouterr().out.splitlines()
     assert baiyun.startswith(f"{SITE}  connected  Baiyun  level=province_hub  tier=hub  carrier=zto")
     assert baiyun.endswith("upstream=43/4301/cs-yuhua, 44/4401/gz-tianhe")
-    assert silent == "44/4401/silent  away"
-    assert summary == "1 of 2 sites are connected"
+    assert silent == "44/4401/silent  away  has not said what it is: no meta of it is kept"
+    assert unnamed == "44/4401/unnamed  away  has not said what it is: no meta of it is kept"
+    assert summary == "1 of 3 sites are connected"
     assert main(["bureau", "sites", "--store", store, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["online"], told["sites"][SITE]["carrier"], told["sites"][SITE]["online"]) == (1, "zto", True)

@@ -350,7 +350,12 @@ def test_a_number_that_cannot_be_is_named_before_a_wire_is_touched(
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["banana"], "E2610"), (["40001", "--count", "126"], "E2623"), (["coil:0", "--expect", "5"], "E2621")],
+    [
+        (["banana"], "E2610"),
+        (["40001", "--count", "126"], "E2623"),
+        (["coil:0", "--expect", "5"], "E2621"),
+        (["holding:20", "--expect", "12", "--within", "2000"], "E2632"),
+    ],
 )
 def test_what_cannot_be_read_has_a_code_of_its_own(
     words: list[str], code: str, panel: Panel, capsys: pytest.CaptureFixture[str]

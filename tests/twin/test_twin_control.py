@@ -91,6 +91,7 @@ def test_a_line_without_end_closes_that_talk_only(path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
+        ({"do": "truht"}, "'truht' is no command; is truth meant?"),
         ({"do": "explode"}, "'explode' is no command; there are: truth state freeze"),
         ({"do": "freeze", "now": True}, "freeze takes no word, not now"),
         ({"do": "jam", "line": "north"}, "seconds is missing, as in seconds=2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from simulated_site import Life, World, seeded
 from simulation import Simulation, simulate
 
 from agent import counters
+from agent.uplink.contract import Message
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
 from agent.uplink.outsized import Outsized
@@ -104,6 +106,18 @@ def test_what_a_dead_card_held_is_gone_and_is_not_asked_of_the_new_one_for_ever(
 def play(played: Simulation, minutes: int) -> None:
     for _ in range(minutes):
         played.step()
+
+
+def test_a_site_tells_for_how_long_its_spool_lasts_and_what_its_card_is_made_to_write() -> None:
+    random = Random(5)
+    world = World.new(random)
+    with seeded(world):
+        played = Simulation(random, world)
+        play(played, 5)
+        said = [Message.decode(record) for _, record in played.life.spool.read(0, 1 << 20, 1 << 30)]
+    told = [json.loads(one.payload)["spool"] for one in said if one.tail == "health"]
+    assert told[-1]["hours_left"] > 0
+    assert told[-1]["card_mb_a_day"] > 0
 
 
 class Talkative:

@@ -72,5 +72,7 @@ def _part(name: str, ask: Callable[[], str]) -> Part:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return Part(name, None, f"{place}{error.strerror or error}")
+    except RecursionError:
+        return Part(name, None, "nested too deeply")
     except (ControlError, programs.NotToldError, ValueError) as error:
         return Part(name, None, str(error))

@@ -143,12 +143,23 @@ def test_of_all_that_is_planted_nothing_is_in_the_bundle_and_what_helps_is(setti
 
 @pytest.mark.usefixtures("journal")
 def test_broken_settings_are_told_as_far_as_they_can_be_read_with_their_faults(settings: Path) -> None:
-    settings.write_text(settings.read_text().replace("[spool]", f'password = {PASSWORD}\n"{PASSWORD}\n[[spool'))
+    text = settings.read_text().replace("[spool]", f'password = {PASSWORD}\n"{PASSWORD}\n[[spool')
+    settings.write_text(text.replace("max_mb = 8", "max_mb = 8 MB # ask zhang.san"))
     found = bundle(settings, "--control", settings.with_name("nobody.sock"))
     assert leaks(found) == []
+    assert not [name for name, octets in found.items() if b"zhang.san" in octets]
     check = json.loads(found["check.json"])
     assert not check["ok"] and check["faults"][0]["line"]
     assert 'host = "mqtt.example.org"' in found["settings/hubpulse.toml"].decode()
+
+
+def test_a_trail_of_any_form_stops_no_bundle(settings: Path) -> None:
+    depth = 600
+    with settings.with_name("spool").joinpath("audit.log").open("ab") as trail:
+        trail.write(b'{"n": [1e400, -5, null], "at": "x", "what": {}}\nno entry\n')
+        trail.write(b'{"n": 3, "what": ' + b"[" * depth + b"]" * depth + b"}\n")
+    found = bundle(settings, "--control", settings.with_name("nobody.sock"))
+    assert {"check.json", "spool.json", "ports.json"} <= set(found)
 
 
 def test_what_the_running_agent_says_of_itself_goes_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agent.counter_states import packed, unpacked
+from config.conflicts import UNTOLD_BYTES
 from drivers.plan import Cut
 from fastpath.json_text import json_text
 
@@ -34,6 +36,14 @@ class Epoch:
         return cls(number + 1, secrets.token_hex(3))
 
 
+class Ended(NamedTuple):
+    """How a run ended: its epoch, its last sequence number, and what it had counted itself, by stream."""
+
+    epoch: Epoch
+    seq: int
+    events: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Baselines:
     """The state of one frame: whose epoch it was, its last sequence number, and each counter's state by name.
@@ -42,7 +52,8 @@ class Baselines:
     because the device refused them together, `identities` what each device with a fingerprint was known by, `lockers`
     each locker's state by its id. `ntp_s` is the latest wall time that a time server vouched for, 0 when none ever did.
     `helm` is what was ordered, and how the inputs stood. `events` are what the agent itself counted in this epoch, by
-    stream. `site` is whose all this is (`province/city/id`), "" where an older release did not say.
+    stream. `site` is whose all this is (`province/city/id`), "" where an older release did not say. `untold` are runs
+    before this one, oldest first, of which the bureau may not know how they ended.
     """
 
     epoch: Epoch | None = None
@@ -56,19 +67,25 @@ class Baselines:
     helm: Mapping[str, object] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     site: str = ""
+    untold: Sequence[Ended] = ()
+
+    @property
+    def to_tell(self) -> Sequence[Ended]:
+        """What the next run tells, and hands on until it is heard: the untold runs and this one, so many as fit."""
+        return () if self.epoch is None else _fitting((*self.untold, Ended(self.epoch, self.seq, self.events)))
 
     def encode(self) -> bytes:
         """As JSON."""
         counters, moments = packed(self.counters)
         form: dict[str, object] = {"form": _FORM, "epoch": str(self.epoch or ""), "seq": self.seq, "counters": counters}
-        more = {
+        more: dict[str, object] = {
             "moments": moments,
             "cuts": self.cuts,
             "load": self.load,
             "identities": self.identities,
             "lockers": self.lockers,
         }
-        more |= {"helm": self.helm, "events": self.events, "site": self.site}
+        more |= {"helm": self.helm, "events": self.events, "site": self.site, "untold": _written(self.untold)}
         return json_text(form | {name: kept for name, kept in {**more, "ntp_s": self.ntp_s}.items() if kept})
 
     @classmethod
@@ -88,7 +105,31 @@ class Baselines:
         vouched_s = ntp_s if type(ntp_s) is int and 0 <= ntp_s < _FAR_S else 0
         cuts, events, site = _cuts(form.get("cuts")), _counts(form.get("events")), form.get("site", "")
         whose = site if isinstance(site, str) else ""
-        return cls(_epoch(epoch), seq, kept, cuts, load, known, lockers, vouched_s, helm, events, whose)
+        untold = _fitting(tuple(_ended(form.get("untold"))))
+        return cls(_epoch(epoch), seq, kept, cuts, load, known, lockers, vouched_s, helm, events, whose, untold)
+
+
+def _written(runs: Sequence[Ended]) -> list[object]:
+    return [[str(one.epoch), one.seq, one.events] for one in runs]
+
+
+def _ended(written: object) -> Iterator[Ended]:
+    """The runs; what is none is left out."""
+    for one in written if isinstance(written, list) else []:
+        if isinstance(one, list) and len(one) == 3 and isinstance(one[0], str) and type(one[1]) is int:
+            epoch = _epoch(one[0])
+            if epoch is not None and 0 <= one[1] < MOST:
+                yield Ended(epoch, one[1], _counts(one[2]))
+
+
+def _fitting(runs: Sequence[Ended]) -> Sequence[Ended]:
+    """The newest of them, so many as may be kept, and one at least."""
+    left_bytes = UNTOLD_BYTES
+    for place in reversed(range(len(runs))):
+        left_bytes -= len(json_text({"": _written(runs[place : place + 1])}))
+        if left_bytes < 0:
+            return runs[place + 1 :] or runs[-1:]
+    return runs
 
 
 def _table(written: object) -> dict[str, object]:

@@ -61,7 +61,7 @@ def _serve(settings: Settings, own: OwnSpool, notify: Notify, control: Path | No
     site = assemble(settings, past, helm.inputs)
     helm.begin(clock.now(), past.helm)
     numbering = Numbering(epoch, helm)
-    handover = Handover(numbering, site, helm, past.ntp_s, settings.site.path)
+    handover = Handover(numbering, site, helm, past, settings.site.path, lambda: publisher.is_heard)
     commits = Commits(spool, settings.spool, handover.baselines)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, commits.retained)
     reporter = Reporter(settings, site, spool, helm, numbering, commits, publisher, stocktakes, notify)

@@ -18,6 +18,8 @@ _STREAMS_BYTES = 1000
 _DEVICE_BYTES, _INPUT_BYTES = 100, 650
 ORDERS_BYTES, ALARMS_BYTES = 32 << 10, 36 << 10
 """What orders, and alarms that are over, take at their bounds."""
+UNTOLD_BYTES = 2 << 10
+"""What is kept at most of runs whose end the bureau may not know: dozens of runs, few where many scanners count."""
 _SPOOL_SHARE = 32
 
 
@@ -63,12 +65,13 @@ def _wire_of(wire: Bus | ScannerWire) -> tuple[str, str, int]:
 
 def refuse_too_small_a_spool(made: Settings, table: Table) -> None:
     """Every commit carries the baseline of every counter, the memory of every line and the site, the state of every
-    compartment, device and input, and what was ordered; and may take a thirty-second of the spool at most."""
+    compartment, device and input, what was ordered, and how earlier runs ended; and may take a thirty-second of the
+    spool at most."""
     counted = {ref for line in made.lines for _, ref in line.counters()} | set(made.load.floor.counters())
     counters = len(counted.union(*(made.eyes(line.id) for line in made.lines)))
     compartments = sum(len(board.compartments) for board in made.boards)
     carried = counters * _BASELINE_BYTES + (len(made.lines) + 1) * _MEMORY_BYTES + compartments * _COMPARTMENT_BYTES
-    carried += len({one.line for one in made.scanners}) * _STREAMS_BYTES + ORDERS_BYTES
+    carried += len({one.line for one in made.scanners}) * 2 * _STREAMS_BYTES + ORDERS_BYTES + UNTOLD_BYTES
     carried += (len(made.devices) + len(made.boards)) * _DEVICE_BYTES + len(made.inputs) * _INPUT_BYTES
     carried += ALARMS_BYTES if made.inputs else 0
     needed_mb = -(-carried * _SPOOL_SHARE // 2**20)

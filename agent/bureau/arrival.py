@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from agent.bureau.totals import Report, join
+from agent.bureau.totals import Report, ended, join
 from agent.bureau.view import Heard, read_messages
 from agent.load.reckoning import NOTHING, Reckoning
 from agent.uplink import thin
@@ -38,8 +38,8 @@ class Arrival:
     hist: bool
     mark: str
     payload: str
-    before: tuple[str, int] | None = None
-    """Of a `meta`: the epoch before this one and its last number."""
+    before: tuple[tuple[str, int], ...] = ()
+    """Of a `meta`: epochs before this one and their last numbers."""
     gone: tuple[Gone, ...] = ()
     """Of a `cmd/ack` or a loss record: messages that the agent no longer has."""
     untold_from: str | None = None
@@ -100,7 +100,7 @@ def _arrival(heard: Heard) -> Arrival | Presence:
         hist=fields.get("hist") is True,
         mark=_mark(fields),
         payload=json.dumps(fields, separators=(",", ":")),
-        before=_before(fields.get("prev")) if heard.tail == "meta" else None,
+        before=tuple(_before(fields)) if heard.tail == "meta" else (),
         gone=tuple(_lost(fields) if heard.tail == thin.TAIL else _gone(fields) if heard.tail == "cmd/ack" else ()),
         untold_from=_untold_from(fields) if heard.tail == "cmd/ack" else None,
     )
@@ -141,11 +141,11 @@ def _mark(fields: Mapping[str, object]) -> str:
         raise ValueError("a message nested without end") from None
 
 
-def _before(prev: object) -> tuple[str, int] | None:
-    if not isinstance(prev, dict):
-        return None
-    report = Report.from_fields({"epoch": prev.get("epoch"), "seq": prev.get("seq") or 1})
-    return (report.epoch, report.seq) if prev.get("seq") else None
+def _before(fields: Mapping[str, object]) -> Iterator[tuple[str, int]]:
+    for run in ended(fields):
+        if isinstance(run, dict) and run.get("seq"):
+            report = Report.from_fields({"epoch": run.get("epoch"), "seq": run["seq"]})
+            yield report.epoch, report.seq
 
 
 def _gone(fields: Mapping[str, object]) -> Iterable[Gone]:

@@ -48,8 +48,7 @@ def news_of(arrivals: Iterable[Arrival]) -> dict[Epoch, News]:
     found: dict[Epoch, News] = {}
     for one in arrivals:
         found.setdefault((one.site, one.report.epoch), News()).arrived.add(one.report.seq)
-        if one.before:
-            epoch, last = one.before
+        for epoch, last in one.before:
             before = found.setdefault((one.site, epoch), News())
             before.last = max(before.last, last)
         for gone in one.gone:

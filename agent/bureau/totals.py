@@ -13,6 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agent.load.reckoning import NOTHING, Reckoning
 
@@ -31,7 +32,7 @@ class Report:
     """What totals are rebuilt from: a message's identity within its agent, and the counts it carries.
 
     `counts` holds (base, reckoning) of each device counter since its base began, `events` by epoch what the agent
-    itself has counted of each stream since that epoch began: mostly of its own, of a `meta` that of the one before.
+    itself has counted of each stream since that epoch began: mostly of its own, of a `meta` that of those before.
     """
 
     epoch: str
@@ -63,11 +64,18 @@ class Report:
 
 
 def _events(fields: Mapping[object, object]) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """What was counted in the message's own epoch, and in the one before where it tells."""
-    for counter in (fields, fields.get("prev")):
+    """What was counted in the message's own epoch, and in those before of which it tells."""
+    for counter in (fields, *ended(fields)):
         if isinstance(counter, dict) and "events" in counter:
             counted = {name: _whole(value, 0) for name, value in _streams(counter, "events")}
             yield _epoch(counter.get("epoch")), counted
+
+
+def ended(fields: Mapping[Any, object]) -> Iterator[object]:
+    """What a `meta` says of epochs that are over: the one before its own, and earlier ones that may be untold."""
+    earlier = fields.get("earlier")
+    yield from earlier if isinstance(earlier, list) else ()
+    yield fields.get("prev")
 
 
 def _epoch(value: object) -> str:

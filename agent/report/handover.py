@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent import clock
 from agent.baselines import Baselines
 from agent.helm import Helm
@@ -12,19 +14,25 @@ from agent.site import Site
 
 
 class Handover:
-    """`ntp_s` is the latest wall time that a time server vouched for in earlier runs, `whose` the site's
-    `province/city/id`. Lives in the beat's thread."""
+    """`past` is what the run before handed over, `whose` the site's `province/city/id`; `is_heard` tells whether the
+    bureau has what this run told of it. Lives in the beat's thread."""
 
-    def __init__(self, numbering: Numbering, site: Site, helm: Helm, ntp_s: int, whose: str) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what is handed over, and on
+        self, numbering: Numbering, site: Site, helm: Helm, past: Baselines, whose: str, is_heard: Callable[[], bool]
+    ) -> None:
         self._numbering = numbering
         self._site = site
         self._helm = helm
-        self._ntp_s = ntp_s
+        self._ntp_s = past.ntp_s
+        self._untold = past.to_tell
         self._whose = whose
+        self._is_heard = is_heard
 
     def baselines(self) -> Baselines:
         """What must outlive the process, at this moment."""
         site, now = self._site, clock.now()
+        if self._untold and self._is_heard():
+            self._untold = ()
         return Baselines(
             self._numbering.epoch,
             self._numbering.last,
@@ -37,6 +45,7 @@ class Handover:
             self._helm.kept(now),
             site.streams(),
             self._whose,
+            self._untold,
         )
 
     def _remembered(self, now: Instant) -> dict[str, object]:

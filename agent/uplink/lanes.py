@@ -77,6 +77,8 @@ class Lanes:
         self._refused = False
         self._begin(spool.next_position)
         self.unreadable = 0
+        self.is_heard = False
+        """Whether the bureau has this run's `meta`; where it gives no receipts, its broker."""
 
     def _begin(self, live_from: int) -> None:
         self._live = _Cursor(live_from, deque())
@@ -171,10 +173,16 @@ class Lanes:
         for position in self.outsized.take_told():
             self.settle(position)
 
+    def taken(self, tail: str, *, late: bool) -> None:
+        """A broker has acknowledged a message on that topic; a `late` one may be an earlier run's."""
+        if tail == "meta" and not late and not self._by_receipt:
+            self.is_heard = True
+
     def received(self, watermarks: Mapping[str, int]) -> None:
         """The bureau has, by epoch, everything up to these numbers; of this run nothing that was never sent."""
         if not self._by_receipt:
             return
+        self.is_heard = self.is_heard or watermarks.get(self._epoch, 0) > 0
         with suppress(UnreadableError):  # the next receipt says it again
             acked = self._spool.acked
             unsent = self._offered.next_absent(max(acked, self._own))

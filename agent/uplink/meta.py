@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from agent.baselines import Baselines
+from agent.baselines import Baselines, Ended
 from agent.load.metric_rows import EQUIPMENT, FLOW, INPUTS, LINE, SITE_STATE, STATION
 from agent.uplink import locker_fields, scan_fields
 from agent.uplink.contract import Head, Json, Message, compact
@@ -27,7 +27,9 @@ _HEAD_UNITS = {
 
 
 def document(head: Head, settings: Settings, version: str, past: Baselines) -> Message:
-    """What the numbers are about; retained, at each start. `past` is what the run before this one left."""
+    """What the numbers are about; retained, at each start. `past` is what the run before this one left: how it ended is
+    told, and how those did of which the bureau may not know it."""
+    over = [_run(one) for one in past.to_tell]
     fields = head.fields() | {
         "site": _site(settings.site),
         "report_s": settings.bureau.report_s,
@@ -42,16 +44,15 @@ def document(head: Head, settings: Settings, version: str, past: Baselines) -> M
         "units": units(settings),
         "ver": version,
         "cfg": settings.digest,
-        "prev": _previous(past),
+        "prev": over[-1] if over else None,
+        "earlier": over[:-1] or None,
     }
     return Message("meta", compact(fields), retain=True)
 
 
-def _previous(past: Baselines) -> Json | None:
-    """The epoch before this one, its last number, and what it counted itself until then, told or not."""
-    if past.epoch is None:
-        return None
-    return {"epoch": str(past.epoch), "seq": past.seq, **({"events": past.events} if past.events else {})}
+def _run(ended: Ended) -> Json:
+    """An epoch that is over, its last number, and what it counted itself until then, told or not."""
+    return {"epoch": str(ended.epoch), "seq": ended.seq, **({"events": ended.events} if ended.events else {})}
 
 
 def _site(site: Site) -> Json:

@@ -127,6 +127,11 @@ class Publisher:
         return [answers.popleft() for _ in range(len(answers))]
 
     @property
+    def is_heard(self) -> bool:
+        """Whether the bureau has the first message of this run, `meta`; where it gives no receipts, its broker."""
+        return self._lanes.is_heard
+
+    @property
     def outsized(self) -> Outsized:
         """Loss records that the broker takes only in parts."""
         return self._lanes.outsized

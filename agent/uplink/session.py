@@ -202,6 +202,7 @@ class Session:
             self._hold(sent, puback.code, now_s)
             return
         self._memory.denied.pop(sent.tail, None)
+        self._lanes.taken(sent.tail, late=sent.backlog)
         if sent.positions:
             self._memory.no_subscribers = puback.code == _NO_SUBSCRIBERS
         for position in sent.positions:

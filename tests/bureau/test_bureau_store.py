@@ -164,6 +164,24 @@ def test_the_lost_end_of_an_epoch_is_known_from_the_next_ones_meta(store: Store)
     assert [(hole.epoch, hole.gaps) for hole in store.missing()] == [("3-abcdef", ((3, 4),))]
 
 
+def test_runs_of_which_nothing_came_are_known_from_the_meta_of_a_later_one_with_what_they_had_counted(
+    store: Store,
+) -> None:
+    store.take([arrival(1), arrival(2)])
+    earlier = [
+        {"epoch": "3-abcdef", "seq": 4, "events": {"scans": 7}},
+        {"epoch": "4-123456", "seq": 2, "events": {"scans": 30}},
+    ]
+    meta = {"epoch": "6-123456", "seq": 1, "earlier": earlier, "prev": {"epoch": "5-123456", "seq": 1}}
+    store.take(list(read(f"hubpulse/v1/{SITE}/meta", json.dumps(meta).encode())))
+    assert [(hole.epoch, hole.gaps) for hole in store.missing()] == [
+        ("3-abcdef", ((3, 4),)),
+        ("4-123456", ((1, 2),)),
+        ("5-123456", ((1, 1),)),
+    ]
+    assert store.events()[SITE]["scans"] == 37
+
+
 def test_what_the_site_says_is_gone_is_no_gap_any_more(store: Store) -> None:
     store.take([arrival(1), arrival(6)])
     ack = {"epoch": "3-abcdef", "seq": 7, "cmd": "resend", "of": "3-abcdef", "gone": [[2, 5, "dropped"]]}

@@ -147,6 +147,10 @@ class Uplink:
     def outsized(self) -> Outsized:
         return self._lanes.outsized
 
+    @property
+    def is_heard(self) -> bool:
+        return self._lanes.is_heard
+
     def take_commands(self) -> Sequence[Command]:
         return self._orders.take()
 

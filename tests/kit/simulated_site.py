@@ -225,7 +225,7 @@ class Life:
             helm = helms.at_the_helm(settings, now)
         helm.begin(now, self.past.helm)
         numbering = Numbering(self.epoch, helm)
-        handover = Handover(numbering, site, helm, self.past.ntp_s, settings.site.path)
+        handover = Handover(numbering, site, helm, self.past, settings.site.path, lambda: self.uplink.is_heard)
         self.commits = Commits(self.spool, settings.spool, handover.baselines)
         self.uplink = uplink(self)
         self.reporter = Reporter(

@@ -15,11 +15,13 @@ import simulated_histories
 import simulated_network
 import simulation
 from counting_mistakes import NegativeDelta, ResetAsWrap
+from disk_model import ModelDisk
 from fault_matrix import Figure
-from simulated_site import Life, World, seeded
+from simulated_site import SITE, Life, World, seeded
 from simulation import Simulation, simulate
 
 from agent import counters
+from agent.baselines import Baselines
 from agent.uplink.contract import Message
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
@@ -103,6 +105,30 @@ def test_what_a_dead_card_held_is_gone_and_is_not_asked_of_the_new_one_for_ever(
     assert NOT_HERE in reasons
 
 
+def test_what_runs_counted_of_which_the_spool_has_nothing_more_is_told_by_a_later_run() -> None:
+    """A neighbour fills the disk while the broker is away, and the machine begins anew again and again: of the runs in
+    the middle the spool drops every message, also those that tell how the run before ended."""
+    random = Random(3)
+    world = World.new(random)
+    with seeded(world), patch.object(simulation, "HEAL_S", 4 * 3600.0):
+        world.disk = ModelDisk(capacity_bytes=3 << 17)
+        played = Simulation(random, world)
+        play(played, 30)
+        played.network.reachable = False
+        epochs = list[str]()
+        for _ in range(6):
+            played.kill()
+            epochs.append(str(played.life.epoch))
+            play(played, 120)
+        assert len(Baselines.decode(played.life.spool.state).untold) == 6
+        played.network.reachable = True
+        played.settle()
+        gone = {one.epoch for _, one in played.network.store.gone()}
+        assert gone >= set(epochs[:3]), "the spool had room for all: this shows nothing"
+        assert set(played.network.store.watermarks()[SITE]) >= set(epochs)
+        assert Baselines.decode(played.life.spool.state).untold == ()
+
+
 def play(played: Simulation, minutes: int) -> None:
     for _ in range(minutes):
         played.step()
@@ -122,6 +148,8 @@ def test_a_site_tells_for_how_long_its_spool_lasts_and_what_its_card_is_made_to_
 
 class Talkative:
     """An uplink that has a great deal to say on what the bureau asked for again."""
+
+    is_heard = False
 
     def __init__(self) -> None:
         self.outsized = Outsized()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.baselines import Baselines, Epoch
-from agent.bureau.totals import Totals
+from agent.baselines import Baselines, Ended, Epoch
+from agent.bureau.totals import Report, Totals
 from agent.load.backlog import Drifted, Rebased
 from agent.load.early import EarlyWarning
 from agent.load.flow import Flow
@@ -214,11 +214,24 @@ def test_states_are_retained() -> None:
     assert reports.line_state(HEAD, "north", LOAD).retain
 
 
+def test_meta_tells_the_ends_of_earlier_runs_that_the_bureau_may_not_know() -> None:
+    earlier = [Ended(Epoch(1, "eeeeee"), 7, {}), Ended(Epoch(1, "dddddd"), 3, {"north.scan.new": 5})]
+    told = fields(meta.document(HEAD, settings(), "0.1.0", replace(PAST, untold=earlier)))
+    assert told["prev"]["epoch"] == "2-ffffff"  # type: ignore[index]
+    assert told["earlier"] == [
+        {"epoch": "1-eeeeee", "seq": 7},
+        {"epoch": "1-dddddd", "seq": 3, "events": {"north.scan.new": 5}},
+    ]
+    report = Report.from_fields({**told, "seq": 1})
+    assert report.events == {"1-dddddd": {"north.scan.new": 5}, "2-ffffff": {"north.scan.new": 70}}
+
+
 def test_meta_names_every_counter_with_role_and_modulus_and_the_end_of_the_epoch_before() -> None:
     message = meta.document(HEAD, settings(), "0.1.0", PAST)
     assert (message.tail, message.retain) == ("meta", True)
     told = fields(message)
     assert told["prev"] == {"epoch": "2-ffffff", "seq": 991, "events": {"north.scan.new": 70}}
+    assert "earlier" not in told
     assert told["counters"] == [{"name": "plc-a.inducted", "line": "north", "role": "induct", "modulus": 10**6}]
     assert "北线" in message.payload.decode()
 

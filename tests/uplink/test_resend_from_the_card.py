@@ -40,7 +40,6 @@ def all_sent(resends: Resends) -> list[Message]:
 
 
 @pytest.mark.parametrize("unacknowledged", [0, 2, 7])
-@pytest.mark.fault("N16")
 def test_what_was_acknowledged_is_not_said_to_be_gone_while_the_card_is_away(unacknowledged: int) -> None:
     """A broker took it and lost it; then the disk is pulled for a minute, just as the bureau asks."""
     disk = ModelDisk()
@@ -87,7 +86,6 @@ class Runs:
         return [(position, message(f"{number}-abcdef", 1).encode()) for position, number in numbers]
 
 
-@pytest.mark.fault("M9")
 def test_who_asks_for_runs_that_are_not_there_never_holds_up_the_uplink_however_many_runs_are() -> None:
     """A site that began anew every few seconds has thousands of runs; anybody may ask for one that it has no more."""
     held = Runs(range(2001, 6001))

@@ -99,6 +99,7 @@ class Reporter:
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
         self._commits.watch()
+        self._tell_late(now)
         self._thin(now)
         if self._site.scans:
             self._site.scans.take(now)
@@ -109,6 +110,18 @@ class Reporter:
         self._commits.offer([*self._due(now), *self._news(now)])
         self._obeying.serve(now)
         self._keep_counted()
+
+    def _tell_late(self, now: Instant) -> None:
+        """How the run before ended, of which the card could be read only after the start."""
+        if not (state := self._spool.take_late_state()):
+            return
+        try:
+            past = Baselines.decode(state)
+        except ValueError as error:
+            log.warn("baselines_unreadable", reason=error)
+            return
+        if past.site in {"", self._settings.site.path}:
+            self._commits.commit([meta.document(self._head(now), self._settings, VERSION, past)])
 
     def _keep_counted(self) -> None:
         """What was counted here and stands in no device outlives the process, also between two reports."""

@@ -17,7 +17,7 @@ import simulation
 from counting_mistakes import NegativeDelta, ResetAsWrap
 from disk_model import ModelDisk
 from fault_matrix import Figure
-from simulated_site import SITE, Life, World, seeded
+from simulated_site import READS, SITE, Life, World, seeded
 from simulation import Simulation, simulate
 
 from agent import counters
@@ -127,6 +127,27 @@ def test_what_runs_counted_of_which_the_spool_has_nothing_more_is_told_by_a_late
         assert gone >= set(epochs[:3]), "the spool had room for all: this shows nothing"
         assert set(played.network.store.watermarks()[SITE]) >= set(epochs)
         assert Baselines.decode(played.life.spool.state).untold == ()
+
+
+def test_what_a_run_counted_is_told_though_its_card_could_be_read_only_after_the_next_start() -> None:
+    random = Random(3)
+    world = World.new(random)
+    with seeded(world):
+        played = Simulation(random, world)
+        play(played, 33)
+        ended, counted = str(played.life.epoch), played.life.scans.kept
+        assert counted > played.life.scans.reported, "a report has told it already: this shows nothing"
+        world.disk.fault = lambda _kind, _at: simulation.EIO
+        played.kill()
+        assert played.life.past.epoch is None
+        play(played, 5)
+        world.disk.fault = lambda _kind, _at: 0
+        play(played, 60)
+        assert played.network.store.missing() == []
+        scans = played.network.store.events()[SITE][READS]
+        metas = [json.loads(one) for one in played.network.payloads() if '"prev":{' in one]
+        assert [(one["prev"]["epoch"], one["prev"]["events"]) for one in metas] == [(ended, {READS: counted})]
+    assert scans == counted + played.life.scans.reported
 
 
 def play(played: Simulation, minutes: int) -> None:

@@ -166,6 +166,11 @@ class Spool:
         """Once a second or so: acknowledgements of an idle minute become durable, and a failed disk is tried again."""
         self._writer.tick()
 
+    def take_late_state(self) -> bytes:
+        """The blob that an earlier run left, once, where it could be read only after the start; else nothing."""
+        state, self._writer.late_state = self._writer.late_state, b""
+        return state
+
     def doomed(self) -> tuple[int, int] | None:
         """Unacknowledged positions [start, end) that will soon be dropped for want of room; None while none is."""
         with self._writer.writing:

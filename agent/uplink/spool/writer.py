@@ -54,12 +54,14 @@ class Writer:
         self._most_state_bytes = segment_bytes // 4
         self._clock = clock
         self.is_known = False
+        self.late_state = b""  # what an earlier run left, where it could be read only after the start
         self._retry_s = self._flushed_s = clock()
 
     def begin(self) -> None:
         """Take up what the directory holds, where it can be read. Raises SpoolLockedError."""
         try:
             self._attach()
+            self.late_state = b""
         except OSError as error:
             self.condition = Condition("ram", str(error))
 
@@ -149,6 +151,7 @@ class Writer:
             self._ledger.lose(start, end)
         self._ledger.drop(self._ring.first(0))
         self.pending = Entry(found.end, waiting, self.pending.state or found.state)
+        self.late_state = found.state
         self._store.begin(found.marks)
         self._reader.forget()
         self.is_known = True

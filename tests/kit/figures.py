@@ -24,6 +24,7 @@ ROWS = ROOT / "tests" / "figures.toml"
 KIT, BENCHMARKS = ROOT / "tests" / "kit", ROOT / "benchmarks"
 SOURCES: Mapping[str, tuple[object, ...]] = {
     "crash": (KIT / "crash.py", "--states", "15000", "--json"),
+    "counts": (KIT / "counting_path.py", "--json"),
     "simulate": (KIT / "simulated_histories.py", "--seed", "21", "--days", "30", "--json"),
     "soak": (KIT / "soak.py", "--minutes", "10", "--seed", "3", "--json"),
     "spool": (BENCHMARKS / "bench_spool.py", "--json"),

@@ -59,7 +59,15 @@ class Agent:
         command = [sys.executable, "-m", "agent", "run", str(settings), "--control", str(self.control)]
         self.process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         stack.callback(self.process.terminate)
-        assert eventually(self.control.exists), self.process.communicate()
+        assert eventually(self.listens), self.process.communicate()
+
+    def listens(self) -> bool:
+        """Its socket is there a moment before it can be talked to."""
+        try:
+            with Remote(self.control):
+                return True
+        except OSError:
+            return False
 
     def counts(self) -> dict[str, int]:
         with Remote(self.control) as agent:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from control_ready import listens_at
 from ptys import Adapter, Serving
 from site_text import HEAD
 from stations import Station, Stations
@@ -59,15 +60,7 @@ class Agent:
         command = [sys.executable, "-m", "agent", "run", str(settings), "--control", str(self.control)]
         self.process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         stack.callback(self.process.terminate)
-        assert eventually(self.listens), self.process.communicate()
-
-    def listens(self) -> bool:
-        """Its socket is there a moment before it can be talked to."""
-        try:
-            with Remote(self.control):
-                return True
-        except OSError:
-            return False
+        assert eventually(lambda: listens_at(self.control)), self.process.communicate()
 
     def counts(self) -> dict[str, int]:
         with Remote(self.control) as agent:

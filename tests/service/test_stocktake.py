@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from broker import Broker
+from control_ready import listens_at
 from site_text import SITE as PLAIN
 from soak_site import process
 from uplink_rig import assert_in_order, eventually
@@ -53,7 +54,7 @@ class Docks:
         with subprocess.Popen([str(word) for word in words], stderr=subprocess.DEVNULL, text=True) as running:
             try:
                 assert self.bureau.wait_until(lambda: "backlog" in self.latest("telemetry"), WITHIN_S)
-                assert eventually((self.folder / SOCKET).exists)
+                assert eventually(lambda: listens_at(self.folder / SOCKET))
                 yield running
             finally:
                 running.kill()

@@ -20,8 +20,8 @@ EARLY = 0.35
 HOLE_S = 40.0
 WARMING = 3
 """So often packets vanish when the first outage is over, before growth is judged: the first two times take 200 and 130
-kB for good, as room for what waits, further ones nothing (measured, six in a row). What each time takes is a leak, and
-the outage and the hole that are judged show it."""
+kB for good, as room for what waits, further ones 8 to 16 (measured, six in a row in an agent of ten minutes, which
+fills by as much without them). What each time takes is a leak, and the outage and the hole that are judged show it."""
 
 
 def plan(

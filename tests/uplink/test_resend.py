@@ -12,6 +12,7 @@ import pytest
 from broker import Broker
 from hypothesis import given
 from hypothesis import strategies as st
+from sent_again import all_sent
 from uplink_rig import EPOCH, IDENTITY, Rig, eventually
 
 from agent.bureau import databases
@@ -83,15 +84,6 @@ shelves = st.builds(
     st.sets(st.integers(0, 30), max_size=6),
     st.integers(0, 12),
 )
-
-
-def all_sent(resends: Resends) -> list[Message]:
-    """Everything that is to be sent again, each acknowledged at once."""
-    found = []
-    while (one := resends.next()) is not None:
-        found.append(one[1])
-        resends.sent(one[0])
-    return found
 
 
 def identity(record: bytes) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from disk_model import ModelDisk
+from sent_again import all_sent
 
 from agent.uplink.contract import Message
 from agent.uplink.resend import NOT_KEPT, QUEUED, Resends
@@ -28,15 +29,6 @@ def spool_of(disk: ModelDisk, runs: list[int]) -> Spool:
 
 def message(epoch: str, seq: int) -> Message:
     return Message("line/a/telemetry", json.dumps({"epoch": epoch, "seq": seq}).encode())
-
-
-def all_sent(resends: Resends) -> list[Message]:
-    """Everything that is to be sent again, each acknowledged at once."""
-    found = []
-    while (one := resends.next()) is not None:
-        found.append(one[1])
-        resends.sent(one[0])
-    return found
 
 
 @pytest.mark.parametrize("unacknowledged", [0, 2, 7])

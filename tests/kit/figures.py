@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import folders
+
 Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +95,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=SOURCES, metavar="SOURCE", help=f"of {', '.join(SOURCES)}; all")
     parser.add_argument("--json", action="store_true", help="print everything that was measured as one JSON object")
     args = parser.parse_args()
-    args.folder.mkdir(parents=True, exist_ok=True)
+    folders.make(parser, "--in", args.folder)
     for name in SOURCES if args.only is None else args.only:
         measure(name, args.folder)
     found = {name: result for name in SOURCES if (result := kept(name, args.folder)) is not None}

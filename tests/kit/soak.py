@@ -18,6 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import folders
 from broker import Broker
 from soak_centre import Held
 from soak_plan import plan
@@ -204,16 +205,16 @@ def compare_centre(site: Site, verdict: Verdict) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=5, help="how often the agent is killed (5); with 0 it is one life")
-    parser.add_argument("--keep", type=Path, help="leave logs, spool and settings in this new directory")
+    parser.add_argument("--keep", type=Path, help="leave logs, spool and settings in this new folder")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    started_s = time.monotonic()
     if args.keep:
-        args.keep.mkdir(parents=True)
+        folders.make(parser, "--keep", args.keep, new=True)
+    started_s = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - started_s:7.1f} s  {text}", file=sys.stderr, flush=True)

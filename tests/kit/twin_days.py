@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agent.twin.script import KINDS, OPENS_H
+from tests.kit import folders
 from tests.kit.judged_alarms import Alarms
 from tests.kit.judged_day import Judged, judge
 from tests.kit.played_day import SITE, Played, play
@@ -35,6 +36,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--png", type=Path, metavar="DIR", help="a picture of each day there")
     args = parser.parse_args()
+    if args.png:
+        folders.make(parser, "--png", args.png)
     found: dict[str, tuple[Played, Judged]] = {}
     for kind in [args.day] if args.day else KINDS:
         day = play(kind, args.seed, 3600.0 * args.hours)
@@ -51,7 +54,6 @@ def main() -> int:
 def _draw(folder: Path, day: Played, judged: Judged) -> None:
     from tests.kit.day_picture import draw  # the only one who needs a library for pictures
 
-    folder.mkdir(parents=True, exist_ok=True)
     draw(day, judged, folder / f"{day.kind}-{day.seed}.png")
 
 

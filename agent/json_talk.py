@@ -12,6 +12,19 @@ from typing import Any, Self
 Json = dict[str, Any]
 
 
+class UntoldError(KeyError):
+    """An answer lacks what was looked up in it: who answers is of another release."""
+
+
+class Answer(Json):
+    """An object of an answer. What it lacks raises UntoldError, so that no missing key of our own is taken for that."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> Any:
+        raise UntoldError(name)
+
+
 class JsonTalk:
     """One talk with who listens on `path`. Every method raises OSError where nobody does, or takes `patience_s`."""
 
@@ -32,7 +45,7 @@ class JsonTalk:
         line = self._replies.readline()
         if not line:
             raise ConnectionError("the other end hung up")
-        reply: Json = json.loads(line)
+        reply: Json = json.loads(line, object_hook=Answer)
         return reply
 
     def rest(self) -> Iterator[Json]:

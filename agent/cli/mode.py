@@ -25,7 +25,7 @@ from agent.clock import now
 from agent.orders.order import REASONS
 from agent.orders.post import SETTINGS
 from config.load_settings import MODES
-from config.messages import Language, word
+from config.messages import Language, named, word
 
 _SHOWN = ("mode", "suspended", "to", "by", "exercise", "plan", "plan_to", "waiting")
 
@@ -91,9 +91,9 @@ def _fault(args: argparse.Namespace) -> str:
 
 def in_force(shown: Mapping[str, Any], lang: Language) -> str:
     """The mode with its cause, end, who ordered it and whether it is a drill, then the plan with its end."""
-    parts = [word(f"mode_{shown['mode']}", lang)]
+    parts = [named("mode", shown["mode"], lang)]
     if shown["suspended"]:
-        parts.append(word(f"suspended_{shown['suspended']}", lang))
+        parts.append(named("suspended", shown["suspended"], lang))
     parts += _until(shown["to"], lang)
     by = shown["by"]
     parts.append(word("mode_by_settings", lang) if by == SETTINGS else word("mode_by", lang, by=by))

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from agent.control import ControlError
     from agent.control.remote import Remote
+    from agent.json_talk import UntoldError
     from agent.readiness import is_ready, judged
 
     lang = chosen_language(args.lang, sys.stdout)
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         with Remote(args.control) as agent:
             first, last, watched_s = _watched(args, agent, lang)
         findings = judged(first, last)
-    except KeyError:
+    except UntoldError:
         return local_order.fail(lang, local_order.OTHER_RELEASE, as_json=args.json)
     except OSError as error:
         return local_order.fail_away(args, lang, "E2770", error)

@@ -15,8 +15,9 @@ from agent.cli import local_order
 from agent.cli.commissioning import reason_in_words
 from agent.cli.mode import in_force
 from agent.cli.speech import chosen_language, say
+from agent.json_talk import UntoldError
 from config.faults import columns
-from config.messages import Language, reason, word
+from config.messages import Language, named, reason, word
 
 _TITLE_COLUMNS = 11
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     try:
         rows = [_row(name, said, lang) for name, said in _rows(facts, steer, lang)]
-    except KeyError:
+    except UntoldError:
         return local_order.fail(lang, local_order.OTHER_RELEASE)
     say("\n".join(rows))
     return 0
@@ -63,7 +64,7 @@ def _rows(facts: Mapping[str, Any], steer: Mapping[str, Any], lang: Language) ->
     yield "spool", _spool(facts["spool"], lang)
     yield "devices", devices_in_words(facts["devices"], lang)
     yield "counters", _counters(facts["counters"], lang)
-    yield "clock", word(f"ready_clock_{facts['clock']}", lang)
+    yield "clock", named("ready_clock", facts["clock"], lang)
     yield "mode", in_force(steer, lang)
 
 

@@ -14,9 +14,11 @@ from broker import Broker
 from ordered_site import OrderedSite
 
 from agent.__main__ import main
+from agent.cli.mode import in_force
 from agent.cli.status import bureau_in_words, devices_in_words, span
 from agent.clock import wait
 from agent.control.remote import Remote
+from config import messages
 from config.messages import LANGUAGES
 
 TURNS = 600
@@ -93,6 +95,23 @@ def test_an_agent_of_an_earlier_release_that_runs_on_after_an_upgrade_is_told_as
         assert main([verb, "--control", str(earlier), "--lang", "en"]) == 1
         served.result(60.0)
     assert "[E2781] the agent that runs is of another release" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "ours"),
+    [(["status"], "agent.cli.status._counters"), (["ready", "--for", "1s"], "agent.readiness._clock")],
+)
+def test_a_key_that_our_own_words_lack_is_not_taken_for_an_agent_of_another_release(
+    words: list[str], ours: str, site: OrderedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours, lambda *_: messages.word("no_such_word", "en"))
+    with pytest.raises(KeyError, match="no_such_word"):
+        main([*words, "--control", str(site.socket), "--lang", "en"])
+
+
+def test_a_state_that_only_a_later_release_knows_is_shown_as_it_is() -> None:
+    later = {"mode": "festival", "suspended": "festival_calm", "to": None, "by": "settings", "exercise": False}
+    assert "festival, festival_calm" in in_force(later | {"plan": "", "plan_to": None, "waiting": []}, "en")
 
 
 def relay(door: socket.socket, agent: Path, missing: str, talks: int) -> None:

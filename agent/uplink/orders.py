@@ -10,6 +10,7 @@ from agent.uplink.connection import Heard
 from agent.uplink.contract import Json
 from agent.uplink.inbox import FLOOD, Command, Inbox
 from agent.uplink.lanes import Lanes
+from agent.uplink.resend import RETAINED
 from agent.uplink.shipping import Shipping
 
 KEPT = 64
@@ -23,6 +24,7 @@ class Orders:
         self._lanes = lanes
         self._shipping = shipping
         self._kept: deque[Command] = deque(maxlen=KEPT)
+        self._refused_request = b""
         self.deaf: tuple[str, ...] = ()
 
     @property
@@ -59,9 +61,18 @@ class Orders:
             self._lanes.received(_watermarks(command.fields))
             self._shipping.advise(command.fields.get("backlog_per_s"))
         elif command.name == "resend":
-            self._lanes.resends.ask(command.fields, command.fault)
+            self._resend(command, heard.payload)
         else:
             self._kept.append(command)
+
+    def _resend(self, command: Command, payload: bytes) -> None:
+        """What is missed changes with the hour: a request that a broker keeps would come, outdated, at each connection.
+        It is refused, and that is said once."""
+        if not command.retained:
+            self._lanes.resends.ask(command.fields, command.fault)
+        elif payload != self._refused_request:
+            self._refused_request = payload
+            self._lanes.resends.refuse(RETAINED)
 
     def take(self) -> Sequence[Command]:
         """What was kept since the last call, oldest first."""

@@ -26,6 +26,7 @@ NOT_HERE = "not on this card"
 NOT_BEGUN = "an epoch that has not begun"
 OTHER_RUN = "another run than the one that is asked"
 UNREAD = "the card cannot be read now"
+RETAINED = "a retained request is not obeyed; send it without retain"
 
 
 class Resends:
@@ -51,10 +52,14 @@ class Resends:
         try:
             wanted = self._read(fields, fault)
         except ValueError as refusal:
-            self.answers.append({"cmd": "resend", "refused": str(refusal)})
+            self.refuse(str(refusal))
             return
         if wanted.range not in {one.range for one in self._wanted}:
             self._wanted.append(wanted)
+
+    def refuse(self, reason: str) -> None:
+        """Say why a request is none."""
+        self.answers.append({"cmd": "resend", "refused": reason})
 
     def _read(self, fields: Json, fault: str) -> Wanted:
         if fault:

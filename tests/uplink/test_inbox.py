@@ -11,12 +11,14 @@ import pytest
 from broker import Broker
 from hypothesis import given
 from hypothesis import strategies as st
-from uplink_rig import IDENTITY, Rig, eventually
+from uplink_rig import EPOCH, IDENTITY, Rig, eventually
 
 from agent.uplink.connection import Heard
+from agent.uplink.contract import Json, compact
 from agent.uplink.inbox import BURST, FLOOD, MAX_BYTES, Command, Inbox, parsed
+from agent.uplink.resend import RETAINED
 
-MODE = IDENTITY.topic("cmd/mode")
+MODE, RESEND = IDENTITY.topic("cmd/mode"), IDENTITY.topic("cmd/resend")
 
 
 @pytest.fixture
@@ -88,6 +90,31 @@ def test_a_retained_command_is_heard_at_every_connection(broker: Broker, tmp_pat
         mqtt_publish.single(MODE, payload, qos=1, retain=True, port=broker.port)
         assert eventually(lambda: bool(heard.extend(rig.publisher.take_commands()) or heard[1:]))
     assert heard[0] == Command("mode", {"mode": "peak", "seq": 4}, True)
+
+
+@pytest.mark.fault("M8")
+def test_a_request_to_send_again_that_the_broker_keeps_is_never_obeyed_and_refused_once(tmp_path: Path) -> None:
+    asked, answers, heard = compact({"epoch": EPOCH, "from": 1, "to": 3}), list[Json](), list[Command]()
+
+    def ask_at_its_next_connection(rig: Rig) -> None:
+        """With the retained order it is subscribed: what is sent from then on comes behind the retained request."""
+        known, told = len(heard), len(answers)
+        assert eventually(lambda: bool(heard.extend(rig.publisher.take_commands()) or heard[known:]))
+        mqtt_publish.single(RESEND, asked, qos=1, port=rig.port)
+        assert eventually(lambda: answers.extend(rig.publisher.take_answers()) or "sent" in str(answers[told:]))
+
+    with Broker(tmp_path / "broker", persistence=True) as broker:
+        kept = [(MODE, compact({"mode": "peak"}), 1, True), (RESEND, asked, 1, True)]
+        mqtt_publish.multiple(kept, port=broker.port)
+        with Rig(tmp_path, broker.port) as rig:
+            rig.commit(3)
+            assert rig.drained()
+            ask_at_its_next_connection(rig)
+            broker.stop()
+            broker.start()
+            ask_at_its_next_connection(rig)
+    sent = {"cmd": "resend", "of": EPOCH, "from": 1, "to": 3, "sent": 3, "gone": []}
+    assert answers == [{"cmd": "resend", "refused": RETAINED}, sent, sent]
 
 
 @pytest.mark.fault("M9")

@@ -139,11 +139,13 @@ class Worker:
         if store is None:
             return
         desk = self._make_desk(store, self._reception.publish) if self._make_desk else None
+        wait_s = _ROUND_S
         try:
-            while (batch := self._waiting.take(BATCH, BATCH_BYTES, _ROUND_S)) or not self._stopping.is_set():
+            while (batch := self._waiting.take(BATCH, BATCH_BYTES, wait_s)) or not self._stopping.is_set():
                 self._take(store, batch)
                 if desk is not None and not self._stopping.is_set():
-                    self._persist(lambda: desk.round(clock.boot_seconds(), clock.now().wall_s))
+                    more = self._persist(lambda: desk.round(clock.boot_seconds(), clock.now().wall_s))
+                    wait_s = 0.0 if more else _ROUND_S
         finally:
             store.close()
 

@@ -60,23 +60,32 @@ class Desk:
         self._grace_s = grace_s
         self._again_s = round(AGAIN_GRACES * grace_s)
         self._due_s = 0.0
+        self._asking: Iterator[None] = iter(())
         self._known: dict[_Gap, _Known] = {}
 
-    def round(self, now_s: float, wall_s: float) -> None:
-        """Do what is due at `now_s` on the boot-time clock. Raises StoreError, and does it again next time."""
+    def round(self, now_s: float, wall_s: float) -> bool:
+        """Do what is due at `now_s` on the boot-time clock: all receipts, then of one site after the other what is
+        asked of it. True while there are more: of thousands with gaps none shall hold up the messages that close them.
+        Raises StoreError, and does it again next time.
+        """
+        if next(self._asking, self) is None:
+            return True
         if now_s < self._due_s:
-            return
-        for site, epochs in self._store.untold().items():
-            self._receipt(site, epochs)
-        self._ask(self._store.missing(), now_s, int(wall_s))
+            return False
+        self._tell(self._store.untold())
+        self._asking = self._ask(self._store.missing(), now_s, int(wall_s))
         self._due_s = now_s + self._receipt_s
+        return True
 
-    def _receipt(self, site: str, epochs: Mapping[str, int]) -> None:
-        named = {epoch: epochs[epoch] for epoch in sorted(epochs, key=epoch_number)[:EPOCHS]}
-        if self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True):
-            self._store.told(site, named)
+    def _tell(self, untold: Mapping[str, Mapping[str, int]]) -> None:
+        told = {}
+        for site, epochs in untold.items():
+            named = {epoch: epochs[epoch] for epoch in sorted(epochs, key=epoch_number)[:EPOCHS]}
+            if self._publish(f"{ROOT}/{site}/cmd/receipt", compact({"v": 1, "epochs": named}), retain=True):
+                told[site] = named
+        self._store.told(told)
 
-    def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> None:
+    def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> Iterator[None]:
         gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}
         self._known = {gap: self._known.get(gap) or _Known(now_s) for gap in gaps}
         running = self._store.running()
@@ -89,6 +98,7 @@ class Desk:
             claimed = (one for one in tried if self._store.claim(one, wall_s, self._again_s))
             for one in islice(claimed, PIECES):
                 self._resend(*one, running[site])
+            yield
 
     def _in_turn(self, gaps: list[_Gap], running: str) -> Iterator[_Gap]:
         """A piece of each gap in turn, none twice: an absurd gap holds up no other. The least tried is first."""

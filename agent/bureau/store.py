@@ -133,11 +133,12 @@ class Store:
         """Of the watermarks those that have risen since they were told."""
         return _by_site(self._rows(schema.UNTOLD))
 
-    def told(self, site: str, watermarks: Mapping[str, int]) -> None:
-        """The site was told these."""
+    def told(self, watermarks: Mapping[str, Mapping[str, int]]) -> None:
+        """By site and epoch, what these sites were told."""
         with self._database.transaction():
-            for epoch, watermark in sorted(watermarks.items()):
-                self._database.execute(schema.TELL, (watermark, site, epoch, watermark))
+            for site, epochs in sorted(watermarks.items()):
+                for epoch, watermark in sorted(epochs.items()):
+                    self._database.execute(schema.TELL, (watermark, site, epoch, watermark))
 
     def _tell_again(self, site: str, oldest: str) -> None:
         """From epoch `oldest` on, as the site numbers them, it has missed what it was told."""

@@ -46,7 +46,8 @@ class Told:
         """By command what was told in one round."""
         self._said.clear()
         self._now_s += 10.0
-        self._desk.round(self._now_s, self._now_s + self.clock_ahead_s)
+        while self._desk.round(self._now_s, self._now_s + self.clock_ahead_s):
+            pass
         found: dict[str, list[Json]] = {}
         for topic, payload in self._said:
             assert len(payload) <= MAX_BYTES, "a site does not read it"
@@ -120,6 +121,28 @@ def test_several_desks_together_ask_a_site_for_no_more_than_it_hears_at_once(sto
     assert 0 < len(commands) < BURST
     asked = [one["from"] for told in said for one in told.get("resend", [])]
     assert asked == [1 + 1000 * piece for piece in range(PIECES)]
+
+
+def test_of_many_sites_with_gaps_one_is_asked_at_a_time_and_messages_are_kept_in_between(store: Store) -> None:
+    for number in range(100):
+        root = f"hubpulse/v1/44/4401/site-{number}"
+        store.take(
+            [*read(f"{root}/status", b'{"sid":1,"online":true}'), *read(f"{root}/event", message("1-abcdef", 9))]
+        )
+    asked: list[str] = []
+
+    def publish(topic: str, _payload: bytes, *, retain: bool) -> bool:
+        asked.extend([] if retain else [topic])
+        return True
+
+    desk = Desk(store, publish, grace_s=10.0)
+    while desk.round(0.0, 0.0):
+        pass
+    before = 0
+    while desk.round(10.0, 10.0):
+        assert len(asked) <= before + 1
+        before = len(asked)
+    assert len(set(asked)) == len(asked) == 100
 
 
 def test_a_site_with_a_new_card_gets_receipts_though_its_old_epochs_had_greater_numbers(store: Store) -> None:

@@ -83,7 +83,8 @@ class Network:
         if arrivals:
             taken = self.store.take(arrivals)
             self.taken, self.repeated = self.taken + taken.new, self.repeated + taken.repeated
-        self._desk.round(now_s, wall_s)
+        while self._desk.round(now_s, wall_s):
+            pass
         return arrivals
 
     def bases(self) -> dict[tuple[str, int], tuple[int, int | None]]:

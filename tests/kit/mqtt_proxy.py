@@ -75,7 +75,8 @@ class Link:
         self.client = client
         self.broker = socket.create_connection(("127.0.0.1", proxy.target), timeout=WAIT_S)
         self.broker.settimeout(None)
-        self.sent_up = 0
+        self.sent = {self.broker: 0, self.client: 0}
+        self.is_cut = False
         self.pending: set[int] = set()
 
     def start(self) -> None:
@@ -124,36 +125,43 @@ class Link:
     def _to_broker(self, packet: Packet) -> None:
         if packet.kind == PUBLISH:
             self.proxy.note_publish(self, packet)
-        out = self.proxy.up(packet, self)
-        if out is None:
-            return
-        room = self.proxy.cut_after(self.number)
-        if room is not None and self.sent_up + len(out) >= room:
-            self.broker.sendall(out[: room - self.sent_up])
-            self.reset()
-            raise ConnectionResetError
-        self.sent_up += len(out)
-        self.broker.sendall(out)
+        self._pass(self.proxy.up(packet, self), self.broker, self.proxy.cut_up(self.number))
 
     def _to_client(self, packet: Packet) -> None:
         out = self.proxy.down(packet, self)
         if packet.kind == PUBACK and out is not None:
             self.proxy.note_puback(self, packet)
-        if out is not None:
-            self.client.sendall(out)
+        self._pass(out, self.client, self.proxy.cut_down(self.number))
+
+    def _pass(self, out: bytes | None, to: socket.socket, room: int | None) -> None:
+        """Send `out` on, as far as there is `room` for the stream of that way: with its last byte the link is reset."""
+        if out is None:
+            return
+        sent = self.sent[to]
+        self.sent[to] += len(out)
+        if room is not None and sent + len(out) >= room:
+            to.sendall(out[: room - sent])
+            self.is_cut = True
+            self.reset()
+            raise ConnectionResetError
+        to.sendall(out)
 
 
 Filter = Callable[[Packet, Link], bytes | None]
 
 
 class MqttProxy:
-    """Listens on `port`. `up` and `down` get each packet and return what goes on (None: nothing)."""
+    """Listens on `port`. `up` and `down` get each packet and return what goes on (None: nothing).
+
+    `cut_up` and `cut_down` say after how many bytes to the broker, or from it, a link of that number is cut.
+    """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.up: Filter = lambda packet, _link: packet.raw
         self.down: Filter = lambda packet, _link: packet.raw
-        self.cut_after: Callable[[int], int | None] = lambda _number: None
+        self.cut_up: Callable[[int], int | None] = lambda _number: None
+        self.cut_down: Callable[[int], int | None] = lambda _number: None
         self.black_hole = threading.Event()
         self.published: list[tuple[int, Packet]] = []
         self.most_pending = 0

@@ -35,6 +35,7 @@ from config.uplink_settings import Bureau
 
 SITE = IDENTITY.site
 STATUS = IDENTITY.topic("status")
+WAYS = ("to_broker", "from_broker")
 
 
 @pytest.fixture
@@ -153,20 +154,32 @@ def test_without_a_broker_messages_are_kept_and_sent_when_it_comes(tmp_path: Pat
 
 
 @pytest.mark.fault("N3")
-def test_a_connection_reset_after_any_number_of_bytes_loses_nothing(
-    tmp_path: Path, proxy: MqttProxy, bureau: Subscriber, thorough: bool, figure: Figure
+@pytest.mark.parametrize(("way", "most"), [("to_broker", 5000), ("from_broker", 500)])
+def test_a_connection_reset_after_any_number_of_bytes_loses_nothing(  # noqa: PLR0917
+    tmp_path: Path, proxy: MqttProxy, bureau: Subscriber, thorough: bool, figure: Figure, way: str, most: int
 ) -> None:
-    cuts = [*range(1, 400, 3), *range(400, 5000, 23)] if thorough else [*range(1, 400, 40), *range(400, 5000, 460)]
+    cuts = range(1, most + 1, 1 if thorough else most // 20)
     with Rig(tmp_path, proxy.port) as rig:
         for cut in cuts:
             assert rig.connected()
-            proxy.cut_after = {len(proxy.links): cut}.get
+            number = len(proxy.links)
+            proxy.cut_up, proxy.cut_down = ({number: cut if way == goes else None}.get for goes in WAYS)
             proxy.links[-1].reset()
-            rig.commit(40)
-            assert rig.drained()
-        assert nothing_missing(bureau, 40 * len(cuts))
+            assert cut_off(proxy, number, rig)
+        assert rig.drained()
+        assert nothing_missing(bureau, rig.seq)
         assert rig.publisher.status().set_aside == 0
-    figure(cuts=len(cuts), connections=len(proxy.links), lost=0)
+    figure(**{f"cuts_{way}": len(cuts)}, messages=rig.seq, lost=rig.seq - total(bureau))
+
+
+def cut_off(proxy: MqttProxy, number: int, rig: Rig) -> bool:
+    """Whether that connection comes to be cut, however much must be said until it is, and all is said on the next."""
+    rig.commit(40)
+    while rig.drained():
+        if proxy.links[number].is_cut:
+            return True
+        rig.commit(40)
+    return False
 
 
 @pytest.mark.fault("N12")

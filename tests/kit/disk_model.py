@@ -157,6 +157,8 @@ class ModelFile:
         self._disk._operate("read")
         return bytes(self._disk.now.files[self._number][offset : offset + size_bytes])
 
+    salvage = read
+
     def write(self, octets: bytes, offset: int) -> None:
         disk = self._disk
         grown = max(0, offset + len(octets) - len(disk.now.files[self._number]))

@@ -22,7 +22,11 @@ class File(Protocol):
     """An open file. Every operation raises OSError."""
 
     def read(self, size_bytes: int, offset: int) -> bytes:
-        """At most `size_bytes`; pages that the medium cannot read come back as zeros, the checksums judge them."""
+        """`size_bytes`, fewer only where the file ends."""
+        ...
+
+    def salvage(self, size_bytes: int, offset: int) -> bytes:
+        """As `read`, but pages that the medium cannot read come back as zeros: the checksums judge them."""
         ...
 
     def write(self, octets: bytes, offset: int) -> None: ...
@@ -65,8 +69,16 @@ class _CardFile:
         self._descriptor = descriptor
 
     def read(self, size_bytes: int, offset: int) -> bytes:
+        octets = b""
+        while left := size_bytes - len(octets):  # before a page that cannot be read it ends early, and says nothing
+            if not (more := os.pread(self._descriptor, left, offset + len(octets))):
+                break
+            octets = octets + more if octets else more
+        return octets
+
+    def salvage(self, size_bytes: int, offset: int) -> bytes:
         try:
-            return self._read(size_bytes, offset)
+            return self.read(size_bytes, offset)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
@@ -75,12 +87,9 @@ class _CardFile:
 
     def _read_page(self, start: int, end: int) -> bytes:
         try:
-            return self._read(end - start, start)
+            return self.read(end - start, start)
         except OSError:
             return bytes(end - start)
-
-    def _read(self, size_bytes: int, offset: int) -> bytes:
-        return os.pread(self._descriptor, size_bytes, offset)
 
     def write(self, octets: bytes, offset: int) -> None:
         view = memoryview(octets)

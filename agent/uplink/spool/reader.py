@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from agent.uplink.spool.disk import Disk
 from agent.uplink.spool.frame import DamagedFrameError, FrameIndex
+from agent.uplink.spool.patience import Patience
 from agent.uplink.spool.ring import Ring
 from agent.uplink.spool.segment import Segment
 
@@ -21,9 +22,13 @@ class Run(NamedTuple):
 
 
 class Reader:
-    """For one thread. Beside the writer it needs no lock: what it looks at is durable and does not change."""
+    """For one thread. Beside the writer it needs no lock: what it looks at is durable and does not change.
 
-    def __init__(self, disk: Disk, ring: Ring) -> None:
+    `patience` is with segments that the medium refuses.
+    """
+
+    def __init__(self, disk: Disk, ring: Ring, clock: Callable[[], float]) -> None:
+        self.patience = Patience(clock)
         self._disk = disk
         self._ring = ring
         self._run = Run(0, 0, ())
@@ -33,7 +38,7 @@ class Reader:
         """The run that holds `position`, where `end` is the position after the last durable message.
 
         None when its segment has been recycled meanwhile. Lost is what is damaged, and what was in a segment that is
-        gone. Raises the OSErrors that say neither: what cannot be read now may be read later.
+        gone, or is given up. Raises the OSErrors that say none of it: what cannot be read now may be read later.
         """
         if self._run.start <= position < self._run.end:
             return self._run
@@ -55,6 +60,20 @@ class Reader:
 
     def _read(self, segment: Segment, position: int, end: int) -> Run:
         try:
+            return self._look(segment, position, end)
+        except OSError as refusal:
+            self.patience.refused(segment.name, refusal, self._ring.appended_bytes)
+            if segment not in self._ring.segments[-1:]:
+                segment.index = None  # whether it can be read whole is found out anew
+            if not self.patience.is_over(segment.name):
+                raise
+        try:
+            return self._look(segment, position, end)
+        except OSError:
+            return Run(position, end, ())
+
+    def _look(self, segment: Segment, position: int, end: int) -> Run:
+        try:
             index = self._index(segment)
         except FileNotFoundError:
             return Run(position, end, ())
@@ -68,7 +87,9 @@ class Reader:
 
     def _frame(self, segment: Segment, offset: int, length: int, end: int) -> Run:
         try:
-            first, messages = segment.read_frame(self._disk, offset, length)
+            first, messages = segment.read_frame(
+                self._disk, offset, length, salvaging=self.patience.is_over(segment.name)
+            )
         except FileNotFoundError:
             return Run(0, 0, ())
         except DamagedFrameError as damage:
@@ -82,7 +103,10 @@ class Reader:
         if index is None:
             if self._indexed is not None and self._indexed is not self._ring.segments[-1]:
                 self._indexed.index = None
-            found, octets = segment.scan(self._disk)
+            salvaging = self.patience.is_over(segment.name)
+            found, octets = segment.scan(self._disk, salvaging=salvaging)
+            if not salvaging:
+                self.patience.read_whole(segment.name)
             for start, stop in found.damaged:
                 self._ring.quarantine.keep(segment.name, start, octets[start:stop])
             index = segment.index = found.frames

@@ -58,7 +58,7 @@ def recover(disk: Disk, quarantine: Quarantine) -> Found:
     while candidates:
         newest = candidates.pop()
         try:
-            scan, octets = newest.scan(disk)
+            scan, octets = newest.scan(disk, salvaging=True)
         except PermissionError:
             set_aside(disk, newest.name)
         else:
@@ -99,7 +99,7 @@ def _found(disk: Disk, segments: tuple[Segment, ...], spares: list[Segment], new
     for segment, later in zip(reversed(segments[:-1]), reversed(segments[1:]), strict=True):
         if state is not None:
             break
-        older, octets = segment.scan(disk)
+        older, octets = segment.scan(disk, salvaging=True)
         state, more = _last_state(segment, older.frames, octets, later.name.first)
         lost += more
     end = max(scan.end, claimed)

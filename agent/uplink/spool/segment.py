@@ -59,23 +59,22 @@ class Segment:
         self.size_bytes = size_bytes
         self.index = index
 
-    def scan(self, disk: Disk) -> tuple[Scan, bytes]:
+    def scan(self, disk: Disk, *, salvaging: bool = False) -> tuple[Scan, bytes]:
         """Find all frames; also the bytes they were found in. Raises OSError."""
-        file = disk.open(str(self.name))
-        try:
-            octets = file.read(min(self.size_bytes, MAX_SEGMENT_BYTES), 0)
-        finally:
-            file.close()
+        octets = self._read(disk, 0, min(self.size_bytes, MAX_SEGMENT_BYTES), salvaging=salvaging)
         return scan(octets, self.name.stamp, self.name.first), octets
 
-    def read_frame(self, disk: Disk, offset: int, length: int) -> tuple[int, list[bytes]]:
+    def read_frame(self, disk: Disk, offset: int, length: int, *, salvaging: bool = False) -> tuple[int, list[bytes]]:
         """First position and messages of the frame there. Raises OSError, DamagedFrameError."""
-        file = disk.open(str(self.name))
-        try:
-            octets = file.read(length, offset)
-        finally:
-            file.close()
+        octets = self._read(disk, offset, length, salvaging=salvaging)
         header = decode_header(octets, 0, self.name.stamp)
         if header is None:
             raise DamagedFrameError("header", octets)
         return header.first, decode_body(header, octets, self.name.stamp)[1]
+
+    def _read(self, disk: Disk, offset: int, length: int, *, salvaging: bool) -> bytes:
+        file = disk.open(str(self.name))
+        try:
+            return (file.salvage if salvaging else file.read)(length, offset)
+        finally:
+            file.close()

@@ -27,7 +27,7 @@ class Spool:
     def __init__(self, disk: Disk, max_bytes: int, segment_bytes: int, clock: Callable[[], float]) -> None:
         self._max_bytes = max_bytes
         self._ring = Ring(disk, max_bytes, segment_bytes)
-        self._reader = Reader(disk, self._ring)
+        self._reader = Reader(disk, self._ring, clock)
         self._ledger = Ledger(UNREAD_ORIGIN)
         self._writer = Writer(disk, self._ring, self._reader, self._ledger, segment_bytes, clock)
         self._read_fault: OSError | None = None

@@ -129,8 +129,12 @@ class Writer:
             self.condition = GOOD
         else:
             self.pending = entry
-            self.condition = Condition("ram", str(fault))
+            self._fail(fault)
         return self._ledger.write(count)  # last: a position that is given out can be read
+
+    def _fail(self, fault: OSError) -> None:
+        self.condition = Condition("ram", str(fault))
+        self._reader.patience.begin_anew()
 
     # --- the disk ---
 
@@ -185,7 +189,7 @@ class Writer:
         try:
             self._store.write_marks(self.pending.first)
         except OSError as error:
-            self.condition = Condition("ram", str(error))
+            self._fail(error)
         self._flushed_s = self._clock()
 
 

@@ -1,0 +1,199 @@
+"""A medium that refuses: a bad block costs what was in it, after a while; a card that is away costs nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from spool_history import Clock
+
+from agent.uplink.contract import Message
+from agent.uplink.lanes import Lanes
+from agent.uplink.resend import LOST
+from agent.uplink.spool import Spool
+from agent.uplink.spool.patience import LASTING_S, TRIES
+
+PAGE_BYTES = 4096
+SEGMENT_BYTES = 32 << 10
+MESSAGES = 450
+MINUTE_S = 60.0
+PATIENCE_MIN = max(TRIES, int(LASTING_S / MINUTE_S))
+EVERY = list(range(1, MESSAGES + 1))
+_OPEN, _READ, _FLUSH = os.open, os.pread, os.fdatasync
+
+
+class Medium:
+    """What lies under the card's files, as Linux shows it: a read ends before the page that cannot be read, and the
+    next says EIO."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.flushes = True
+        self.pages: set[tuple[str, int]] = set()
+        self.closed: set[str] = set()
+
+    def open(self, path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path in self.closed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return _OPEN(path, flags, mode, dir_fd=dir_fd)
+
+    def read(self, descriptor: int, size: int, offset: int) -> bytes:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        pages = range(offset // PAGE_BYTES, (offset + size + PAGE_BYTES - 1) // PAGE_BYTES)
+        bad = next((page for page in pages if self.is_away or (name, page) in self.pages), None)
+        if bad is None:
+            return _READ(descriptor, size, offset)
+        if bad * PAGE_BYTES <= offset:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return _READ(descriptor, bad * PAGE_BYTES - offset, offset)
+
+    def flush(self, descriptor: int) -> None:
+        if self.is_away or not self.flushes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        _FLUSH(descriptor)
+
+
+@pytest.fixture
+def medium(monkeypatch: pytest.MonkeyPatch) -> Medium:
+    medium = Medium()
+    for name, as_linux in (("open", medium.open), ("pread", medium.read), ("fdatasync", medium.flush)):
+        monkeypatch.setattr(os, name, as_linux)
+    return medium
+
+
+class Site:
+    """A spool with the messages of an earlier run, in several segments; and the uplink of this run."""
+
+    def __init__(self, folder: Path, *, acknowledged: bool) -> None:
+        self.folder, self.clock, self.seq = folder, Clock(), 0
+        self._random = Random(7)
+        spool = self.opened()
+        for seq in range(1, MESSAGES + 1):
+            spool.commit([self.message("1-abcdef", seq).encode()], b"state")
+        spool.acknowledge(MESSAGES if acknowledged else 0)
+        spool.close()
+        self.spool = self.opened()
+        self.lanes = Lanes(self.spool, epoch="2-abcdef")
+
+    def opened(self) -> Spool:
+        return Spool.open(self.folder, 8 * SEGMENT_BYTES, segment_bytes=SEGMENT_BYTES, clock=self.clock)
+
+    def message(self, epoch: str, seq: int) -> Message:
+        pad = self._random.randbytes(60).hex()
+        return Message("state", json.dumps({"epoch": epoch, "seq": seq, "pad": pad}).encode())
+
+    def segment(self, number: int) -> str:
+        return sorted(path.name for path in self.folder.glob("*.segment"))[number]
+
+    def minute(self) -> list[int]:
+        """A report is committed, and all is sent that can be; the numbers of the earlier run that were."""
+        self.clock.now_s += MINUTE_S
+        self.seq += 1
+        self.spool.commit([self.message("2-abcdef", self.seq).encode()], b"state")
+        return list(self._late())
+
+    def _late(self) -> Iterator[int]:
+        while (record := self.lanes.next_live(())) is not None:
+            self.lanes.settle(record.position)
+        while (record := self.lanes.next_late((), ())) is not None:
+            self.lanes.settle(record.position)
+            yield json.loads(record.message.payload)["seq"]
+
+    def numbers_gone(self) -> list[int]:
+        answers = list(self.lanes.resends.answers)
+        assert {reason for one in answers for *_, reason in one["gone"]} <= {LOST}  # type: ignore[attr-defined]
+        return [seq for one in answers for a, b, _ in one["gone"] for seq in range(a, b + 1)]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def site(tmp_path: Path, medium: Medium) -> Iterator[Site]:
+    site = Site(tmp_path, acknowledged=True)
+    site.lanes.resends.ask({"epoch": "1-abcdef", "from": 1, "to": MESSAGES, "run": "2-abcdef"})
+    yield site
+    assert site.spool.books().residual == 0
+    site.spool.close()
+
+
+def patient(site: Site, minutes: int) -> list[int]:
+    """The numbers that come in so many minutes, in none of which anything is said to be gone."""
+    came = []
+    for _ in range(minutes):
+        came += site.minute()
+        assert not site.lanes.resends.answers
+    return came
+
+
+@pytest.mark.fault("N16")
+def test_a_block_that_can_never_be_read_is_said_to_be_gone_after_minutes_and_all_else_comes(
+    site: Site, medium: Medium
+) -> None:
+    medium.pages = {(site.segment(1), 3)}
+    came = patient(site, PATIENCE_MIN) + site.minute()
+    gone = site.numbers_gone()
+    assert 2 <= len(gone) <= PAGE_BYTES // 100
+    assert sorted({*came, *gone}) == EVERY
+    assert not {*came} & {*gone}
+
+
+@pytest.mark.fault("N16")
+def test_a_segment_that_can_never_be_opened_is_said_to_be_gone_after_minutes_and_all_else_comes(
+    site: Site, medium: Medium
+) -> None:
+    medium.closed = {site.segment(1)}
+    came = patient(site, PATIENCE_MIN) + site.minute()
+    gone = site.numbers_gone()
+    assert len(gone) > 50
+    assert gone == list(range(gone[0], gone[-1] + 1))
+    assert sorted([*came, *gone]) == EVERY
+
+
+@pytest.mark.fault("N16")
+def test_a_card_that_is_away_for_an_hour_makes_the_request_wait_and_costs_nothing(site: Site, medium: Medium) -> None:
+    """Its files are open, or known to the kernel: only reading and flushing say that it is not there."""
+    medium.is_away = True
+    came = patient(site, 60)
+    medium.is_away = False
+    came += [*site.minute(), *site.minute()]
+    assert (sorted(came), site.numbers_gone()) == (EVERY, [])
+
+
+def test_what_was_refused_before_the_card_took_nothing_more_counts_for_nothing(site: Site, medium: Medium) -> None:
+    medium.closed = {site.segment(1)}
+    patient(site, PATIENCE_MIN)
+    medium.flushes = False
+    patient(site, 1)
+    medium.flushes = True
+    patient(site, PATIENCE_MIN - 1)
+    medium.closed = set()
+    site.minute()
+    assert site.numbers_gone() == []
+
+
+def test_of_a_backlog_too_only_what_was_in_the_bad_block_is_lost_and_it_is_counted(
+    tmp_path: Path, medium: Medium
+) -> None:
+    site = Site(tmp_path, acknowledged=False)
+    medium.pages = {(site.segment(1), 3)}
+    came = [seq for _ in range(PATIENCE_MIN + 1) for seq in site.minute()]
+    books = site.spool.books()
+    assert 2 <= books.corrupt <= PAGE_BYTES // 100
+    assert (len(came), came) == (MESSAGES - books.corrupt, sorted(came))
+    assert (books.held, books.dropped, books.residual) == (0, 0, 0)
+    site.spool.close()
+
+
+def test_what_lies_behind_a_bad_block_of_the_newest_segment_is_read_at_the_next_start(
+    tmp_path: Path, medium: Medium
+) -> None:
+    site = Site(tmp_path, acknowledged=False)
+    site.spool.close()
+    medium.pages = {(site.segment(-1), 1)}
+    spool = site.opened()
+    assert (spool.state, spool.next_position) == (b"state", MESSAGES)
+    assert spool.read(MESSAGES - 1, 1, 1 << 20)
+    spool.close()

@@ -39,7 +39,7 @@ class CountedFile:
         self._file = file
         self._counts = counts
         self._dirty: set[int] = set()
-        self.read = file.read
+        self.read, self.salvage = file.read, file.salvage
         self.close = file.close
 
     def write(self, octets: bytes, offset: int) -> None:

@@ -43,7 +43,7 @@ class SlowCard(CardDisk):
 class SlowFile:
     def __init__(self, file: File, card: SlowCard) -> None:
         self._file, self._card = file, card
-        self.read, self.write, self.close = file.read, file.write, file.close
+        self.read, self.salvage, self.write, self.close = file.read, file.salvage, file.write, file.close
 
     def sync(self) -> None:
         self._card.meanwhile()

@@ -108,6 +108,9 @@ class ModelDisk:
         self._operate("sizes")
         return {name: len(self.now.files[number]) for name, number in self.now.names.items()}
 
+    def free_bytes(self) -> int:
+        return max(0, self.capacity_bytes - self.used_bytes())
+
     def open(self, name: str, *, writable: bool = False) -> ModelFile:
         self._operate("open_writable" if writable else "open")
         if name not in self.now.names:

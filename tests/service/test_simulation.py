@@ -105,13 +105,20 @@ def test_what_a_dead_card_held_is_gone_and_is_not_asked_of_the_new_one_for_ever(
     assert NOT_HERE in reasons
 
 
+class Quota(ModelDisk):
+    """It refuses, and does not tell before that there is no room: nothing can be thinned in time."""
+
+    def free_bytes(self) -> int:
+        return 1 << 40
+
+
 def test_what_runs_counted_of_which_the_spool_has_nothing_more_is_told_by_a_later_run() -> None:
-    """A neighbour fills the disk while the broker is away, and the machine begins anew again and again: of the runs in
+    """The disk's quota is used up while the broker is away, and the machine begins anew again and again: of the runs in
     the middle the spool drops every message, also those that tell how the run before ended."""
     random = Random(3)
     world = World.new(random)
     with seeded(world), patch.object(simulation, "HEAL_S", 4 * 3600.0):
-        world.disk = ModelDisk(capacity_bytes=3 << 17)
+        world.disk = Quota(capacity_bytes=3 << 17)
         played = Simulation(random, world)
         play(played, 30)
         played.network.reachable = False

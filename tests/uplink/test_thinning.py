@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
+from disk_model import ModelDisk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +19,7 @@ from agent.bureau.totals import Totals
 from agent.bureau.view import View
 from agent.report.thinning import Thinning
 from agent.uplink.contract import Message, compact
-from agent.uplink.spool import Spool
+from agent.uplink.spool import GOOD, Spool
 from agent.uplink.thin import TAIL, WINDOW_MS, Span, Thinned, coalesced
 
 SITE = "44/4401/gz-baiyun"
@@ -144,8 +146,13 @@ def test_a_loss_record_that_is_none_is_refused(lost: object) -> None:
         list(read(f"{ROOT}/{TAIL}", json.dumps(fields).encode()))
 
 
-def test_a_full_spool_is_thinned_before_anything_is_dropped_and_the_bureau_has_every_total(tmp_path: Path) -> None:
-    spool = Spool.open(tmp_path / "spool", 256 << 10, segment_bytes=16 << 10)
+@pytest.mark.parametrize(("bound_bytes", "capacity_bytes"), [(256 << 10, 1 << 40), (4 << 20, 256 << 10)])
+@pytest.mark.fault("S5")
+def test_a_full_spool_or_disk_is_thinned_before_anything_is_dropped_and_the_bureau_has_every_total(
+    bound_bytes: int, capacity_bytes: int, tmp_path: Path
+) -> None:
+    disk = ModelDisk(capacity_bytes=capacity_bytes)
+    spool = Spool.open(tmp_path, bound_bytes, segment_bytes=16 << 10, disk=disk)
     thinning, number, written = Thinning(spool), 0, Totals()
     identities: set[tuple[str, int]] = set()
 
@@ -179,6 +186,40 @@ def test_a_full_spool_is_thinned_before_anything_is_dropped_and_the_bureau_has_e
     missing = {(hole.epoch, seq) for hole in store.missing() for a, b in hole.gaps for seq in range(a, b + 1)}
     assert not missing & identities
     store.close()
+    spool.close()
+
+
+def test_room_that_a_neighbour_gives_back_is_used_and_nothing_more_is_thinned() -> None:
+    disk = ModelDisk(capacity_bytes=48 << 10)
+    spool = Spool.open(Path("model"), 1 << 20, segment_bytes=16 << 10, disk=disk)
+    number = 0
+    while (doomed := spool.doomed()) is None:
+        number += 1
+        assert number < 400
+        spool.commit([message(1, number, number).encode()], b"")
+    assert doomed[0] == 0 < doomed[1] < number
+    disk.capacity_bytes = 1 << 20
+    for seq in range(number + 1, number + 400):
+        assert spool.doomed() is None
+        spool.commit([message(1, seq, seq).encode()], b"")
+    assert (spool.books().dropped, spool.condition) == (0, GOOD)
+    assert disk.used_bytes() > 80 << 10
+
+
+def test_that_the_file_system_has_no_room_is_known_before_it_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool.open(tmp_path, 1 << 20, segment_bytes=16 << 10)
+    for seq in range(1, 200):
+        spool.commit([message(1, seq, seq).encode()], b"")
+        assert spool.doomed() is None
+    full = os.statvfs_result((4096, 4096, 1 << 20, 3, 3, 1 << 20, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "fstatvfs", lambda _descriptor: full)
+    seq = 200
+    while spool.doomed() is None:
+        spool.commit([message(1, seq, seq).encode()], b"")
+        seq += 1
+        assert seq < 300
     spool.close()
 
 

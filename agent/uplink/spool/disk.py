@@ -51,6 +51,10 @@ class Disk(Protocol):
         """Names and sizes in bytes of the plain files; links and other kinds are never seen, so never followed."""
         ...
 
+    def free_bytes(self) -> int:
+        """What the file system has left for us; of a quota it may know nothing."""
+        ...
+
     def open(self, name: str, *, writable: bool = False) -> File: ...
 
     def create(self, name: str) -> File: ...
@@ -150,6 +154,10 @@ class CardDisk:
         with os.scandir(self._descriptor) as entries:
             plain = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
             return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in plain}
+
+    def free_bytes(self) -> int:
+        left = os.fstatvfs(self._descriptor)
+        return (left.f_bavail if os.geteuid() else left.f_bfree) * left.f_frsize  # root may take what is reserved
 
     def open(self, name: str, *, writable: bool = False) -> File:
         return self._open(name, os.O_RDWR if writable else os.O_RDONLY)

@@ -144,8 +144,16 @@ class Ring:
         """Positions below go with the next new segment, which the newest is half way to; 0 while there is room."""
         if not self.segments or self._offset < self.segments[-1].size_bytes // 2:
             return 0
-        going = self.victims()
+        going = self.victims(at_least=0 if self._disk_has_room() else 1)
         return self.segments[len(going)].name.first if going else 0
+
+    def _disk_has_room(self) -> bool:
+        """Whether the disk takes one more segment, as far as it tells: a neighbour may have filled it."""
+        if any(spare.size_bytes == self._segment_bytes for spare in self._spares):
+            return True
+        with contextlib.suppress(OSError):
+            return self._disk.free_bytes() >= self._segment_bytes
+        return True
 
     def first(self, default: int) -> int:
         """The oldest position that is held."""

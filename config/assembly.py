@@ -51,7 +51,7 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     _refuse_contradictions(top, groups, made, units, boards)
     conflicts.notice_idle_buses(groups["bus"], made)
     conflicts.notice_experimental_profiles(units, library)
-    if not made.lines and not made.lockers:
+    if not made.lines and not made.lockers and not ledger.faults:  # else what is wrong is told, not what follows
         ledger.add("W2405", root.place)
     return dataclasses.replace(made, digest=digest(made)) if not ledger.faults else made
 

@@ -116,8 +116,9 @@ class Library:
 
     def _missing(self, name: str, place: Place) -> None:
         there = names(self._folders)
-        meant = slips.meant(name, there) or Word("one_of_them")
-        alike = difflib.get_close_matches(name.lower(), there, 5, 0.4)
+        part = [one for one in there if name and name.lower() in one]
+        meant = slips.meant(name, there) or (part[0] if len(part) == 1 else Word("one_of_them"))
+        alike = part or difflib.get_close_matches(name.lower(), there, 5, 0.4)
         self._ledger.add("E2305", place, name=name, near=meant, known=", ".join(dict.fromkeys([*alike, *there])))
 
 

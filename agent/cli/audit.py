@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         code = "E2776" if one.line is None else "E2765"
         local_order.fail(lang, code, file=one.file, line=one.line, n=one.n, reason=one.reason)
     if not faults:
-        print(word("audit_whole", lang, first=kept[0]["n"] if kept else 0, n=mark.n, hash=mark.told))
+        said = "audit_whole_one" if len(kept) == 1 else "audit_whole"
+        print(word(said, lang, first=kept[0]["n"] if kept else 0, n=mark.n, hash=mark.told))
     return 1 if faults else 0
 
 

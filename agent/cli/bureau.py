@@ -229,6 +229,8 @@ def _say_progress(args: argparse.Namespace, workers: list[Worker], connected: in
 
 def _write_off(args: argparse.Namespace, store: Store) -> int:
     """What is missing of one site is not waited for any more; 0, also where nothing was."""
+    from agent.cli.bureau_gaps import numbers
+
     lang, holes = _lang(args), store.write_off(args.write_off)
     if args.json:
         print(
@@ -237,7 +239,7 @@ def _write_off(args: argparse.Namespace, store: Store) -> int:
         return 0
     for hole in holes:
         for first, last in hole.gaps:
-            say(word("bureau_written_off", lang, site=hole.site, epoch=hole.epoch, first=first, last=last))
+            say(word("bureau_written_off", lang, site=hole.site, epoch=hole.epoch, numbers=numbers(first, last, lang)))
     say(word("bureau_written_off_all" if holes else "bureau_whole", lang))
     return 0
 

@@ -28,14 +28,20 @@ def listed(store: Store, address: str, lang: Language, wanted: Sites, *, as_json
         return 1 if holes else 0
     for hole, requests in missing.items():
         for (first, last), request in zip(hole.gaps, requests, strict=True):
-            said = word("bureau_gap", lang, site=hole.site, epoch=hole.epoch, first=first, last=last)
+            said = word("bureau_gap", lang, site=hole.site, epoch=hole.epoch, numbers=numbers(first, last, lang))
             say(said + _asked(request, lang))
     for site, one in gone:
-        say(word("bureau_gone", lang, site=site, epoch=one.epoch, first=one.first, last=one.last, why=one.reason))
+        which = numbers(one.first, one.last, lang)
+        say(word("bureau_gone", lang, site=site, epoch=one.epoch, numbers=which, why=one.reason))
     for site, epoch, seq in conflicts:
         say(word("bureau_conflict", lang, site=site, epoch=epoch, seq=seq))
     say(word("bureau_gap_next" if holes else "bureau_whole", lang, store=address))
     return 1 if holes else 0
+
+
+def numbers(first: int, last: int, lang: Language) -> str:
+    """A range of numbers in words; one alone is no range."""
+    return str(first) if first == last else word("numbers_from_to", lang, first=first, last=last)
 
 
 def _told(

@@ -120,7 +120,7 @@ class _Run:
             raise ComplaintError("E2607", 75, port=self._args.target, who=_who(heard, self._tell))
 
     def _sweep(self, probe: Probe, sweep: Sweep[Setting]) -> None:
-        pace = Pace(self._args.timeout or TIMEOUT_S, boot_seconds())
+        pace = Pace(self._args.timeout or probe.timeout_s, boot_seconds())
         for step in sweep.run(probe.at):
             self._steps += 1
             if step.garbled:

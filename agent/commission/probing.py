@@ -61,6 +61,11 @@ class TcpProbe:
 
     bus: TcpBus
 
+    @property
+    def timeout_s(self) -> float:
+        """What a unit that is not there costs."""
+        return self.bus.timeout_s
+
     def sweep(self, *, everybody: bool) -> Sweep[Setting]:
         """The order in which the units are asked."""
         first, rest = (_TCP_FIRST, _TCP_REST) if self.bus.framing == "tcp" else (FIRST, REST)
@@ -82,6 +87,7 @@ class AgentsProbe:
     """A bus of the running agent, with its own settings and between its polls; whom it polls needs no asking."""
 
     bus: AgentsBus
+    timeout_s: float = TIMEOUT_S
 
     def sweep(self, *, everybody: bool) -> Sweep[Setting]:
         """The order in which the units are asked."""

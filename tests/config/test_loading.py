@@ -426,6 +426,12 @@ def test_what_is_worth_knowing_is_a_notice_and_no_fault() -> None:
     assert [notice.code for notice in report.notices] == ["W2402", "W2403", "W2405"]
 
 
+def test_what_follows_from_a_fault_is_no_notice_beside_it() -> None:
+    report = config.check_text("x", b"")
+    assert [fault.code for fault in report.faults] == ["E2213", "E2213"]
+    assert not report.notices
+
+
 def test_a_file_or_folder_beyond_limits_or_rights_is_told(main: Path) -> None:
     folder = main.parent / "conf.d"
     folder.mkdir()

@@ -86,6 +86,14 @@ def test_every_chinese_has_the_places_of_its_english() -> None:
     [
         ("Permission denied", "没有权限"),
         ("connection refused", "连接被拒绝"),
+        (
+            'connection failed: connection to server at "127.0.0.1", port 1 failed: FATAL:  role "a" does not exist',
+            '连接失败:服务器 "127.0.0.1" 端口 1:数据库用户 "a" 不存在',
+        ),
+        (
+            'connection failed: connection to server at "127.0.0.1", port 5432 failed: Connection refused',
+            '连接失败:服务器 "127.0.0.1" 端口 5432:连接被拒绝',
+        ),
         ("/run/a b.sock: Permission denied", "/run/a b.sock:没有权限"),
         ("the broker's certificate is refused: certificate has expired", "消息服务器证书未通过校验:证书已过期"),
         ("`mode` is one of peak, normal", "`mode` 只能是 peak, normal 之一"),

@@ -129,6 +129,13 @@ def test_a_profile_that_is_not_there_ends_with_66() -> None:
     assert done.returncode == 66 and "E2305" in done.stdout and "moxa-iologik-e1210" in done.stdout
 
 
+def test_a_part_of_a_profile_name_brings_those_that_hold_it_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "show", "adam", "--lang", "en"]) == 66
+    assert "Known profiles: advantech-adam-4080, advantech-adam-4150, advantech-adam-6050" in capsys.readouterr().out
+    assert main(["profiles", "show", "e1210", "--lang", "en"]) == 66
+    assert "write moxa-iologik-e1210, or list" in capsys.readouterr().out
+
+
 def test_a_profile_that_resembles_none_is_told_to_be_one_of_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "show", "zzzz", "--lang", "en"]) == 66
     assert "write one of them, or list the points" in capsys.readouterr().out

@@ -211,6 +211,16 @@ def test_a_gateway_refusal_is_no_device_and_a_device_for_every_number_is_told_as
         assert [one["unit"] for one in told(capsys)["found"]] == [1]
 
 
+def test_over_tcp_the_time_left_is_that_of_its_longer_patience_from_the_first_unit_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml"), "--lang", "en"]
+    with TcpUnits(range(256)) as units:
+        refuse_all_but(units, 1)
+        assert main(["probe", f"127.0.0.1:{units.port}", "--until", "1", *elsewhere]) == 0
+    assert "about 17 s left, 17 to ask" in capsys.readouterr().err
+
+
 def refuse_all_but(units: TcpUnits, *there: int) -> None:
     """A gateway: exception 11 for whom nobody answers behind it; who is there has one register and knows no more."""
 

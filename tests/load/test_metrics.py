@@ -92,3 +92,25 @@ def test_the_manual_is_what_the_verb_prints(lang: str, name: str, capsys: pytest
     assert main(["metrics", "--lang", lang]) == 0
     printed = capsys.readouterr().out
     assert (ROOT / "docs" / name).read_text("utf-8") == printed, f"run: hubpulse metrics --lang {lang} > docs/{name}"
+
+
+@pytest.mark.parametrize("name", ["recirc_pph_900", "pph_900", "…_pph_900"])
+def test_one_figure_is_explained_alone_by_the_name_it_has_in_messages(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["metrics", name, "--lang", "en"]) == 0
+    rows = [row for row in capsys.readouterr().out.splitlines() if row.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == ["…_pph_900"]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_figure_of_the_table_can_be_asked_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    group, prefixes = GROUPS[name]
+    for one in group:
+        assert main(["metrics", f"{prefixes}{one.field}", "--lang", "en"]) == 0
+        assert f"| `{prefixes}{one.field}` |" in capsys.readouterr().out
+
+
+def test_a_figure_that_is_none_is_told_with_those_of_like_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["metrics", "load_indx", "--lang", "en"]) == 2
+    assert "load_index" in capsys.readouterr().err

@@ -105,6 +105,13 @@ def test_a_trail_that_ends_too_early_accuses_no_line(
     assert json.loads(capsys.readouterr().out)["faults"][0]["line"] is None
 
 
+@pytest.mark.parametrize(("lang", "whole"), [("en", "whole: entry 1, newest"), ("zh", "第 1 条")])
+def test_one_entry_is_no_range(tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str, whole: str) -> None:
+    trail(tmp_path, 1)
+    assert main(["audit", str(tmp_path), "--lang", lang]) == 0
+    assert whole in capsys.readouterr().out
+
+
 def test_the_folder_of_a_trail_is_as_good_as_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trail(tmp_path, 3)
     assert main(["audit", str(tmp_path), "--lang", "en"]) == 0

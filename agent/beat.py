@@ -51,11 +51,13 @@ class Beat:
 
     def run(self) -> signal.Signals:
         """Beat until one of STOP_SIGNALS comes, which is returned; they must be blocked in every thread."""
-        due_s = clock.boot_seconds()
+        due_s = over_s = clock.boot_seconds()
         steps_s = chain(repeat(FIRST_BEATS_S, FIRST_BEATS), repeat(BEAT_S))
         while (stop := _wait_until(due_s)) is None:
-            self.tick(clock.now())
-            due_s = max(due_s + next(steps_s), clock.boot_seconds())
+            now = clock.now()
+            self._reporter.late(now.boot_s - due_s)
+            self.tick(now)
+            due_s, over_s = max(due_s, over_s) + next(steps_s), clock.boot_seconds()
         return stop
 
     def tick(self, now: Instant) -> None:

@@ -35,9 +35,15 @@ class OwnReport:
         self._expiry = expiry
         self._head = head
         self._started_s = started_s
+        self._late_s = 0.0
+
+    def late(self, by_s: float) -> None:
+        """A beat began so long after it was due."""
+        self._late_s = max(self._late_s, by_s)
 
     def health(self, now: Instant, uplink: UplinkStatus) -> Iterator[Message]:
         """The agent's health, and how the inputs that measure something stand."""
+        late_s, self._late_s = self._late_s, 0.0
         yield reports.health(
             self._head(now),
             now.boot_s - self._started_s,
@@ -50,6 +56,7 @@ class OwnReport:
             self._expiry.days_left(now),
             self._helm.health(),
             self._commits.take_slowest_s(),
+            late_s,
         )
         yield from self._helm.measured(lambda: self._head(now))
 

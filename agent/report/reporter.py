@@ -111,6 +111,10 @@ class Reporter:
         self._obeying.serve(now)
         self._keep_counted()
 
+    def late(self, by_s: float) -> None:
+        """A beat began so long after it was due; health tells the most."""
+        self._own.late(by_s)
+
     def _tell_late(self, now: Instant) -> None:
         """How the run before ended, of which the card could be read only after the start."""
         if not (state := self._spool.take_late_state()):

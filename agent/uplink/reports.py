@@ -190,13 +190,16 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     certificate_days: Json | None = None,
     audit: Json | None = None,
     slowest_commit_s: float = 0.0,
+    late_s: float = 0.0,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute.
 
-    `certificate_days` are the days until our certificate and the CA's end, `audit` the newest entry of the trail.
+    `certificate_days` are the days until our certificate and the CA's end, `audit` the newest entry of the trail;
+    `late_s` is the most that a beat began after it was due since the report before.
     """
     fields = head.fields() | {
         "up_s": round(up_s),
+        "beat_late_s_max": round(late_s, 3) or None,
         "spool": {
             **asdict(books),
             **asdict(condition),

@@ -8,21 +8,24 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from broker import Broker
 from fault_matrix import Figure
+from hardship import starved
 from soak_site import SITE, SITE_ID, process
-from uplink_rig import eventually
+from uplink_rig import assert_in_order, eventually
 from vitals import sample
 
 from agent import clock, log
 from agent.bureau.subscriber import Subscriber
+from agent.report.reporter import BEAT_S
 
 CGROUP = Path("/sys/fs/cgroup/memory")
 CEILING_BYTES = 64 << 20
@@ -43,6 +46,11 @@ class Site:
     def heard(self) -> int:
         """Messages of the site that the bureau has."""
         return self.bureau.totals(SITE_ID).messages
+
+    @property
+    def health(self) -> Mapping[str, Any]:
+        """What the agent said of itself last."""
+        return self.bureau.read(lambda view: view.site(SITE_ID).latest.get("health", {}))
 
     def goes_on(self) -> bool:
         """Whether new messages arrive."""
@@ -125,6 +133,33 @@ def scarce_memory(pid: int) -> Iterator[Callable[[], bool]]:
         group.rmdir()
 
 
+@pytest.mark.fault("P5")
+def test_starved_to_a_tenth_it_keeps_the_order_and_tells_how_late_it_is(
+    tmp_path: Path, site: Site, thorough: bool, figure: Figure
+) -> None:
+    reports = 20 if thorough else 2
+    with starved(site.agent, 0.1):
+        late_s = told_late_s(site, reports)
+    assert all(late_s)
+    figure(reports=reports, beat_late_p99_at_most_s=max(late_s))
+    assert site.bureau.totals(SITE_ID).gaps() == {}
+    site.agent.terminate()
+    site.agent.wait()
+    assert_in_order(tmp_path / "spool")
+
+
+def told_late_s(site: Site, reports: int) -> list[float]:
+    """What so many reports to come say of how late the beat was at most."""
+    told: dict[int, float] = {}
+
+    def enough() -> bool:
+        told[site.health.get("seq", 0)] = site.health.get("beat_late_s_max", 0.0)
+        return len(told) > reports
+
+    assert site.bureau.wait_until(enough, 60 * reports)
+    return list(told.values())[1:]
+
+
 @pytest.mark.fault("P6")
 def test_stopped_and_continued_it_goes_on_without_a_burst(site: Site, thorough: bool, figure: Figure) -> None:
     assert site.goes_on()
@@ -137,6 +172,7 @@ def test_stopped_and_continued_it_goes_on_without_a_burst(site: Site, thorough: 
     burst = site.heard - before
     figure(stopped_s=stopped_s, messages_at_once=burst)
     assert burst < 40
+    assert site.bureau.wait_until(lambda: site.health.get("beat_late_s_max", 0.0) >= stopped_s - BEAT_S, 60)
     assert site.agent.poll() is None
 
 

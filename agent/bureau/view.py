@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.bureau.totals import Report, Totals
@@ -164,20 +164,38 @@ def read_messages(topic: str, payload: bytes) -> Iterator[Heard]:
     if tail != late.TAIL:
         yield from _expanded(site, tail, _object(payload))
         return
-    for inner, fields in late.unpacked(payload):
-        _demand_topic(site, inner)
-        yield from _expanded(site, inner, fields)
+    yield from _sound(_of_frame(site, inner, fields) for inner, fields in late.unpacked(payload))
+
+
+def _of_frame(site: str, inner: str, fields: dict[str, object]) -> Iterator[Heard]:
+    _demand_topic(site, inner)
+    yield from _expanded(site, inner, fields)
 
 
 def _expanded(site: str, tail: str, fields: dict[str, object]) -> Iterator[Heard]:
     """The message itself; behind a loss record the messages that stay of those it stands for."""
     stay = fields.pop("messages", ()) if tail == thin.TAIL else ()
     yield Heard(site, tail, fields)
-    for inner, one in late.each(stay):
-        _demand_topic(site, inner)
-        if inner == thin.TAIL:
-            raise ValueError("a loss record within a loss record")
-        yield Heard(site, inner, one)
+    yield from _sound(_of_loss(site, inner, one) for inner, one in late.each(stay))
+
+
+def _of_loss(site: str, inner: str, fields: dict[str, object]) -> Iterator[Heard]:
+    _demand_topic(site, inner)
+    if inner == thin.TAIL:
+        raise ValueError("a loss record within a loss record")
+    yield Heard(site, inner, fields)
+
+
+def _sound(parts: Iterable[Iterator[Heard]]) -> Iterator[Heard]:
+    """What all the parts give, whatever one of them is; then ValueError, where one was none."""
+    refused = None
+    for part in parts:
+        try:
+            yield from part
+        except ValueError as fault:
+            refused = fault
+    if refused is not None:
+        raise refused
 
 
 def _demand_topic(site: str, inner: str) -> None:

@@ -49,7 +49,10 @@ def packed(messages: Sequence[Message]) -> Message:
 
 
 def unpacked(payload: bytes) -> Iterator[tuple[str, dict[str, object]]]:
-    """The topic and payload of each message in a frame, `hist` among the fields; ValueError for bytes that are none."""
+    """The topic and payload of each message in a frame, `hist` among the fields; ValueError for bytes that are none.
+
+    Of one in which some are no messages all others are given before.
+    """
     opener = zlib.decompressobj()
     try:
         octets = opener.decompress(payload, MAX_UNPACKED_BYTES)
@@ -64,15 +67,17 @@ def unpacked(payload: bytes) -> Iterator[tuple[str, dict[str, object]]]:
 
 
 def each(messages: object) -> Iterator[tuple[str, dict[str, object]]]:
-    """The topic and payload of each `[topic, payload]`, `hist` among the fields; ValueError for anything else."""
+    """The topic and payload of each `[topic, payload]`, `hist` among the fields; ValueError for anything else, once all
+    that is sound was given."""
     if not isinstance(messages, list | tuple):
         raise ValueError("no messages where some should be")
+    strange = False
     for one in messages:
         if not (isinstance(one, list) and len(one) == 2 and isinstance(one[0], str)):
-            raise ValueError("a frame holds [topic, payload]")
-        tail, inner = one
-        if inner is None:
-            continue
-        if not isinstance(inner, dict):
-            raise ValueError("a message is an object")
-        yield tail, {**inner, "hist": True}
+            strange = True
+        elif isinstance(one[1], dict):
+            yield one[0], {**one[1], "hist": True}
+        else:
+            strange = strange or one[1] is not None
+    if strange:
+        raise ValueError("a frame holds [topic, payload], the payload an object")

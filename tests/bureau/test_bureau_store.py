@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,6 +128,20 @@ def test_a_message_in_a_frame_that_is_none_costs_the_others_nothing() -> None:
     view = View()
     assert len(view.hear(f"hubpulse/v1/{SITE}/backlog", frame)) == 3
     assert view.rejected == 1
+
+
+@pytest.mark.parametrize("strange", [["status", {}], ["a/b/c/d/e", {}], ["../x", {}], ["x"], ["event", [1]], 7])
+def test_what_is_no_message_in_a_frame_or_a_loss_costs_those_behind_it_nothing(strange: object) -> None:
+    first, last = ["event", {"epoch": "1-abcdef", "seq": 1}], ["event", {"epoch": "1-abcdef", "seq": 2}]
+    inside = {"epoch": "1-abcdef", "seq": 3, "reason": "spool full", "lost": [], "messages": [first, strange, last]}
+    for messages in (inside["messages"], [["loss", inside]]):
+        reading, found = (
+            read(f"hubpulse/v1/{SITE}/backlog", zlib.compress(json.dumps({"messages": messages}).encode())),
+            [],
+        )
+        with pytest.raises(ValueError, match="frame"):
+            found.extend(reading)
+        assert {1, 2} <= {one.report.seq for one in found if isinstance(one, Arrival)}
 
 
 def test_a_site_with_impossible_numbers_does_not_hide_the_totals_of_all(store: Store) -> None:

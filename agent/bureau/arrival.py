@@ -13,6 +13,8 @@ from agent.bureau.view import Heard, read_messages
 from agent.load.reckoning import NOTHING, Reckoning
 from agent.uplink import thin
 
+DEEPEST = 32
+"""No message of an agent is nested so deeply, and what is can be read by nobody whose stack is nearly used up."""
 _CHANGES_ON_THE_WAY = ("hist", "ts", "tsq")
 """What an agent may change of a message that it sends again: that it is late, and the hour once its clock is right."""
 
@@ -88,6 +90,7 @@ def _arrival(heard: Heard) -> Arrival | Presence:
     fields = heard.fields
     if heard.tail == "status":
         return _presence(heard.site, fields)
+    payload = _kept(fields)
     return Arrival(
         site=heard.site,
         topic=heard.tail,
@@ -99,7 +102,7 @@ def _arrival(heard: Heard) -> Arrival | Presence:
         quality=_word(fields.get("q"), 16),
         hist=fields.get("hist") is True,
         mark=_mark(fields),
-        payload=json.dumps(fields, separators=(",", ":")),
+        payload=payload,
         before=tuple(_before(fields)) if heard.tail == "meta" else (),
         gone=tuple(_lost(fields) if heard.tail == thin.TAIL else _gone(fields) if heard.tail == "cmd/ack" else ()),
         untold_from=_untold_from(fields) if heard.tail == "cmd/ack" else None,
@@ -133,12 +136,21 @@ def _presence(site: str, fields: Mapping[str, object]) -> Presence:
     return Presence(site, online, sid, Report.from_fields({**fields, "seq": 1}).epoch if epoch else "")
 
 
+def _kept(fields: Mapping[str, object]) -> str:
+    """The message as JSON that any reader can read again, however it is stored."""
+    if _is_deeper(fields, DEEPEST):
+        raise ValueError("a message nested without end")
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels == 1 or _is_deeper(one, levels - 1) for one in inside if isinstance(one, dict | list))
+
+
 def _mark(fields: Mapping[str, object]) -> str:
     said = {name: value for name, value in fields.items() if name not in _CHANGES_ON_THE_WAY}
-    try:
-        return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
-    except RecursionError:
-        raise ValueError("a message nested without end") from None
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
 def _before(fields: Mapping[str, object]) -> Iterator[tuple[str, int]]:

@@ -144,6 +144,16 @@ def test_what_is_no_message_in_a_frame_or_a_loss_costs_those_behind_it_nothing(s
         assert {1, 2} <= {one.report.seq for one in found if isinstance(one, Arrival)}
 
 
+@pytest.mark.parametrize("strange", ["[" * 500 + "]" * 500, "[" * 980 + "]" * 980, "NaN", "-Infinity", "1e999"])
+def test_what_not_every_reader_can_read_again_is_refused_before_it_hides_the_sites_of_all(
+    store: Store, strange: str
+) -> None:
+    with pytest.raises(ValueError, match=r"nested|JSON"):
+        store.take([*read(f"hubpulse/v1/{SITE}/meta", f'{{"epoch":"3-abcdef","seq":1,"x":{strange}}}'.encode())])
+    store.take([*read(f"hubpulse/v1/{SITE}/meta", f'{{"epoch":"3-abcdef","seq":1,"x":{"[" * 31}{"]" * 31}}}'.encode())])
+    assert list(store.metas()) == [SITE]
+
+
 def test_a_site_with_impossible_numbers_does_not_hide_the_totals_of_all(store: Store) -> None:
     most = 2**53 - 1
     store.take(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from agent.bureau.totals import Report, ended, join
-from agent.bureau.view import Heard, read_messages
+from agent.bureau.view import RECEIPT, Heard, read_messages
 from agent.load.reckoning import NOTHING, Reckoning
 from agent.uplink import thin
 
@@ -71,11 +71,25 @@ class Presence:
     epoch: str = ""
 
 
-def read(topic: str, payload: bytes) -> Iterator[Arrival | Presence]:
-    """What an MQTT message holds: one message, or a frame of late ones; ValueError with the reason for other bytes,
-    once all that is sound in the frame was given."""
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a broker has kept of what `site` was told: by epoch the number up to which a bureau once had everything.
+
+    A store that was restored from a backup knows from it what it has not any more.
+    """
+
+    site: str
+    upto: tuple[tuple[str, int], ...]
+
+
+Said: TypeAlias = Arrival | Presence | Receipt
+
+
+def read(topic: str, payload: bytes, *, retained: bool = False) -> Iterator[Said]:
+    """What an MQTT message, `retained` when the broker had kept it, holds: one message, or a frame of late ones;
+    ValueError with the reason for other bytes, once all that is sound in the frame was given."""
     refused = None
-    for heard in read_messages(topic, payload):
+    for heard in read_messages(topic, payload, retained=retained):
         try:
             arrival = _arrival(heard)
         except ValueError as fault:
@@ -86,10 +100,12 @@ def read(topic: str, payload: bytes) -> Iterator[Arrival | Presence]:
         raise refused
 
 
-def _arrival(heard: Heard) -> Arrival | Presence:
+def _arrival(heard: Heard) -> Said:
     fields = heard.fields
     if heard.tail == "status":
         return _presence(heard.site, fields)
+    if heard.tail == RECEIPT:
+        return _receipt(heard.site, fields)
     payload = _kept(fields)
     return Arrival(
         site=heard.site,
@@ -134,6 +150,14 @@ def _presence(site: str, fields: Mapping[str, object]) -> Presence:
         raise ValueError("a status has `sid` and `online`")
     epoch = fields.get("epoch", "")
     return Presence(site, online, sid, Report.from_fields({**fields, "seq": 1}).epoch if epoch else "")
+
+
+def _receipt(site: str, fields: Mapping[str, object]) -> Receipt:
+    epochs = fields.get("epochs")
+    if not isinstance(epochs, dict):
+        raise ValueError("a receipt has `epochs`")
+    told = (Report.from_fields({"epoch": epoch, "seq": upto}) for epoch, upto in epochs.items())
+    return Receipt(site, tuple((one.epoch, one.seq) for one in told))
 
 
 def _kept(fields: Mapping[str, object]) -> str:

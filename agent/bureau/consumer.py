@@ -9,11 +9,12 @@ from functools import partial
 from typing import TypeVar
 
 from agent import clock, log
-from agent.bureau.arrival import Arrival, Presence, read
+from agent.bureau.arrival import Arrival, Said, read
 from agent.bureau.connection import StoreError
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress, Received, Reception
 from agent.bureau.store import Opener, Store
+from agent.bureau.view import RECEIPT
 from agent.bureau.visits import Visits
 from agent.bureau.waiting import Waiting
 from agent.uplink.contract import ROOT
@@ -28,7 +29,7 @@ _RETRY_S = (0.1, 0.5, 2.0, 5.0, 15.0)
 _ROUND_S = 1.0
 _LONGEST_TOPIC = 160
 """As it is told in the log: what has a longer one is no agent's."""
-_RETAINED = ("meta", "status")
+_RETAINED = ("meta", "status", RECEIPT)
 """A shared subscription gets no retained messages (MQTT 5.0, 4.8.2): these are subscribed to by each worker as well."""
 
 Done = TypeVar("Done")
@@ -162,9 +163,9 @@ class Worker:
         for one in batch:
             self._reception.kept(one)
 
-    def _parts(self, batch: list[Received]) -> Iterator[list[Arrival | Presence]]:
+    def _parts(self, batch: list[Received]) -> Iterator[list[Said]]:
         """What the batch holds, a transaction at a time: a small frame may unpack to much."""
-        part: list[Arrival | Presence] = []
+        part: list[Said] = []
         size_bytes = 0
         for one in self._readable(batch):
             part.append(one)
@@ -175,10 +176,10 @@ class Worker:
         if part:
             yield part
 
-    def _readable(self, batch: list[Received]) -> Iterator[Arrival | Presence]:
+    def _readable(self, batch: list[Received]) -> Iterator[Said]:
         for one in batch:
             try:
-                yield from read(one.topic, one.payload)
+                yield from read(one.topic, one.payload, retained=one.retained)
             except ValueError as error:
                 self.progress.rejected += 1
                 log.warn("message_rejected", topic=one.topic[:_LONGEST_TOPIC], reason=error)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from agent.bureau import schema
-from agent.bureau.arrival import Arrival, Gone
+from agent.bureau.arrival import Arrival, Gone, Receipt
 from agent.bureau.connection import Cursor, Database
 from agent.bureau.ranges import Range, common, joined, runs, without
 
@@ -43,17 +43,24 @@ class Fate:
     gone: Sequence[Loss]
 
 
-def news_of(arrivals: Iterable[Arrival]) -> dict[Epoch, News]:
+def news_of(arrivals: Iterable[Arrival], receipts: Iterable[Receipt] = ()) -> dict[Epoch, News]:
     """By epoch in order: two writers then never wait for each other in a ring."""
     found: dict[Epoch, News] = {}
     for one in arrivals:
         found.setdefault((one.site, one.report.epoch), News()).arrived.add(one.report.seq)
         for epoch, last in one.before:
-            before = found.setdefault((one.site, epoch), News())
-            before.last = max(before.last, last)
+            _there_is(found, one.site, epoch, last)
         for gone in one.gone:
             found.setdefault((one.site, gone.epoch), News()).gone.append(gone)
+    for receipt in receipts:
+        for epoch, upto in receipt.upto:
+            _there_is(found, receipt.site, epoch, upto)
     return dict(sorted(found.items()))
+
+
+def _there_is(found: dict[Epoch, News], site: str, epoch: str, last: int) -> None:
+    news = found.setdefault((site, epoch), News())
+    news.last = max(news.last, last)
 
 
 def after(fate: Fate, news: News) -> Fate:

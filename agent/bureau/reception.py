@@ -47,6 +47,7 @@ class Received:
     payload: bytes
     packet: int
     connection: int
+    retained: bool = False
 
 
 class Reception:
@@ -149,4 +150,5 @@ class Reception:
         except UnicodeDecodeError:
             topic = ""
         packet = message.mid if message.qos else 0
-        self._receive(Received(topic, bytes(message.payload), packet, self._connections if packet else -1))
+        connection = self._connections if packet else -1
+        self._receive(Received(topic, bytes(message.payload), packet, connection, message.retain))

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from agent.bureau import schema
-from agent.bureau.arrival import Arrival, Gone, Presence, merged
+from agent.bureau.arrival import Arrival, Gone, Presence, Receipt, Said, merged
 from agent.bureau.connection import Database, StoreError
 from agent.bureau.numbers import News, Numbers, news_of
 from agent.bureau.ranges import Range, joined
@@ -69,13 +69,13 @@ class Store:
 
     # --- messages in ---
 
-    def take(self, batch: Sequence[Arrival | Presence]) -> Taken:
+    def take(self, batch: Sequence[Said]) -> Taken:
         """Keep a batch; on return it is durable. Repeats change nothing."""
         arrivals = sorted((one for one in batch if isinstance(one, Arrival)), key=_identity)
         with self._database.transaction():
             repeated = [one for one in arrivals if not self._keep(one)]
             conflicts = tuple(_identity(one) for one in repeated if self._contradicts(one))
-            self._merge(arrivals)
+            self._merge(arrivals, [one for one in batch if isinstance(one, Receipt)])
             for said in sorted((one for one in batch if isinstance(one, Presence)), key=attrgetter("site")):
                 row = (said.site, int(said.online), said.sid, said.epoch)
                 self._database.execute(schema.MERGE_PRESENCE, row)
@@ -95,13 +95,13 @@ class Store:
         self._database.execute(schema.KEEP_CONFLICT, (*_identity(one), one.mark, one.topic, one.payload))
         return True
 
-    def _merge(self, arrivals: Sequence[Arrival]) -> None:
+    def _merge(self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
         counted, events = merged(arrivals)
         for place, (lo, hi, total) in counted.items():
             self._database.execute(schema.MERGE_COUNTED, (*place, lo, hi, total))
         for where, count in events.items():
             self._database.execute(schema.MERGE_EVENT, (*where, count))
-        for epoch, news in news_of(arrivals).items():
+        for epoch, news in news_of(arrivals, receipts).items():
             self._numbers.learn(epoch, news)
         for one in arrivals:
             if one.untold_from:

@@ -13,6 +13,7 @@ from agent.uplink.contract import ROOT
 from agent.uplink.inbox import COMMANDS
 
 MAX_PAYLOAD_BYTES = 1 << 20
+RECEIPT = "cmd/receipt"
 TAKEN_BACK = "alarm/"
 """An empty payload there is an alarm that is over."""
 MAX_TOPICS = 1000
@@ -149,16 +150,18 @@ def _is_older(fields: Mapping[str, object], known: Mapping[str, object]) -> bool
     )
 
 
-def read_messages(topic: str, payload: bytes) -> Iterator[Heard]:
+def read_messages(topic: str, payload: bytes, *, retained: bool = False) -> Iterator[Heard]:
     """The message behind an MQTT topic and payload, or all that a frame of late ones holds; ValueError for others.
 
-    What a bureau says to a site (`cmd/receipt` and its like) is heard by whoever follows that site: it holds none.
-    Nor does an empty one that takes an alarm back.
+    What a bureau says to a site (`cmd/receipt` and its like) is heard by whoever follows that site: it holds none, but
+    for a receipt that the broker had kept. Nor does an empty one that takes an alarm back.
     """
     found = _TOPIC.fullmatch(topic)
     if found is None or len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError("not a topic of the contract")
     site, tail = found.groups()
+    if retained and tail == RECEIPT and payload:
+        yield Heard(site, tail, _object(payload))
     if tail in _TO_THE_SITE or (not payload and tail.startswith(TAKEN_BACK)):
         return
     if tail != late.TAIL:

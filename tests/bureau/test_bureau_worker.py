@@ -18,7 +18,7 @@ from postgres import Postgres
 from uplink_rig import WAIT_S, eventually
 
 from agent.bureau import consumer, databases
-from agent.bureau.arrival import Arrival, Presence
+from agent.bureau.arrival import Arrival, Said
 from agent.bureau.consumer import Worker, filters
 from agent.bureau.feedback import Desk, Publish
 from agent.bureau.reception import BrokerAddress
@@ -185,7 +185,7 @@ def test_what_a_site_says_faster_than_it_can_be_kept_waits_at_the_broker_and_not
     monkeypatch.setattr(consumer, "BATCH_BYTES", most_bytes)
     may_take, take, largest = threading.Event(), Store.take, [0]
 
-    def slowly(store: Store, batch: Sequence[Arrival | Presence]) -> Taken:
+    def slowly(store: Store, batch: Sequence[Said]) -> Taken:
         may_take.wait(WAIT_S)
         largest[0] = max(largest[0], sum(len(one.payload) for one in batch if isinstance(one, Arrival)))
         return take(store, batch)
@@ -213,7 +213,7 @@ def test_a_frame_that_unpacks_to_much_is_kept_in_parts(
     parts: list[int] = []
     take = Store.take
 
-    def counted(store: Store, batch: Sequence[Arrival | Presence]) -> Taken:
+    def counted(store: Store, batch: Sequence[Said]) -> Taken:
         parts.append(len(batch))
         return take(store, batch)
 
@@ -240,6 +240,32 @@ def test_a_receipt_says_how_far_everything_is_kept_and_a_gap_is_asked_for(
     site.telemetry(3, 4)
     while site.command("receipt")["epochs"] != {"1-abcdef": 5}:
         pass
+    one.stop()
+
+
+@pytest.mark.parametrize("share", [None, "centre"])
+def test_a_store_restored_from_a_backup_knows_from_the_receipts_that_were_given_since_what_it_lacks(
+    broker: Broker, site: Site, tmp_path: Path, share: str | None
+) -> None:
+    store = tmp_path / "bureau.db"
+
+    def keep(receipt: dict[str, int], *seqs: int) -> None:
+        one = worker(broker, databases.opener(f"sqlite:{store}"), share=share, grace_s=0.0)
+        one.start()
+        assert connected(one)
+        site.telemetry(*seqs)
+        site.answer_until(receipt)
+        one.stop()
+
+    keep({"1-abcdef": 3}, 1, 2, 3)
+    backup = store.read_bytes()
+    keep({"1-abcdef": 6}, 4, 5, 6)
+    store.write_bytes(backup)
+    one = worker(broker, databases.opener(f"sqlite:{store}"), share=share, grace_s=0.0)
+    one.start()  # the site, which may be gone for good, says no word more of that run
+    assert (asked := site.command("resend")) == {"v": 1, "epoch": "1-abcdef", "from": 4, "to": 6}, asked
+    site.telemetry(4, 5, 6)
+    site.answer_until({"1-abcdef": 6})
     one.stop()
 
 

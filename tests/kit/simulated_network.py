@@ -15,7 +15,7 @@ from typing import Any
 from simulated_site import Life, World
 
 from agent import clock
-from agent.bureau.arrival import Arrival, Presence, read
+from agent.bureau.arrival import Said, read
 from agent.bureau.databases import SqliteDatabase
 from agent.bureau.feedback import Desk
 from agent.bureau.store import Store
@@ -70,7 +70,7 @@ class Network:
         self.retained.clear()
         self._desk = self._new_desk()  # the consumer says its receipts again to a broker that knows of nothing
 
-    def go_on(self, now_s: float, wall_s: float) -> list[Arrival | Presence]:
+    def go_on(self, now_s: float, wall_s: float) -> list[Said]:
         """The consumer takes what waits, some of it twice and out of order, and its desk does what is due."""
         if not self.listening:
             return []

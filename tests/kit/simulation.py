@@ -18,7 +18,7 @@ from simulated_network import Network, Uplink
 from simulated_promises import Promises
 from simulated_site import Life, World, seeded
 
-from agent.bureau.arrival import Arrival, Presence
+from agent.bureau.arrival import Arrival, Said
 
 STEP_S = 60.0
 DAY_S = 86_400.0
@@ -101,7 +101,7 @@ class Simulation:
         self.network.go_on(self.world.clock.true_s, self.world.clock.true_s)
         self.promises.settled(self.life)
 
-    def _note(self, arrivals: Sequence[Arrival | Presence]) -> None:
+    def _note(self, arrivals: Sequence[Said]) -> None:
         spool, truths = self.life.spool, [counter.truth for counter in self.world.counters.values()]
         marks = [one.mark for one in arrivals if isinstance(one, Arrival)]
         self._trace.update(repr((spool.next_position, spool.acked, truths, spool.condition.place, marks)).encode())

@@ -77,11 +77,11 @@ def _live(
     site: Site, publisher: Publisher, reporter: Reporter, notify: Notify, open_door: Callable[[], ControlServer | None]
 ) -> None:
     """Beat until told to stop, then end in the order in which nothing is lost."""
+    footprint.settle()
     publisher.start()
     for owner in site.owners:
         owner.start()
     door = open_door()
-    footprint.settle()
     notify.ready()
     beat = Beat(site.owners, (*site.owners, publisher), site.intake, reporter, notify)
     try:

@@ -6,18 +6,16 @@ import os
 import select
 import socket
 import ssl
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.clock import boot_seconds
 from agent.uplink.credentials import Login
 from agent.uplink.dialect import Version
+from agent.uplink.hearing import BROKE, Ended, Hearing
 
 KEEPALIVE_S = 15
 PING_ANSWER_S = 8.0
@@ -29,9 +27,7 @@ LARGEST_PACKET_BYTES = 64 << 10
 """Commands are small: a broker has no reason to send more."""
 
 _PROTOCOL = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
-_RECEIVE_MAXIMUM = 65_535  # MQTT 5.0, 3.2.2.3.3: when the server names none
 _PUBLISH_OVERHEAD_BYTES = 16
-_BROKE = "the connection broke"
 
 
 class RefusedError(Exception):
@@ -53,56 +49,12 @@ class Address:
     will: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The CONNACK of a broker that lets us in; limits None where it named none."""
-
-    receive_maximum: int
-    maximum_packet_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A PUBACK. `code` is its MQTT 5 reason code (0 from a 3.1.1 broker, which cannot refuse)."""
-
-    packet: int
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The connection is over. `code` is the broker's reason code, None when it (or the line) gave none."""
-
-    reason: str
-    code: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """The broker's answer to our subscription; `refused` are the topics of it that we may not hear."""
-
-    refused: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A message on a topic that we subscribed to; `retained` when the broker had kept it."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-
-
-Event = Accepted | Acknowledged | Subscribed | Heard | Ended
-
-
 class Connection:
     """Open it, then call `turn` for ever; `events` tell what the broker said. Ended is the last of them."""
 
     def __init__(self, address: Address, version: Version, login: Login | None, tls: ssl.SSLContext | None) -> None:
-        self.events: deque[Event] = deque()
-        self._is_over = False
-        self._topics: tuple[str, ...] = ()
+        self._hearing = Hearing()
+        self.events = self._hearing.events
         self._address = address
         self._version = version
         self._poll = select.poll()
@@ -123,11 +75,7 @@ class Connection:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the window is ours
         client.will_set(address.will_topic, address.will, qos=1, retain=True)
-        client.on_connect = self._on_connect
-        client.on_publish = self._on_publish
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
+        self._hearing.listen(client)
         return client
 
     def open(self, wake: int) -> None:
@@ -152,10 +100,10 @@ class Connection:
 
     def turn(self, timeout_s: float) -> None:
         """Wait until the broker, `wake` or the time says so, and let what came become events."""
-        if self._is_over:
+        if self._hearing.is_over:
             return
         if (sock := self._client.socket()) is None:
-            self._end(Ended(_BROKE))
+            self._hearing.end(Ended(BROKE))
             return
         writing = select.POLLOUT if self._client.want_write() else 0
         self._poll.modify(sock, select.POLLIN | writing)
@@ -169,7 +117,7 @@ class Connection:
             self._read()
         if heard & select.POLLOUT:
             self._client.loop_write()
-        if not self._is_over:
+        if not self._hearing.is_over:
             self._client.loop_misc()
         if boot_seconds() >= self._heard_s + KEEPALIVE_S + PING_ANSWER_S:
             self.cut("the broker does not answer a ping")
@@ -197,7 +145,7 @@ class Connection:
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Hear these from now on, at QoS 1; `Subscribed` tells which we may not."""
-        self._topics = tuple(topics)
+        self._hearing.topics = tuple(topics)
         self._client.subscribe([(topic, 1) for topic in topics])
 
     def goodbye(self) -> None:
@@ -208,45 +156,7 @@ class Connection:
         """End the connection here and now, without a word to the broker."""
         if (sock := self._client.socket()) is not None:
             sock.close()
-        self._end(Ended(reason))
-
-    def _end(self, ended: Ended) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self.events.append(ended)
-
-    def _on_connect(
-        self, _client: mqtt.Client, _user: object, _flags: object, code: ReasonCode, properties: Properties | None
-    ) -> None:
-        if code.is_failure:
-            self._end(Ended(str(code), code.value))
-            return
-        receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
-        self.events.append(Accepted(receive_maximum, getattr(properties, "MaximumPacketSize", None)))
-
-    def _on_publish(
-        self, _client: mqtt.Client, _user: object, packet: int, code: ReasonCode, _properties: object
-    ) -> None:
-        self.events.append(Acknowledged(packet, code.value))
-
-    def _on_subscribe(
-        self, _client: mqtt.Client, _user: object, _packet: int, codes: list[ReasonCode], _properties: object
-    ) -> None:
-        answers = zip(self._topics, codes, strict=False)
-        self.events.append(Subscribed(tuple(topic for topic, code in answers if code.is_failure)))
-
-    def _on_message(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            return  # no topic of ours
-        self.events.append(Heard(topic, bytes(message.payload), bool(message.retain)))
-
-    def _on_disconnect(
-        self, _client: mqtt.Client, _user: object, flags: mqtt.DisconnectFlags, code: ReasonCode, _properties: object
-    ) -> None:
-        from_broker = flags.is_disconnect_packet_from_server
-        self._end(Ended(str(code), code.value) if from_broker else Ended(_BROKE))
+        self._hearing.end(Ended(reason))
 
 
 def packet_bytes(topic: str, payload: bytes) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.bucket import TokenBucket
-from agent.uplink.connection import Heard
 from agent.uplink.contract import Json
+from agent.uplink.hearing import Heard
 
 COMMANDS = ("mode", "plan", "baseline", "alarm", "resend", "receipt")
 MAX_BYTES = 4096

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from agent import log
-from agent.uplink.connection import Heard
 from agent.uplink.contract import Json
+from agent.uplink.hearing import Heard
 from agent.uplink.inbox import FLOOD, Command, Inbox
 from agent.uplink.lanes import Lanes
 from agent.uplink.resend import RETAINED

@@ -10,19 +10,11 @@ from agent import clock
 from agent.load.instant import Instant
 from agent.uplink import contract, credentials, tls
 from agent.uplink.backoff import Backoff
-from agent.uplink.connection import (
-    Accepted,
-    Acknowledged,
-    Address,
-    Connection,
-    Ended,
-    Heard,
-    RefusedError,
-    Subscribed,
-)
+from agent.uplink.connection import Address, Connection, RefusedError
 from agent.uplink.contract import Identity, Json
 from agent.uplink.credentials import CredentialError, Login
 from agent.uplink.dialect import Dialect, Version
+from agent.uplink.hearing import Accepted, Acknowledged, Ended, Heard, Subscribed
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes, Store
 from agent.uplink.orders import Orders

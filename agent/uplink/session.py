@@ -9,8 +9,9 @@ from typing import Protocol
 
 from agent import log
 from agent.uplink import thin
-from agent.uplink.connection import Accepted, Acknowledged, packet_bytes
+from agent.uplink.connection import packet_bytes
 from agent.uplink.contract import Message
+from agent.uplink.hearing import Accepted, Acknowledged
 from agent.uplink.lanes import Lanes
 from agent.uplink.late import TAIL
 from agent.uplink.outsized import LEAST_BYTES, Large

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from agent.clock import boot_seconds
-from agent.uplink.connection import Address, Connection, Ended, Event
+from agent.uplink.connection import Address, Connection
 from agent.uplink.dialect import Version
+from agent.uplink.hearing import Ended, Event
 
 CONNACK = {"5": b"\x20\x03\x00\x00\x00", "3.1.1": b"\x20\x02\x00\x00"}
 PATIENCE_S = 60.0

@@ -15,8 +15,8 @@ from random import Random
 from impostor import CONNACK, Impostor, Meeting
 from vitals import sample
 
-from agent.uplink.connection import Acknowledged, Heard
 from agent.uplink.dialect import Version
+from agent.uplink.hearing import Acknowledged, Heard
 
 TOPIC = "cmd/mode"
 CANARY = b"\x30\x0d\x00\x08cmd/mode" + b"\x00hi"

@@ -20,8 +20,8 @@ from agent.bureau.databases import SqliteDatabase
 from agent.bureau.feedback import Desk
 from agent.bureau.store import Store
 from agent.uplink import contract
-from agent.uplink.connection import Accepted, Acknowledged, Heard
 from agent.uplink.contract import Json
+from agent.uplink.hearing import Accepted, Acknowledged, Heard
 from agent.uplink.inbox import Command
 from agent.uplink.lanes import Lanes
 from agent.uplink.orders import Orders

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import cable
+import paho.mqtt.client as mqtt
 import pytest
 from broker import Broker
 from cable import FAR, Cable
@@ -97,3 +99,29 @@ def test_an_idle_connection_that_answers_pings_stays(tmp_path: Path, proxy: Mqtt
         silence_s = connection.KEEPALIVE_S + connection.PING_ANSWER_S
         assert not eventually(lambda: not rig.publisher.status().connected, 1.5 * silence_s)
         assert rig.publisher.status().reconnects == 0
+
+
+def test_what_was_in_flight_when_a_connection_broke_goes_with_it_and_waits_for_no_collector(
+    tmp_path: Path, proxy: MqttProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "USER_TIMEOUT_MS", 1000)
+    gc.collect()
+    gc.disable()
+    try:
+        with Rig(tmp_path, proxy.port, pace=Pace(EAGER.backlog_per_s, puback_deadline_s=1.0)) as rig:
+            rig.commit(1)
+            assert rig.drained()
+            proxy.black_hole.set()
+            rig.commit(50)
+            assert eventually(lambda: not rig.publisher.status().connected)
+            assert rig.publisher.status().reason == "the broker stopped acknowledging"
+            proxy.black_hole.clear()
+            assert rig.drained()
+            assert eventually(lambda: not messages_of_paho())
+    finally:
+        gc.enable()
+
+
+def messages_of_paho() -> list[object]:
+    """What paho keeps of each message until it is acknowledged: a lock, a queue and more, two kilobytes a message."""
+    return [one for one in gc.get_objects() if isinstance(one, mqtt.MQTTMessageInfo)]

@@ -18,17 +18,9 @@ from packet_fuzz import spoilt, storm
 from ports import free_port
 from uplink_rig import Rig
 
-from agent.uplink.connection import (
-    Accepted,
-    Acknowledged,
-    Address,
-    Connection,
-    Ended,
-    Heard,
-    RefusedError,
-    Subscribed,
-)
+from agent.uplink.connection import Address, Connection, RefusedError
 from agent.uplink.dialect import Version
+from agent.uplink.hearing import Accepted, Acknowledged, Ended, Heard, Subscribed
 
 ANNOUNCES_256_MIB = b"\x30\xff\xff\xff\x7f"
 QOS_2 = b"\x34\x07\x00\x01a\x00\x01\x00x"

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uplink_rig import EPOCH, IDENTITY, Rig, eventually
 
-from agent.uplink.connection import Heard
 from agent.uplink.contract import Json, compact
+from agent.uplink.hearing import Heard
 from agent.uplink.inbox import BURST, FLOOD, MAX_BYTES, Command, Inbox, parsed
 from agent.uplink.resend import RETAINED
 

@@ -15,8 +15,8 @@ from agent.bureau import databases
 from agent.bureau.arrival import read
 from agent.bureau.store import Store
 from agent.report.thinning import Thinning
-from agent.uplink.connection import Accepted, Acknowledged
 from agent.uplink.contract import Message, compact
+from agent.uplink.hearing import Accepted, Acknowledged
 from agent.uplink.lanes import Lanes
 from agent.uplink.session import Memory, Pace, Session
 from agent.uplink.shipping import Shipping

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent import clock
-from agent.uplink.connection import Accepted, Acknowledged
 from agent.uplink.contract import Json, Message
+from agent.uplink.hearing import Accepted, Acknowledged
 from agent.uplink.lanes import Lanes
 from agent.uplink.late import TAIL
 from agent.uplink.resend import NOT_TAKEN

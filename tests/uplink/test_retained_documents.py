@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent import clock
-from agent.uplink.connection import Accepted, Acknowledged
 from agent.uplink.contract import Message
+from agent.uplink.hearing import Accepted, Acknowledged
 from agent.uplink.lanes import Lanes
 from agent.uplink.session import Memory, Pace, Session
 from agent.uplink.shipping import Shipping

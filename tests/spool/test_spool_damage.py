@@ -18,6 +18,7 @@ from agent.uplink.spool import Spool
 from agent.uplink.spool.frame import (
     BARE_BYTES,
     MAX_BODY_BYTES,
+    MAX_POSITION,
     Header,
     Marks,
     Stamp,
@@ -26,7 +27,7 @@ from agent.uplink.spool.frame import (
     encode,
     scan,
 )
-from agent.uplink.spool.segment import SegmentName
+from agent.uplink.spool.segment import MAX_NUMBER, SegmentName
 from fastpath.checksum import crc32c
 
 
@@ -159,6 +160,9 @@ names = st.one_of(
 @settings(max_examples=80, deadline=None)
 @given(files=st.dictionaries(names, st.binary(max_size=3000), max_size=6), history=st.integers(0, 30))
 @example(files={str(SegmentName(1, 1, 0)): b""}, history=12)
+@example(files={str(SegmentName(7, MAX_POSITION - 1, 0)): b""}, history=0)
+@example(files={str(SegmentName(MAX_NUMBER - 1, 7, 0)): b""}, history=0)
+@example(files={str(SegmentName(MAX_NUMBER // 4 - 1, MAX_POSITION // 4 - 1, 0)): b""}, history=12)
 @pytest.mark.fault("S9")
 def test_it_opens_on_any_files(files: dict[str, bytes], history: int) -> None:
     disk, _ = filled(history)

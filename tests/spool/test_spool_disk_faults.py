@@ -15,7 +15,9 @@ from fault_matrix import Figure
 from spool_history import MAX_BYTES, SEGMENT_BYTES, Clock, Truth, commit_once, live, open_spool, unbalanced
 
 from agent.uplink.spool import Spool
+from agent.uplink.spool.frame import MAX_POSITION
 from agent.uplink.spool.remedy import remedy
+from agent.uplink.spool.segment import MAX_NUMBER, SegmentName
 
 
 def everything(spool: Spool) -> dict[int, bytes]:
@@ -109,6 +111,20 @@ def test_memory_is_bounded_while_the_disk_is_away_and_what_it_drops_is_the_oldes
     assert sum(map(len, found.values())) <= SEGMENT_BYTES // 2
     assert (min(found), max(found)) == (spool.acked, 100)
     assert (books.dropped, books.held, books.residual) == (101 - len(found), len(found), 0)
+
+
+@pytest.mark.fault("S9")
+def test_a_file_with_an_absurd_name_that_a_disk_brings_when_it_comes_back_is_not_counted_on() -> None:
+    disk = ModelDisk()
+    spool = open_spool(disk)
+    spool.commit([b"one"], b"1")
+    disk.fault = lambda kind, _: errno.EIO
+    spool.commit([b"two"], b"2")
+    disk.fault = lambda kind, _: 0
+    disk.create(str(SegmentName(MAX_NUMBER - 1, MAX_POSITION - 1, 0)))
+    spool.commit([b"three"], b"3")
+    again = open_spool(disk)
+    assert (everything(again), again.state) == ({0: b"one", 1: b"two", 2: b"three"}, b"3")
 
 
 @pytest.mark.fault("S5")

@@ -67,8 +67,10 @@ def recover(disk: Disk, quarantine: Quarantine) -> Found:
                     quarantine.keep(newest.name, start, octets[start:end])
                 older, void = _in_order(candidates, newest.name.first)
                 return _found(disk, (*older, newest), [*spares, *void], _Newest(scan, scan.last, octets, claimed))
-            spares.append(newest)
-        claimed = max(claimed, newest.name.first)
+            if newest.name.may_be_ours:
+                spares.append(newest)
+        if newest.name.may_be_ours:
+            claimed = max(claimed, newest.name.first)
     return Found((), spares, 0, claimed, Marks(0, 0, 0), b"", [(0, claimed)])
 
 

@@ -79,7 +79,7 @@ class Ring:
         """After the directory was away: forget segments that did not come back, set others' segments aside."""
         spares = [segment.name for segment in self._spares]
         present = survey(self._disk, self.quarantine)
-        self._number(present)
+        self._number(name for name in present if name.may_be_ours)
         self.segments = tuple(segment for segment in self.segments if segment.name in present)
         self._spares = [Segment(name, size) for name, size in present.items() if name in spares]
         for name in present.keys() - {segment.name for segment in (*self.segments, *self._spares)}:

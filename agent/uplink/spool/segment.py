@@ -44,6 +44,12 @@ class SegmentName:
         return name if name and name.number < MAX_NUMBER and name.first < MAX_POSITION else None
 
     @property
+    def may_be_ours(self) -> bool:
+        """Whether a spool can ever have got so far. It is far below what can be parsed: a spool that goes on from the
+        last such name must find its own names again."""
+        return self.number < MAX_NUMBER // 4 and self.first < MAX_POSITION // 4
+
+    @property
     def stamp(self) -> Stamp:
         return Stamp(self.number, self.salt)
 

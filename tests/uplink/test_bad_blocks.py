@@ -35,11 +35,11 @@ class Medium:
         self.is_away = False
         self.flushes = True
         self.pages: set[tuple[str, int]] = set()
-        self.closed: set[str] = set()
+        self.closed: dict[str | Path, int] = {}
 
     def open(self, path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if path in self.closed:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if number := self.closed.get(path):
+            raise OSError(number, os.strerror(number))
         return _OPEN(path, flags, mode, dir_fd=dir_fd)
 
     def read(self, descriptor: int, size: int, offset: int) -> bytes:
@@ -90,6 +90,9 @@ class Site:
     def segment(self, number: int) -> str:
         return sorted(path.name for path in self.folder.glob("*.segment"))[number]
 
+    def ask(self) -> None:
+        self.lanes.resends.ask({"epoch": "1-abcdef", "from": 1, "to": MESSAGES, "run": "2-abcdef"})
+
     def minute(self) -> list[int]:
         """A report is committed, and all is sent that can be; the numbers of the earlier run that were."""
         self.clock.now_s += MINUTE_S
@@ -113,7 +116,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, medium: Medium) -> Iterator[Site]:
     site = Site(tmp_path, acknowledged=True)
-    site.lanes.resends.ask({"epoch": "1-abcdef", "from": 1, "to": MESSAGES, "run": "2-abcdef"})
+    site.ask()
     yield site
     assert site.spool.books().residual == 0
     site.spool.close()
@@ -144,7 +147,7 @@ def test_a_block_that_can_never_be_read_is_said_to_be_gone_after_minutes_and_all
 def test_a_segment_that_can_never_be_opened_is_said_to_be_gone_after_minutes_and_all_else_comes(
     site: Site, medium: Medium
 ) -> None:
-    medium.closed = {site.segment(1)}
+    medium.closed = {site.segment(1): errno.EIO}
     came = patient(site, PATIENCE_MIN) + site.minute()
     gone = site.numbers_gone()
     assert len(gone) > 50
@@ -163,15 +166,29 @@ def test_a_card_that_is_away_for_an_hour_makes_the_request_wait_and_costs_nothin
 
 
 def test_what_was_refused_before_the_card_took_nothing_more_counts_for_nothing(site: Site, medium: Medium) -> None:
-    medium.closed = {site.segment(1)}
+    medium.closed = {site.segment(1): errno.EIO}
     patient(site, PATIENCE_MIN)
     medium.flushes = False
     patient(site, 1)
     medium.flushes = True
     patient(site, PATIENCE_MIN - 1)
-    medium.closed = set()
+    medium.closed = {}
     site.minute()
     assert site.numbers_gone() == []
+
+
+def test_a_want_of_descriptors_costs_nothing_of_a_segment_that_holds_a_bad_block(site: Site, medium: Medium) -> None:
+    medium.pages = {(site.segment(1), 3)}
+    patient(site, PATIENCE_MIN)
+    site.minute()
+    gone = site.numbers_gone()
+    site.lanes.resends.answers.clear()
+    site.ask()
+    medium.closed = {site.segment(1): errno.EMFILE}
+    came = patient(site, 2)
+    medium.closed = {}
+    came += site.minute()
+    assert (sorted(came), site.numbers_gone()) == (sorted({*EVERY} - {*gone}), gone)
 
 
 def test_of_a_backlog_too_only_what_was_in_the_bad_block_is_lost_and_it_is_counted(

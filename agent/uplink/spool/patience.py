@@ -37,6 +37,10 @@ class Patience:
         doubt = self._doubts.get(segment)
         return doubt is not None and doubt.tries >= TRIES and self._clock() - doubt.since_s >= LASTING_S
 
+    def gives_up(self, segment: SegmentName, refusal: OSError) -> bool:
+        """Whether what that refusal hides of it is lost."""
+        return refusal.errno in _OF_THE_MEDIUM and self.is_over(segment)
+
     def refused(self, segment: SegmentName, refusal: OSError, durable_bytes: int) -> None:
         """It cannot be read now; `durable_bytes` is all that commits have made durable."""
         if refusal.errno not in _OF_THE_MEDIUM:

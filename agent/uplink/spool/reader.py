@@ -65,11 +65,13 @@ class Reader:
             self.patience.refused(segment.name, refusal, self._ring.appended_bytes)
             if segment not in self._ring.segments[-1:]:
                 segment.index = None  # whether it can be read whole is found out anew
-            if not self.patience.is_over(segment.name):
+            if not self.patience.gives_up(segment.name, refusal):
                 raise
         try:
             return self._look(segment, position, end)
-        except OSError:
+        except OSError as refusal:
+            if not self.patience.gives_up(segment.name, refusal):
+                raise
             return Run(position, end, ())
 
     def _look(self, segment: Segment, position: int, end: int) -> Run:

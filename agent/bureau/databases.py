@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from agent.bureau.connection import BarredError, Cursor, StoreError
@@ -70,6 +70,16 @@ def _demand_no_password(address: str) -> None:
         raise AddressError("a password does not belong into an address; put it into ~/.pgpass (mode 0600)")
 
 
+class _Answer(NamedTuple):
+    """Read to its end: SQLite meets a damaged page only when it is asked for the rows that lie there."""
+
+    rowcount: int
+    rows: list[Any]
+
+    def fetchall(self) -> list[Any]:
+        return self.rows
+
+
 class SqliteDatabase:
     """An SQLite file in WAL mode, each transaction flushed: what was acknowledged survives a power cut."""
 
@@ -84,7 +94,8 @@ class SqliteDatabase:
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> Cursor:
         try:
-            return self._connection.execute(statement, values)
+            cursor = self._connection.execute(statement, values)
+            return _Answer(cursor.rowcount, cursor.fetchall())
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 

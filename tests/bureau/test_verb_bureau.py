@@ -167,6 +167,32 @@ def test_a_store_of_another_user_is_named_with_what_to_do_and_the_exit_code_for_
     assert told.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(("lang", "said"), [("en", "database disk image is malformed"), ("zh", "数据库文件已损坏")])
+def test_a_damaged_page_in_the_midst_of_the_store_is_told_in_one_sentence(
+    lang: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bureau.db"
+    opened = databases.opener(f"sqlite:{path}")()
+    counts = {f"belt{number:04}.di0": number for number in range(900)}
+    payload = json.dumps({"epoch": "9-abcdef", "seq": 1, "base": 7, "counts": counts}).encode()
+    opened.take(list(read(f"hubpulse/v1/{SITE}/line/north/telemetry", payload)))
+    assert len(opened.totals()[SITE]) == 900
+    opened.close()
+    _destroy_last_page_with(b"belt0800.di0", path)
+    assert main(["bureau", "totals", "--store", f"sqlite:{path}", "--lang", lang]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert f"sqlite:{path}: {said}" in told.err
+
+
+def _destroy_last_page_with(octets: bytes, path: Path) -> None:
+    """What a failing card makes of a page of SQLite's 4096 bytes."""
+    content = bytearray(path.read_bytes())
+    start = content.rindex(octets) // 4096 * 4096
+    content[start : start + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+
 def _kept(store: str) -> int:
     if not Path(store.removeprefix("sqlite:")).exists():
         return 0

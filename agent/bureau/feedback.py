@@ -60,6 +60,7 @@ class Desk:
         self._grace_s = grace_s
         self._again_s = round(AGAIN_GRACES * grace_s)
         self._due_s = 0.0
+        self._wall_s = 0
         self._asking: Iterator[None] = iter(())
         self._known: dict[_Gap, _Known] = {}
 
@@ -68,12 +69,13 @@ class Desk:
         asked of it. True while there are more: of thousands with gaps none shall hold up the messages that close them.
         Raises StoreError, and does it again next time.
         """
+        self._wall_s = int(wall_s)
         if next(self._asking, self) is None:
             return True
         if now_s < self._due_s:
             return False
         self._tell(self._store.untold())
-        self._asking = self._ask(self._store.missing(), now_s, int(wall_s))
+        self._asking = self._ask(self._store.missing(), now_s)
         self._due_s = now_s + self._receipt_s
         return True
 
@@ -85,17 +87,18 @@ class Desk:
                 told[site] = named
         self._store.told(told)
 
-    def _ask(self, holes: list[Hole], now_s: float, wall_s: int) -> Iterator[None]:
+    def _ask(self, holes: list[Hole], now_s: float) -> Iterator[None]:
+        """A site a step; each is claimed at the hour of its step, which may be long after the first."""
         gaps = {(hole.site, hole.epoch, gap) for hole in holes for gap in hole.gaps}
         self._known = {gap: self._known.get(gap) or _Known(now_s) for gap in gaps}
         running = self._store.running()
-        self._store.forget_asked(wall_s)
+        self._store.forget_asked(self._wall_s)
         old = sorted(gap for gap in gaps if gap[0] in running and now_s - self._known[gap].since_s >= self._grace_s)
         for site, of_site in groupby(old, itemgetter(0)):
-            if not self._store.claim((site, "", (0, 0)), wall_s, round(self._receipt_s)):
+            if not self._store.claim((site, "", (0, 0)), self._wall_s, round(self._receipt_s)):
                 continue  # another desk has asked it in this round
             tried = islice(self._in_turn(list(of_site), running[site]), TRIES)
-            claimed = (one for one in tried if self._store.claim(one, wall_s, self._again_s))
+            claimed = (one for one in tried if self._store.claim(one, self._wall_s, self._again_s))
             for one in islice(claimed, PIECES):
                 self._resend(*one, running[site])
             yield

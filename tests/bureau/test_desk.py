@@ -145,6 +145,30 @@ def test_of_many_sites_with_gaps_one_is_asked_at_a_time_and_messages_are_kept_in
     assert len(set(asked)) == len(asked) == 100
 
 
+def test_a_desk_that_is_slow_to_come_to_a_site_asks_it_for_nothing_when_another_has_just_done_so(store: Store) -> None:
+    names = [f"hubpulse/v1/44/4401/site-{number}" for number in range(3)]
+    for root in names:
+        birth = read(f"{root}/status", b'{"sid":1,"online":true}')
+        store.take([*birth, *read(f"{root}/event", message("1-abcdef", 20_001))])
+    asked: list[str] = []
+
+    def publish(topic: str, _payload: bytes, *, retain: bool) -> bool:
+        asked.extend([] if retain else [topic])
+        return True
+
+    def ask_all(desk: Desk, now_s: float) -> None:
+        while desk.round(now_s, now_s):
+            pass
+
+    slow, quick = Desk(store, publish, grace_s=10.0), Desk(store, publish, grace_s=10.0)
+    ask_all(slow, 0.0)
+    ask_all(quick, 0.0)
+    assert slow.round(10.0, 10.0) and slow.round(10.0, 10.0)
+    ask_all(quick, 50.0)
+    ask_all(slow, 51.0)
+    assert [asked.count(f"{root}/cmd/resend") for root in names] == [2 * PIECES, PIECES, PIECES]
+
+
 def test_a_site_with_a_new_card_gets_receipts_though_its_old_epochs_had_greater_numbers(store: Store) -> None:
     keep(store, *((f"{10**14 + number}-abcdef", 1) for number in range(EPOCHS + 10)))
     told = Told(store)

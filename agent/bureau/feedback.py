@@ -95,13 +95,15 @@ class Desk:
         self._store.forget_asked(self._wall_s)
         old = sorted(gap for gap in gaps if gap[0] in running and now_s - self._known[gap].since_s >= self._grace_s)
         for site, of_site in groupby(old, itemgetter(0)):
-            if not self._store.claim((site, "", (0, 0)), self._wall_s, round(self._receipt_s)):
-                continue  # another desk has asked it in this round
-            tried = islice(self._in_turn(list(of_site), running[site]), TRIES)
-            claimed = (one for one in tried if self._store.claim(one, self._wall_s, self._again_s))
-            for one in islice(claimed, PIECES):
-                self._resend(*one, running[site])
-            yield
+            if self._store.claim((site, "", (0, 0)), self._wall_s, round(self._receipt_s)):
+                self._ask_site(list(of_site), running[site])
+            yield  # also where another desk has asked it in this round
+
+    def _ask_site(self, gaps: list[_Gap], running: str) -> None:
+        tried = islice(self._in_turn(gaps, running), TRIES)
+        claimed = (one for one in tried if self._store.claim(one, self._wall_s, self._again_s))
+        for one in islice(claimed, PIECES):
+            self._resend(*one, running)
 
     def _in_turn(self, gaps: list[_Gap], running: str) -> Iterator[_Gap]:
         """A piece of each gap in turn, none twice: an absurd gap holds up no other. The least tried is first."""

@@ -145,6 +145,30 @@ def test_of_many_sites_with_gaps_one_is_asked_at_a_time_and_messages_are_kept_in
     assert len(set(asked)) == len(asked) == 100
 
 
+def test_sites_that_another_desk_has_asked_are_passed_over_one_at_a_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        root = f"hubpulse/v1/44/4401/site-{number}"
+        birth = read(f"{root}/status", b'{"sid":1,"online":true}')
+        store.take([*birth, *read(f"{root}/event", message("1-abcdef", 9))])
+    claim, claims = store.claim, list[bool]()
+
+    def counted(hole: tuple[str, str, tuple[int, int]], now_s: int, again_s: int) -> bool:
+        claims.append(claim(hole, now_s, again_s))
+        return claims[-1]
+
+    monkeypatch.setattr(store, "claim", counted)
+    for first in (True, False):
+        desk = Desk(store, lambda *_, **__: True, grace_s=0.0)
+        steps = 1
+        while desk.round(10.0, 10.0):
+            steps += 1
+        assert claims == [first] * (40 if first else 20)
+        assert steps > 20
+        claims.clear()
+
+
 def test_a_desk_that_is_slow_to_come_to_a_site_asks_it_for_nothing_when_another_has_just_done_so(store: Store) -> None:
     names = [f"hubpulse/v1/44/4401/site-{number}" for number in range(3)]
     for root in names:

@@ -56,7 +56,10 @@ def twin_of(folder: Path) -> Remote:
     until_s = time.monotonic() + 90
     while time.monotonic() < until_s:
         for path in folder.glob(f"hubpulse-demo-*/{SOCKET}"):
-            twin = Remote(path)
+            try:
+                twin = Remote(path)
+            except ConnectionRefusedError:
+                continue  # the socket is a file a moment before anybody listens
             while not twin.ask("truth")["running"]:
                 pass
             return twin

@@ -202,7 +202,7 @@ def _sound(parts: Iterable[Iterator[Heard]]) -> Iterator[Heard]:
 
 
 def _demand_topic(site: str, inner: str) -> None:
-    if not _TOPIC.fullmatch(f"{ROOT}/{site}/{inner}") or inner in {"status", late.TAIL}:
+    if not _TOPIC.fullmatch(f"{ROOT}/{site}/{inner}") or inner in {"status", late.TAIL, *_TO_THE_SITE}:
         raise ValueError("a frame holds a topic that is none")
 
 

@@ -130,7 +130,18 @@ def test_a_message_in_a_frame_that_is_none_costs_the_others_nothing() -> None:
     assert view.rejected == 1
 
 
-@pytest.mark.parametrize("strange", [["status", {}], ["a/b/c/d/e", {}], ["../x", {}], ["x"], ["event", [1]], 7])
+@pytest.mark.parametrize(
+    "strange",
+    [
+        ["status", {}],
+        ["cmd/receipt", {"epochs": {"1-abcdef": 9}}],
+        ["a/b/c/d/e", {}],
+        ["../x", {}],
+        ["x"],
+        ["event", [1]],
+        7,
+    ],
+)
 def test_what_is_no_message_in_a_frame_or_a_loss_costs_those_behind_it_nothing(strange: object) -> None:
     first, last = ["event", {"epoch": "1-abcdef", "seq": 1}], ["event", {"epoch": "1-abcdef", "seq": 2}]
     inside = {"epoch": "1-abcdef", "seq": 3, "reason": "spool full", "lost": [], "messages": [first, strange, last]}

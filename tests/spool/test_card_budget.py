@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from disk_model import ModelDisk
@@ -29,6 +30,26 @@ def test_room_tells_how_long_it_lasts_and_what_the_card_bears() -> None:
     assert room.card_mb_a_day(3600.0) == pytest.approx((20 << 20) * 24 / 1e6, abs=0.1)
     assert pages(0, 1) == pages(4095, 1) == 4096
     assert pages(4095, 2) == 8192
+
+
+def test_on_a_disk_that_a_neighbour_fills_the_room_is_what_the_disk_leaves() -> None:
+    disk, segment_bytes = ModelDisk(), 16 << 10
+    spool = Spool.open(Path("model"), 1 << 20, segment_bytes=segment_bytes, disk=disk)
+    while disk.used_bytes() < 3 * segment_bytes:
+        spool.commit([Random(3).randbytes(1000)], b"")
+    assert (spool.room().most, spool.room().held) == (1 << 20, 3 * segment_bytes)
+    disk.capacity_bytes = 6 * segment_bytes - 1
+    assert spool.room().most == 5 * segment_bytes
+    disk.capacity_bytes = 0
+    assert spool.room().hours_left(3600.0) == 0.0
+    spool.acknowledge(spool.next_position)
+    assert spool.room().most == 3 * segment_bytes > spool.room().held, "what is acknowledged is room again"
+
+
+def test_where_the_disk_does_not_tell_its_room_the_bound_of_the_spool_is_taken(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, 1 << 20)
+    spool.close()
+    assert spool.room().most == 1 << 20
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 600), st.integers(500_000, 5_000_000)), min_size=20, max_size=60))

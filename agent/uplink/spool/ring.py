@@ -140,6 +140,14 @@ class Ring:
         kept = zip(segments, newer, strict=False)
         return sum(segment.size_bytes for segment, next_first in kept if next_first > acked)
 
+    def most_bytes(self) -> int:
+        """What the spool can come to take: its bound, or less where the disk tells that it has no room for so much."""
+        own = sum(segment.size_bytes for segment in (*self.segments, *self._spares))
+        with contextlib.suppress(OSError):
+            whole_segments = self._disk.free_bytes() // self._segment_bytes
+            return min(self._max_bytes, own + whole_segments * self._segment_bytes)
+        return self._max_bytes
+
     def doomed_below(self) -> int:
         """Positions below go with the next new segment, which the newest is half way to; 0 while there is room."""
         if not self.segments or self._offset < self.segments[-1].size_bytes // 2:

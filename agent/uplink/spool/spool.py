@@ -25,7 +25,6 @@ class Spool:
     """
 
     def __init__(self, disk: Disk, max_bytes: int, segment_bytes: int, clock: Callable[[], float]) -> None:
-        self._max_bytes = max_bytes
         self._ring = Ring(disk, max_bytes, segment_bytes)
         self._reader = Reader(disk, self._ring, clock)
         self._ledger = Ledger(UNREAD_ORIGIN)
@@ -95,7 +94,7 @@ class Spool:
     def room(self) -> Room:
         """How full it is, and what it cost the card; from any thread."""
         ring = self._ring
-        return Room(self._max_bytes, ring.held_bytes(self.acked), ring.appended_bytes, ring.card_bytes)
+        return Room(ring.most_bytes(), ring.held_bytes(self.acked), ring.appended_bytes, ring.card_bytes)
 
     def acknowledge(self, upto: int) -> None:
         """All positions below `upto` have arrived. Durable with the next commit, or within a minute through `tick`."""

@@ -13,8 +13,8 @@ _WAITING_SHARE = 128
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes: what the spool may take, what unacknowledged messages hold of it, what was appended and what the card had
-    to write for it since the start."""
+    """Bytes: what the spool can come to take, what unacknowledged messages hold of it, what was appended and what the
+    card had to write for it since the start."""
 
     most: int
     held: int

@@ -66,18 +66,19 @@ class Desk:
 
     def round(self, now_s: float, wall_s: float) -> bool:
         """Do what is due at `now_s` on the boot-time clock: all receipts, then of one site after the other what is
-        asked of it. True while there are more: of thousands with gaps none shall hold up the messages that close them.
-        Raises StoreError, and does it again next time.
+        asked of it. True while there are more: of thousands with gaps none shall hold up the messages that close them,
+        nor the receipts. Raises StoreError, and does it again next time.
         """
         self._wall_s = int(wall_s)
+        is_due = now_s >= self._due_s
+        if is_due:
+            self._tell(self._store.untold())
+            self._due_s = now_s + self._receipt_s
         if next(self._asking, self) is None:
             return True
-        if now_s < self._due_s:
-            return False
-        self._tell(self._store.untold())
-        self._asking = self._ask(self._store.missing(), now_s)
-        self._due_s = now_s + self._receipt_s
-        return True
+        if is_due:
+            self._asking = self._ask(self._store.missing(), now_s)
+        return is_due
 
     def _tell(self, untold: Mapping[str, Mapping[str, int]]) -> None:
         told = {}

@@ -145,6 +145,26 @@ def test_of_many_sites_with_gaps_one_is_asked_at_a_time_and_messages_are_kept_in
     assert len(set(asked)) == len(asked) == 100
 
 
+def test_receipts_do_not_wait_until_the_last_of_many_sites_was_asked(store: Store) -> None:
+    keep(store, ("1-abcdef", 1))
+    for number in range(20):
+        root = f"hubpulse/v1/44/4401/site-{number}"
+        birth = read(f"{root}/status", b'{"sid":1,"online":true}')
+        store.take([*birth, *read(f"{root}/event", message("1-abcdef", 9))])
+    receipts: list[bytes] = []
+
+    def publish(_topic: str, payload: bytes, *, retain: bool) -> bool:
+        receipts.extend([payload] if retain else [])
+        return True
+
+    desk = Desk(store, publish, grace_s=0.0)
+    assert desk.round(0.0, 0.0) and desk.round(0.1, 0.1)
+    keep(store, ("1-abcdef", 2))
+    assert desk.round(9.0, 9.0) and len(receipts) == 1
+    assert desk.round(10.0, 10.0)
+    assert [json.loads(one)["epochs"] for one in receipts] == [{"1-abcdef": 1}, {"1-abcdef": 2}]
+
+
 def test_sites_that_another_desk_has_asked_are_passed_over_one_at_a_time(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

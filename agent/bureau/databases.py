@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import psycopg
 
 _BUSY_S = 30.0
+_CACHE_KB = 512
+"""SQLite fills its cache of pages and never empties it: of its own two megabytes the last are filled by a backlog."""
 
 
 class AddressError(Exception):
@@ -89,6 +91,7 @@ class SqliteDatabase:
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from error
 

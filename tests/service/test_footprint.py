@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,31 @@ for _ in range(3):
     after_it.append(b"x" * 65536)
     del block
 print(own_kb() - before)
+"""
+
+BACKLOG = """
+import sys
+from pathlib import Path
+from agent import footprint
+from agent.bureau.arrival import read
+from agent.bureau.databases import opener
+
+def own_kb() -> int:
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    return int(rollup.partition("Anonymous:")[2].split()[0])
+
+def keep(batches: range) -> int:
+    for batch in batches:
+        numbers = range(100 * batch + 1, 100 * batch + 101)
+        texts = [f'{{"epoch":"3-abcdef","seq":{seq},"ts":1,"note":"{seq:0500}"}}' for seq in numbers]
+        store.take([said for text in texts for said in read("hubpulse/v1/44/4401/gz/health", text.encode())])
+    footprint.give_back()
+    return own_kb()
+
+footprint.keep_little()
+store = opener(f"sqlite:{sys.argv[1]}")()
+before = keep(range(5))
+print(keep(range(5, 60)) - before)
 """
 
 
@@ -119,3 +145,8 @@ def kept_kb(*words: str) -> int:
 def test_a_large_block_is_given_back_as_often_as_it_is_taken() -> None:
     assert kept_kb() > 1024
     assert kept_kb("keep_little") < 512
+
+
+def test_a_backlog_leaves_a_bureau_on_sqlite_as_small_as_it_was(tmp_path: Path) -> None:
+    grown_kb = int(subprocess.check_output([sys.executable, "-c", BACKLOG, tmp_path / "bureau.db"], text=True))
+    assert grown_kb < 512

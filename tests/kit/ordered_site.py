@@ -12,6 +12,8 @@ from pathlib import Path
 
 import paho.mqtt.publish as mqtt_publish
 from broker import Broker
+from control_ready import listens_at
+from uplink_rig import eventually
 
 from agent.bureau.subscriber import Subscriber
 from agent.bureau.view import Heard
@@ -63,13 +65,14 @@ class OrderedSite:
 
     @contextmanager
     def agent(self) -> Iterator[subprocess.Popen[str]]:
-        """The agent, once it is connected; killed at the end."""
+        """The agent, once it is connected and can be asked; killed at the end."""
         before = len(self.heard)
         words = [sys.executable, "-m", "agent", "run", self.file, "--control", self.socket]
         log = (self.folder / "agent.log").open("a")
         with log, subprocess.Popen([str(word) for word in words], stderr=log, text=True) as running:
             try:
                 self.wait(lambda: any(one.tail == "meta" for one in self.heard[before:]))
+                assert eventually(lambda: listens_at(self.socket))
                 yield running
             finally:
                 running.kill()

@@ -206,25 +206,24 @@ def test_what_a_site_says_faster_than_it_can_be_kept_waits_at_the_broker_and_not
     one.stop()
 
 
-def test_a_frame_that_unpacks_to_much_is_kept_in_parts(
+def test_a_frame_that_unpacks_to_much_is_kept_a_little_at_a_time(
     broker: Broker, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "BATCH_BYTES", 10_000)
-    parts: list[int] = []
+    parts_bytes: list[int] = []
     take = Store.take
 
-    def counted(store: Store, batch: Sequence[Said]) -> Taken:
-        parts.append(len(batch))
+    def weighed(store: Store, batch: Sequence[Said]) -> Taken:
+        parts_bytes.append(sum(len(one.payload) for one in batch if isinstance(one, Arrival)))
         return take(store, batch)
 
-    monkeypatch.setattr(Store, "take", counted)
+    monkeypatch.setattr(Store, "take", weighed)
     one = worker(broker, databases.opener(f"sqlite:{tmp_path / 'bureau.db'}"))
     one.start()
     assert connected(one)
-    fields = [{"epoch": "1-abcdef", "seq": seq, "pad": "x" * 1000} for seq in range(1, 51)]
+    fields = [{"epoch": "1-abcdef", "seq": seq, "pad": "x" * 1000} for seq in range(1, 301)]
     site.publish_octets("backlog", packed([Message("event", compact(one)) for one in fields]).payload)
-    assert eventually(lambda: one.progress.new == 50)
-    assert max(parts) <= 11, "ten of them, and the site's birth"
+    assert eventually(lambda: one.progress.new == 300)
+    assert max(parts_bytes) < 70_000, "of more than a megabyte a worker would stay large"
     one.stop()
 
 

@@ -15,7 +15,7 @@ from spool_history import Clock
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.resend import LOST
-from agent.uplink.spool import Spool
+from agent.uplink.spool import GOOD, Spool
 from agent.uplink.spool.patience import LASTING_S, TRIES
 
 PAGE_BYTES = 4096
@@ -213,4 +213,33 @@ def test_what_lies_behind_a_bad_block_of_the_newest_segment_is_read_at_the_next_
     spool = site.opened()
     assert (spool.state, spool.next_position) == (b"state", MESSAGES)
     assert spool.read(MESSAGES - 1, 1, 1 << 20)
+    spool.close()
+
+
+def test_a_start_while_the_card_is_away_costs_nothing_of_what_is_on_it(tmp_path: Path, medium: Medium) -> None:
+    """Somebody starts the agent anew before he sees that the disk is unplugged; the kernel still knows its files."""
+    site = Site(tmp_path, acknowledged=False)
+    site.spool.close()
+    medium.is_away = True
+    site.spool = site.opened()
+    site.lanes = Lanes(site.spool, epoch="2-abcdef")
+    assert patient(site, 3) == []
+    assert (site.spool.is_known, site.spool.condition.place, site.spool.take_late_state()) == (False, "ram", b"")
+    medium.is_away = False
+    came = [*site.minute(), *site.minute()]
+    assert (came[:MESSAGES], site.spool.take_late_state()) == (EVERY, b"state")
+    books = site.spool.books()
+    assert (books.held, books.corrupt, books.dropped, books.residual) == (0, 0, 0, 0)
+    site.spool.close()
+
+
+def test_of_a_card_on_which_some_page_can_be_read_the_rest_is_given_up_at_the_start(
+    tmp_path: Path, medium: Medium
+) -> None:
+    site = Site(tmp_path, acknowledged=False)
+    site.spool.close()
+    last = SEGMENT_BYTES // PAGE_BYTES - 1
+    medium.pages = {(path.name, page) for path in tmp_path.glob("*.segment") for page in range(last)}
+    spool = site.opened()
+    assert (spool.is_known, spool.condition) == (True, GOOD)
     spool.close()

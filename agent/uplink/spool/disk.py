@@ -26,7 +26,8 @@ class File(Protocol):
         ...
 
     def salvage(self, size_bytes: int, offset: int) -> bytes:
-        """As `read`, but pages that the medium cannot read come back as zeros: the checksums judge them."""
+        """As `read`, but pages that the medium cannot read come back as zeros: the checksums judge them. Nothing comes
+        where it cannot read one."""
         ...
 
     def write(self, octets: bytes, offset: int) -> None: ...
@@ -86,14 +87,15 @@ class _CardFile:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            ends = range(offset + _PAGE_BYTES, offset + size_bytes + _PAGE_BYTES, _PAGE_BYTES)
-            return b"".join(self._read_page(end - _PAGE_BYTES, min(end, offset + size_bytes)) for end in ends)
+            pages = [self._read_page(start) for start in range(offset, offset + size_bytes, _PAGE_BYTES)]
+            filled = b"".join(bytes(_PAGE_BYTES) if page is None else page for page in pages)
+            return filled[:size_bytes] if any(pages) else b""
 
-    def _read_page(self, start: int, end: int) -> bytes:
+    def _read_page(self, start: int) -> bytes | None:
         try:
-            return self.read(end - start, start)
+            return self.read(_PAGE_BYTES, start)
         except OSError:
-            return bytes(end - start)
+            return None
 
     def write(self, octets: bytes, offset: int) -> None:
         view = memoryview(octets)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 from typing import NamedTuple
 
@@ -49,12 +51,13 @@ def set_aside(disk: Disk, name: SegmentName) -> None:
 
 
 def recover(disk: Disk, quarantine: Quarantine) -> Found:
-    """Find the newest segment that holds a frame. Raises OSError where the disk does, and never for what it holds."""
+    """Find the newest segment that holds a frame. Raises OSError where the disk does, or refuses every page of what it
+    holds: then it is away, and nothing on it is given up. Never for what it holds."""
     candidates = [Segment(name, size) for name, size in survey(disk, quarantine).items()]
     spares: list[Segment] = []
     # Segments above it without a frame: either a crash came between the renaming and the first frame, or every frame
     # is destroyed; no position that may have been given out is given out again.
-    claimed = 0
+    claimed, are_refused = 0, list[bool]()
     while candidates:
         newest = candidates.pop()
         try:
@@ -62,6 +65,7 @@ def recover(disk: Disk, quarantine: Quarantine) -> Found:
         except PermissionError:
             set_aside(disk, newest.name)
         else:
+            are_refused.append(newest.size_bytes > 0 and not octets)
             if scan.last is not None:
                 for start, end in scan.damaged:
                     quarantine.keep(newest.name, start, octets[start:end])
@@ -71,6 +75,8 @@ def recover(disk: Disk, quarantine: Quarantine) -> Found:
                 spares.append(newest)
         if newest.name.may_be_ours:
             claimed = max(claimed, newest.name.first)
+    if are_refused and all(are_refused):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
     return Found((), spares, 0, claimed, Marks(0, 0, 0), b"", [(0, claimed)])
 
 

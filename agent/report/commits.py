@@ -28,7 +28,7 @@ class Commits:
 
     def __init__(self, spool: Spool, settings: SpoolSettings, baselines: Callable[[], Baselines]) -> None:
         self._spool = spool
-        self._directory = settings.directory
+        self._directory, self._most_bytes = settings.directory, settings.max_bytes
         self._baselines = baselines
         self._wake: Callable[[], None] = lambda: None
         self._waiting: list[Message] = []
@@ -49,9 +49,9 @@ class Commits:
         if not self._waiting:
             self._waiting_since_s = now_s
         self._waiting += messages
-        room, waiting_bytes = self._spool.room(), sum(len(one.payload) for one in self._waiting)
-        has_left = self._allowance.has_left(room.card, now_s)
-        if has_left or self._allowance.is_overdue(now_s - self._waiting_since_s, waiting_bytes, room.most):
+        waiting_s, waiting_bytes = now_s - self._waiting_since_s, sum(len(one.payload) for one in self._waiting)
+        has_left = self._allowance.has_left(self._spool.room().card, now_s)
+        if has_left or self._allowance.is_overdue(waiting_s, waiting_bytes, self._most_bytes):
             self.commit(())
 
     def commit(self, messages: Sequence[Message]) -> None:

@@ -70,15 +70,17 @@ def test_messages_wait_no_longer_than_they_may() -> None:
     assert allowance.is_overdue(1.0, 9000, 1 << 20), "more would be too much for one commit of so small a spool"
 
 
-def written(a_day: int, seconds: int, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+def written(
+    a_day: int, seconds: int, monkeypatch: pytest.MonkeyPatch, *, disk: ModelDisk | None = None
+) -> tuple[int, int]:
     """Bytes that the card had to write, and messages kept, of a site that says something each second."""
     now_s = 0.0
     monkeypatch.setattr(clock, "boot_seconds", lambda: now_s)
-    spool = Spool.open(Path("model"), 4 << 20, disk=ModelDisk(), clock=lambda: now_s)
+    spool = Spool.open(Path("model"), 4 << 20, disk=disk or ModelDisk(), clock=lambda: now_s)
     commits = Commits(spool, SpoolSettings(Path("model"), 4 << 20, a_day), lambda: Baselines(Epoch(1, "abcdef"), 1, {}))
     for second in range(seconds):
         now_s = float(second)
-        commits.offer([Message("event", b"{}")])
+        commits.offer([Message("event", b'{"pad":"%s"}' % (b"0" * 400))])
     commits.commit([])
     return spool.room().card, spool.next_position
 
@@ -92,3 +94,8 @@ def test_a_site_that_says_more_than_its_card_may_bear_commits_more_rarely_and_lo
     allowed_bytes = LEAST_A_DAY / 24 + LEAST_A_DAY * seconds / DAY_S
     assert card_bytes <= 1.1 * allowed_bytes
     assert written(1 << 30, seconds, monkeypatch)[0] > 4 * card_bytes, "or there was nothing to bound"
+
+
+def test_the_budget_of_the_card_holds_where_a_neighbour_has_filled_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = ModelDisk(capacity_bytes=(4 << 20) // 8)
+    assert written(LEAST_A_DAY, 1800, monkeypatch, disk=full) == written(LEAST_A_DAY, 1800, monkeypatch)

@@ -29,9 +29,10 @@ _OPEN, _READ, _FLUSH = os.open, os.pread, os.fdatasync
 
 class Medium:
     """What lies under the card's files, as Linux shows it: a read ends before the page that cannot be read, and the
-    next says EIO."""
+    next says EIO, or what else the file system has for it."""
 
     def __init__(self) -> None:
+        self.refusal = errno.EIO
         self.is_away = False
         self.flushes = True
         self.pages: set[tuple[str, int]] = set()
@@ -49,7 +50,7 @@ class Medium:
         if bad is None:
             return _READ(descriptor, size, offset)
         if bad * PAGE_BYTES <= offset:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise OSError(self.refusal, os.strerror(self.refusal))
         return _READ(descriptor, bad * PAGE_BYTES - offset, offset)
 
     def flush(self, descriptor: int) -> None:
@@ -191,9 +192,11 @@ def test_a_want_of_descriptors_costs_nothing_of_a_segment_that_holds_a_bad_block
     assert (sorted(came), site.numbers_gone()) == (sorted({*EVERY} - {*gone}), gone)
 
 
+@pytest.mark.parametrize("refusal", [errno.EIO, errno.EBADMSG])
 def test_of_a_backlog_too_only_what_was_in_the_bad_block_is_lost_and_it_is_counted(
-    tmp_path: Path, medium: Medium
+    tmp_path: Path, medium: Medium, refusal: int
 ) -> None:
+    medium.refusal = refusal
     site = Site(tmp_path, acknowledged=False)
     medium.pages = {(site.segment(1), 3)}
     came = [seq for _ in range(PATIENCE_MIN + 1) for seq in site.minute()]
@@ -204,9 +207,11 @@ def test_of_a_backlog_too_only_what_was_in_the_bad_block_is_lost_and_it_is_count
     site.spool.close()
 
 
+@pytest.mark.parametrize("refusal", [errno.EIO, errno.EBADMSG])
 def test_what_lies_behind_a_bad_block_of_the_newest_segment_is_read_at_the_next_start(
-    tmp_path: Path, medium: Medium
+    tmp_path: Path, medium: Medium, refusal: int
 ) -> None:
+    medium.refusal = refusal
     site = Site(tmp_path, acknowledged=False)
     site.spool.close()
     medium.pages = {(site.segment(-1), 1)}

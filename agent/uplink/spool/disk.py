@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+OF_THE_MEDIUM = frozenset((errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA))
+"""A bad block, or a file system that finds its own bytes damaged. Anything else, as a want of descriptors, passes."""
 _PAGE_BYTES = 4096
 _WRITE_BYTES = 256 << 10
 _MODE = 0o640
@@ -85,7 +87,7 @@ class _CardFile:
         try:
             return self.read(size_bytes, offset)
         except OSError as error:
-            if error.errno != errno.EIO:
+            if error.errno not in OF_THE_MEDIUM:
                 raise
             pages = [self._read_page(start) for start in range(offset, offset + size_bytes, _PAGE_BYTES)]
             filled = b"".join(bytes(_PAGE_BYTES) if page is None else page for page in pages)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.uplink.spool.disk import OF_THE_MEDIUM
 from agent.uplink.spool.segment import SegmentName
 
 TRIES = 5
 LASTING_S = 300.0
-_OF_THE_MEDIUM = frozenset((errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA))
-"""A bad block, or a file system that finds its own bytes damaged. Anything else, as a want of descriptors, passes."""
 
 
 @dataclass(slots=True)
@@ -39,11 +37,11 @@ class Patience:
 
     def gives_up(self, segment: SegmentName, refusal: OSError) -> bool:
         """Whether what that refusal hides of it is lost."""
-        return refusal.errno in _OF_THE_MEDIUM and self.is_over(segment)
+        return refusal.errno in OF_THE_MEDIUM and self.is_over(segment)
 
     def refused(self, segment: SegmentName, refusal: OSError, durable_bytes: int) -> None:
         """It cannot be read now; `durable_bytes` is all that commits have made durable."""
-        if refusal.errno not in _OF_THE_MEDIUM:
+        if refusal.errno not in OF_THE_MEDIUM:
             return
         doubt = self._doubts.setdefault(segment, _Doubt(self._clock(), durable_bytes))
         if durable_bytes > doubt.durable_bytes:

@@ -28,7 +28,7 @@ from agent.cli.speech import add_language, chosen_language, say
 from agent.clock import now
 from agent.control import default_socket
 from agent.support.archive import Part, admitted, packed, put
-from agent.support.site_files import SiteFiles
+from agent.support.site_files import SETTINGS, SiteFiles
 from config.messages import Language, printable, word
 
 _LINES = 5000
@@ -79,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(listed, ensure_ascii=False))
     else:
         end = "bundle_would" if args.dry_run else "bundle_done"
-        say("\n".join([*_rows(chosen, lang), "", word(end, lang, file=target, size=_kb(len(octets)))]))
+        advice = [] if SETTINGS in site.texts else [word("bundle_unread", lang, file=args.file), ""]
+        size = _kb(len(octets))
+        say("\n".join([*_rows(chosen, lang), "", *advice, word(end, lang, file=target, size=size)]))
     return 0
 
 

@@ -56,10 +56,12 @@ def run(args: argparse.Namespace) -> int:
     answers = {name: getattr(args, name, None) for name in _KEYS}
     if args.ask:
         answers |= _asked(answers, lang)
+    given = [f"--{name.replace('_', '-')} {answer}" for name, answer in answers.items() if answer]
     raw = filled(EXAMPLE.read_text("utf-8"), _completed(answers)).encode("utf-8", "replace")
     report = config.check_text(str(args.file), raw)
     if report.faults:
-        say("\n\n".join(fault.render(lang) for fault in report.faults))
+        unfit = messages.word("init_unfit", lang, file=args.file, given=", ".join(given))
+        say("\n\n".join([*(fault.render(lang) for fault in report.faults), unfit]))
         return EXIT_FAULTS
     return _written(args.file, raw, lang, force=args.force)
 

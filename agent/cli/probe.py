@@ -138,7 +138,8 @@ class _Run:
         where = self._args.target if isinstance(self._wire, AgentsBus | SerialBus) else _address(self._wire)
         pasted = toml(where, found, bus=held) if found else ""
         garbled = [step for step in self._garbled if step.unit not in {one.unit for one in found}]
-        outcome = Outcome(self._args.target, found, garbled, pasted, self._steps, interrupted, self._polled())
+        over_tcp = not isinstance(self._wire, AgentsBus) and self._wire.framing == "tcp"
+        outcome = Outcome(self._args.target, found, garbled, pasted, self._steps, interrupted, self._polled(), over_tcp)
         say(as_json(outcome) if self._args.json else conclusion(outcome, self._lang))
         if self._args.write is not None and found:
             self._write(pasted)

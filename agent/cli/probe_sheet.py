@@ -91,7 +91,7 @@ class Teller:
 class Outcome:
     """What a probe of `where` brought: `steps` is how often somebody was asked, `pasted` the TOML of what was found.
 
-    `polled` are units that the agent reads already, and that were left alone.
+    `polled` are units that the agent reads already, and that were left alone; `over_tcp`: Modbus TCP was spoken.
     """
 
     where: str
@@ -101,6 +101,7 @@ class Outcome:
     steps: int
     interrupted: bool
     polled: Sequence[int] = ()
+    over_tcp: bool = False
 
 
 def conclusion(outcome: Outcome, lang: Language) -> str:
@@ -113,7 +114,7 @@ def conclusion(outcome: Outcome, lang: Language) -> str:
         blocks.append(table([tuple(_row(one, lang)) for one in found]))
     blocks += _doubts(garbled, lang)
     if not found and not polled and not garbled and not outcome.interrupted:
-        blocks.append(messages.word("probe_nothing", lang))
+        blocks.append(messages.word("probe_nothing_tcp" if outcome.over_tcp else "probe_nothing", lang))
     if outcome.pasted:
         blocks += [messages.word("probe_paste", lang), outcome.pasted.rstrip()]
     return "\n\n".join(blocks)

@@ -17,6 +17,9 @@ from config.faults import Ledger
 SPOOL = Path("/var/lib/hubpulse/spool")
 """Where it lies when the settings do not say."""
 
+SETTINGS = "settings/hubpulse.toml"
+"""What the file of the settings is called in a bundle, whatever its name is at the site."""
+
 _SECRET_FILES = ("password_file", "key_file")
 _CREDENTIALS = ("password_credential", "key_credential")
 _PASSED = Path("/run/credentials/hubpulse.service")
@@ -73,7 +76,7 @@ class SiteFiles:
 
 
 def _paths(main: Path, conf_d: Path, profiles: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    yield "settings/hubpulse.toml", main
+    yield SETTINGS, main
     for folder, name in ((conf_d, "conf.d"), *((one, "profiles") for one in profiles)):
         try:
             found = sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))

@@ -118,6 +118,20 @@ def test_of_an_empty_store_nothing_is_told_but_how_to_fill_that_very_store(
     assert isinstance(json.loads(capsys.readouterr().out), dict)
 
 
+def test_totals_of_the_first_minute_say_when_to_ask_again_and_who_is_connected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"sqlite:{tmp_path / 'bureau.db'}"
+    opened = databases.opener(store)()
+    opened.take(list(read(f"hubpulse/v1/{SITE}/health", json.dumps({"epoch": "9-abcdef", "seq": 1}).encode())))
+    opened.close()
+    for lang, when in (("en", "each minute"), ("zh", "一分钟后")):
+        assert main(["bureau", "totals", "--store", store, "--lang", lang]) == 0
+        said = capsys.readouterr().out
+        assert when in said
+        assert "hubpulse bureau sites" in said
+
+
 def test_gaps_end_with_who_asks_for_them_and_what_will_never_come_is_no_reason_to_ask(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

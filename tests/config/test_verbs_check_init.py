@@ -143,6 +143,7 @@ def test_init_refuses_answers_that_would_not_pass_and_writes_nothing(tmp_path: P
     target = tmp_path / "hubpulse.toml"
     done = hubpulse("init", target, "--city", "9901", "--site", "A/B")
     assert done.returncode == 78 and "E2217" in done.stdout and "E2218" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("--site A/B, --city 9901")  # the file of those places is not there
     assert hubpulse("init", target, "--ask").returncode == 2
     assert hubpulse("init", tmp_path / "file" / "x").returncode == 0
     assert hubpulse("init", tmp_path / "file" / "x" / "y").returncode == 73

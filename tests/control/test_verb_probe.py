@@ -221,6 +221,17 @@ def test_over_tcp_the_time_left_is_that_of_its_longer_patience_from_the_first_un
     assert "about 17 s left, 17 to ask" in capsys.readouterr().err
 
 
+def test_behind_a_connection_that_stands_nobody_is_told_to_swap_wires_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = ["--control", str(tmp_path / "none.sock"), "--settings", str(tmp_path / "none.toml"), "--lang"]
+    with TcpUnits(range(256)) as units:
+        refuse_all_but(units)
+        for lang, advice in (("en", "The connection stands"), ("zh", "连接正常")):
+            assert main(["probe", f"127.0.0.1:{units.port}", "--timeout", "1", *elsewhere, lang]) == 1
+            assert advice in capsys.readouterr().out
+
+
 def refuse_all_but(units: TcpUnits, *there: int) -> None:
     """A gateway: exception 11 for whom nobody answers behind it; who is there has one register and knows no more."""
 

@@ -215,3 +215,11 @@ def test_a_dry_run_lists_the_same_parts_in_chinese_and_writes_nothing(
     said = capsys.readouterr().out
     assert not target.exists()
     assert "machine.json" in said and "未包含:" in said and "没有写入任何文件" in said
+
+
+def test_a_bundle_without_the_settings_ends_with_how_to_name_them(
+    settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file, advised in ((settings, False), (settings.with_name("elsewhere.toml"), True)):
+        assert main(["bundle", str(file), "--dry-run", "--lang", "en"]) == 0
+        assert ("hubpulse bundle FILE --control SOCKET" in capsys.readouterr().out) is advised

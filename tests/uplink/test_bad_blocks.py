@@ -166,6 +166,22 @@ def test_a_card_that_is_away_for_an_hour_makes_the_request_wait_and_costs_nothin
     assert (sorted(came), site.numbers_gone()) == (EVERY, [])
 
 
+def test_a_backlog_that_memory_pushed_out_while_the_card_was_away_comes_when_the_bureau_asks_for_it(
+    tmp_path: Path, medium: Medium
+) -> None:
+    site = Site(tmp_path, acknowledged=False)
+    medium.is_away = True
+    while not site.spool.books().dropped:
+        site.seq += 1
+        site.spool.commit([site.message("2-abcdef", site.seq).encode()], b"state")
+    medium.is_away = False
+    patient(site, 2)
+    site.ask()
+    came = [*site.minute(), *site.minute()]
+    assert (came, site.numbers_gone()) == (EVERY, [])
+    site.spool.close()
+
+
 def test_what_was_refused_before_the_card_took_nothing_more_counts_for_nothing(site: Site, medium: Medium) -> None:
     medium.closed = {site.segment(1): errno.EIO}
     patient(site, PATIENCE_MIN)

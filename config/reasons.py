@@ -21,7 +21,7 @@ def in_chinese(reason: str) -> str:
         if found := form.fullmatch(reason):
             return chinese.format(*map(in_chinese, found.groups()))
     place, _, rest = reason.partition(": ")  # a file, or whatever it happened to
-    return f"{place}:{known}" if rest and (known := in_chinese(rest)) != rest else reason
+    return f"{place}：{known}" if rest and (known := in_chinese(rest)) != rest else reason
 
 
 def templates() -> tuple[str, ...]:

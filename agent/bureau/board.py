@@ -67,8 +67,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "alarm": "{site}:{stands} {alarm}({what})",
         "online": "在线",
         "offline": "离线",
-        "summary": "{sites} 个站点,{messages} 条消息,重复 {repeated} 条,缺失 {missing} 条,拒收 {rejected} 条",
-        "waiting": "已连接 {broker}(MQTT {version}),尚未收到消息",
+        "summary": "{sites} 个站点，{messages} 条消息，重复 {repeated} 条，缺失 {missing} 条，拒收 {rejected} 条",
+        "waiting": "已连接 {broker}（MQTT {version}），尚未收到消息",
     },
 }
 _FIGURES = ("in_total", "in_pph", "out_total", "out_pph", "wip", "load_index")

@@ -85,7 +85,7 @@ def _waiting(spool: Mapping[str, Any], lang: Language) -> str:
 
 def _spool(spool: Mapping[str, Any], lang: Language) -> str:
     if spool["place"] == "disk":
-        return f"{spool['directory']}, {word('ready_spool_disk', lang)}"
+        return word("comma", lang).join((spool["directory"], word("ready_spool_disk", lang)))
     from agent.uplink.spool.remedy import in_words, remedy
 
     why, directory = spool["reason"], spool["directory"]

@@ -53,7 +53,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     },
     "zh": {
         "floor": "场地",
-        "on_floor": "{level} 件,邮管局已知至少 {backlog} 件;站点状态:{state}",
+        "on_floor": "{level} 件，邮管局已知至少 {backlog} 件；站点状态：{state}",
         "line": "分拣线",
         "in": "供件/时",
         "out": "落格/时",
@@ -89,10 +89,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "spool": "缓存",
         "connected": "已连接",
         "away": "未连接",
-        "messages": "{messages} 条消息,重复 {duplicates} 条",
+        "messages": "{messages} 条消息，重复 {duplicates} 条",
         "books": "写入 {written} = 已确认 {acked} + 待发 {held} + 丢弃 {dropped}",
-        "room": ";{room}",
+        "room": "；{room}",
         "legend": "= 邮管局与真实值一致   … 正在上报   – 未知或无传感器",
-        "hint": "按 Ctrl-C 结束。另开终端可拔线;改用 plug bus=panel 接回:\n   {commands}",
+        "hint": "按 Ctrl-C 结束。另开终端可拔线；改用 plug bus=panel 接回：\n   {commands}",
     },
 }

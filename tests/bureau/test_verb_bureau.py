@@ -96,8 +96,8 @@ def test_a_temporary_site_whose_last_day_nears_or_has_passed_is_said_to(
     assert left == {**ends, "d-odd": None}
     assert main(["bureau", "sites", "--store", store, "--lang", "zh"]) == 0
     over, near, far, odd_row, _ = capsys.readouterr().out.splitlines()
-    assert over.endswith("(已过期 3 天)")
-    assert near.endswith("(还剩 7 天)")
+    assert over.endswith("（已过期 3 天）")
+    assert near.endswith("（还剩 7 天）")
     assert not far.endswith(")")
     assert odd_row.endswith("soon")
 

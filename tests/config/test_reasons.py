@@ -88,14 +88,14 @@ def test_every_chinese_has_the_places_of_its_english() -> None:
         ("connection refused", "连接被拒绝"),
         (
             'connection failed: connection to server at "127.0.0.1", port 1 failed: FATAL:  role "a" does not exist',
-            '连接失败:服务器 "127.0.0.1" 端口 1:数据库用户 "a" 不存在',
+            '连接失败：服务器 "127.0.0.1" 端口 1：数据库用户 "a" 不存在',
         ),
         (
             'connection failed: connection to server at "127.0.0.1", port 5432 failed: Connection refused',
-            '连接失败:服务器 "127.0.0.1" 端口 5432:连接被拒绝',
+            '连接失败：服务器 "127.0.0.1" 端口 5432：连接被拒绝',
         ),
-        ("/run/a b.sock: Permission denied", "/run/a b.sock:没有权限"),
-        ("the broker's certificate is refused: certificate has expired", "消息服务器证书未通过校验:证书已过期"),
+        ("/run/a b.sock: Permission denied", "/run/a b.sock：没有权限"),
+        ("the broker's certificate is refused: certificate has expired", "消息服务器证书未通过校验：证书已过期"),
         ("`mode` is one of peak, normal", "`mode` 只能是 peak, normal 之一"),
         ("tunnel-1: heard", "tunnel-1: heard"),
         ("", ""),
@@ -109,4 +109,4 @@ def test_a_reason_is_said_in_chinese_and_what_is_none_stays(english: str, chines
 
 def test_a_reason_within_a_message_is_in_the_language_of_the_message() -> None:
     said = text("E2763", "zh", file="/var/a.log", reason="Permission denied")
-    assert said.seen == "无法读取 /var/a.log:没有权限"
+    assert said.seen == "无法读取 /var/a.log：没有权限"

@@ -103,7 +103,7 @@ def test_init_writes_a_site_that_passes_and_never_overwrites_one(tmp_path: Path)
 def test_chinese_is_asked_for_by_any_of_its_names_and_goes_on_in_the_next_step(tmp_path: Path, tag: str) -> None:
     target = tmp_path / "hubpulse.toml"
     done = hubpulse("init", target, "--lang", tag, LC_ALL="C")
-    assert done.returncode == 0 and done.stdout.endswith(f"运行:hubpulse check {target} --lang zh\n")
+    assert done.returncode == 0 and done.stdout.endswith(f"运行：hubpulse check {target} --lang zh\n")
 
 
 def test_a_language_that_is_not_spoken_is_refused_with_those_that_are(tmp_path: Path) -> None:

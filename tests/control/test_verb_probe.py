@@ -319,7 +319,7 @@ def test_a_terminal_shows_in_one_line_what_is_left_in_time_and_questions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    for lang, left in (("en", "about 1 min 5 s left, 30 to ask"), ("zh", "约剩 1 分 5 秒,还要问 30 次")):
+    for lang, left in (("en", "about 1 min 5 s left, 30 to ask"), ("zh", "约剩 1 分 5 秒，还要问 30 次")):
         teller = Teller(lang, quiet=False)
         teller.step(Step(LineSetting(9600), 4, "timeout", 30), 10, 65.2)
         teller.end()

@@ -52,9 +52,9 @@ def test_what_waits_while_the_bureau_is_away_is_told_with_its_reason_and_the_spo
         wait(0.1)
     assert told["uplink"]["for_s"] < told["up_s"] + 1.0
     said = status(site, capsys, "--lang", "zh")
-    assert "邮管局     断开 " in said and f":127.0.0.1:{site.broker.port}:" in said
-    assert f"缓存       {site.folder}/spool,写入磁盘" in said.replace(", ", ",")
-    assert "当前模式:平时,按配置" in said
+    assert "邮管局     断开 " in said and f"：127.0.0.1:{site.broker.port}：" in said
+    assert f"缓存       {site.folder}/spool，写入磁盘" in said
+    assert "当前模式：平时，按配置" in said
     waiting = next(line for line in said.splitlines() if line.startswith("待发"))
     assert int(waiting.split()[1]) >= told["spool"]["held"]
 
@@ -70,7 +70,7 @@ def test_why_a_device_is_away_and_what_one_refuses_is_told() -> None:
     }
     english, chinese = (devices_in_words(devices, lang) for lang in LANGUAGES)
     assert "1 of 4 answer; not: plc (no answer), panel (the port is in use by another program), new (not " in english
-    assert english.endswith("; eye answers, but not for di5") and "panel(串口被另一个程序占用)" in chinese
+    assert english.endswith("; eye answers, but not for di5") and "panel（串口被另一个程序占用）" in chinese
 
 
 def test_that_nobody_subscribes_is_told_though_the_broker_is_there() -> None:

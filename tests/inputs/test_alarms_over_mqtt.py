@@ -122,8 +122,8 @@ def test_an_alarm_is_retained_while_it_stands_and_its_events_say_all_of_it(
             about = {one["alarm"]: (one["as"], one["line"], one["severity"]) for one in listed["active"]}
             assert about == {"smoke-1": ("smoke", None, "critical"), "jam-north": ("jam", "north", "warning")}
             shown = site.verb("alarms", "--lang", "zh", "--control", site.socket).stdout
-            assert "堵包,北线,警告  无人确认" in shown
-            assert "东区烟感  烟感,全场,严重  已由 bureau-gz 确认" in shown
+            assert "堵包，北线，警告  无人确认" in shown
+            assert "东区烟感  烟感，全场，严重  已由 bureau-gz 确认" in shown
             assert "+08:00" in shown
             by_li = ("--by", "li", "--lang", "en", "--control", site.socket)
             began_ms = site.latest("alarm/jam-north")["onset"]

@@ -89,8 +89,8 @@ def test_an_old_file_that_was_changed_is_named_with_its_line(
     [
         ("en", 4, "audit.log ends too early: entry 4 is missing\n"),
         ("en", 9, "audit.log ends too early: entries 4 to 9 are missing\n"),
-        ("zh", 4, "audit.log 结束过早:缺少第 4 条\n"),
-        ("zh", 9, "audit.log 结束过早:缺少第 4 到 9 条\n"),
+        ("zh", 4, "audit.log 结束过早：缺少第 4 条\n"),
+        ("zh", 9, "audit.log 结束过早：缺少第 4 到 9 条\n"),
     ],
 )
 def test_a_trail_that_ends_too_early_accuses_no_line(

@@ -48,9 +48,9 @@ def test_every_reason_of_a_refusal_has_a_sentence_in_both_languages() -> None:
         (
             "there are: north, odd",
             "there is no such line (`unknown_line`): there are: north, odd",
-            "可用的有:north, odd",
+            "可用的有：north, odd",
         ),
-        ("", "there is no such line (`unknown_line`)", "没有这条分拣线(`unknown_line`)"),
+        ("", "there is no such line (`unknown_line`)", "没有这条分拣线（`unknown_line`）"),
     ],
 )
 def test_a_refusal_is_told_with_its_word_and_its_detail(detail: str, english: str, chinese: str) -> None:
@@ -59,12 +59,12 @@ def test_a_refusal_is_told_with_its_word_and_its_detail(detail: str, english: st
 
 
 def test_an_agent_of_tomorrow_may_refuse_for_a_reason_that_is_not_known() -> None:
-    assert text("E2761", "zh", reason=Refusal("moonlight")).seen.endswith("moonlight(`moonlight`)")
+    assert text("E2761", "zh", reason=Refusal("moonlight")).seen.endswith("moonlight（`moonlight`）")
 
 
 def test_what_an_agent_will_not_do_on_a_bus_is_told_with_its_word() -> None:
     complaint = ComplaintError("E2614", bus="x", reason=Refusal("unknown_bus", "there are: panel"))
-    assert "没有这条总线(`unknown_bus`):可用的有:panel" in text("E2614", "zh", **complaint.values).seen
+    assert "没有这条总线（`unknown_bus`）：可用的有：panel" in text("E2614", "zh", **complaint.values).seen
 
 
 def test_the_bureau_reads_why_its_order_was_refused(
@@ -75,7 +75,7 @@ def test_the_bureau_reads_why_its_order_was_refused(
     where = ["--site", PLACE, "--host", "127.0.0.1", "--port", str(broker.port), "--lang", "zh"]
     with site.bureau, site.agent():
         assert main(["command", "send", "plan", *plan, *where]) == 1
-    assert "被拒绝:没有这条分拣线(`unknown_line`)" in capsys.readouterr().out
+    assert "被拒绝：没有这条分拣线（`unknown_line`）" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("written", ["to=12h", "from=30m"])

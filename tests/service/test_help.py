@@ -81,7 +81,7 @@ def english_in(text: str, known: set[str]) -> set[str]:
 @pytest.mark.parametrize("verb", ["", *VERBS, "bureau run", "bureau totals", "profiles list", "profiles new"])
 def test_help_in_chinese_holds_no_english_word(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = said(capsys, *verb.split(), "--help", "--lang", "zh")
-    assert shown.startswith("用法:hubpulse")
+    assert shown.startswith("用法：hubpulse")
     assert english_in(shown, identifiers()) == set()
 
 
@@ -124,7 +124,7 @@ def test_a_mistyped_command_is_explained_in_chinese(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("config.messages.language", lambda *_: "zh")
-    complaint = said(capsys, *words).partition("错误:")[2]
+    complaint = said(capsys, *words).partition("错误：")[2]
     typed = set(re.findall(r"[a-z0-9]+", " ".join(words).lower()))
     assert complaint
     assert english_in(complaint, identifiers() | typed) == set()

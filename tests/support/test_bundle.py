@@ -214,7 +214,7 @@ def test_a_dry_run_lists_the_same_parts_in_chinese_and_writes_nothing(
     assert main(["bundle", str(settings), "-o", str(target), "--dry-run", "--lang", "zh"]) == 0
     said = capsys.readouterr().out
     assert not target.exists()
-    assert "machine.json" in said and "未包含:" in said and "没有写入任何文件" in said
+    assert "machine.json" in said and "未包含：" in said and "没有写入任何文件" in said
 
 
 def test_a_bundle_without_the_settings_ends_with_how_to_name_them(

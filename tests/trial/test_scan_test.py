@@ -132,7 +132,7 @@ def test_it_counts_the_truth_and_its_settings_read_the_scanner(wire: tuple[Playe
 
 
 @pytest.mark.parametrize(
-    ("lang", "word"), [("en", "nearest preset: sick (experimental)"), ("zh", "最接近的预设:sick(试用)")]
+    ("lang", "word"), [("en", "nearest preset: sick (experimental)"), ("zh", "最接近的预设：sick（试用）")]
 )
 def test_in_words_it_shows_each_line_hidden_and_what_to_paste(lang: str, word: str, tmp_path: Path) -> None:
     with playing(settings_of(SCANNERS["tcp"]), tmp_path, Scenario(running=False)) as played:

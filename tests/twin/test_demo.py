@@ -201,7 +201,7 @@ def test_a_phone_shows_every_counter_by_its_whole_name_with_both_figures(columns
 
 @pytest.mark.parametrize(
     ("lang", "said"),
-    [("en", "0 dropped; lasts 20.5 h without the bureau"), ("zh", "丢弃 0;与邮管局断开时可撑 20.5 小时")],
+    [("en", "0 dropped; lasts 20.5 h without the bureau"), ("zh", "丢弃 0；与邮管局断开时可撑 20.5 小时")],
 )
 def test_the_screen_tells_for_how_long_the_spool_lasts_once_it_is_known(lang: Language, said: str) -> None:
     books = {"written": 9, "acked": 9, "held": 0, "dropped": 0}

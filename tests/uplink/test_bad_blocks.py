@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 import pytest
+from medium import PAGE_BYTES, Medium
 from spool_history import Clock
 
 from agent.uplink.contract import Message
@@ -18,52 +19,17 @@ from agent.uplink.resend import LOST
 from agent.uplink.spool import GOOD, Spool
 from agent.uplink.spool.patience import LASTING_S, TRIES
 
-PAGE_BYTES = 4096
 SEGMENT_BYTES = 32 << 10
 MESSAGES = 450
 MINUTE_S = 60.0
 PATIENCE_MIN = max(TRIES, int(LASTING_S / MINUTE_S))
 EVERY = list(range(1, MESSAGES + 1))
-_OPEN, _READ, _FLUSH = os.open, os.pread, os.fdatasync
-
-
-class Medium:
-    """What lies under the card's files, as Linux shows it: a read ends before the page that cannot be read, and the
-    next says EIO, or what else the file system has for it."""
-
-    def __init__(self) -> None:
-        self.refusal = errno.EIO
-        self.is_away = False
-        self.flushes = True
-        self.pages: set[tuple[str, int]] = set()
-        self.closed: dict[str | Path, int] = {}
-
-    def open(self, path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if number := self.closed.get(path):
-            raise OSError(number, os.strerror(number))
-        return _OPEN(path, flags, mode, dir_fd=dir_fd)
-
-    def read(self, descriptor: int, size: int, offset: int) -> bytes:
-        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
-        pages = range(offset // PAGE_BYTES, (offset + size + PAGE_BYTES - 1) // PAGE_BYTES)
-        bad = next((page for page in pages if self.is_away or (name, page) in self.pages), None)
-        if bad is None:
-            return _READ(descriptor, size, offset)
-        if bad * PAGE_BYTES <= offset:
-            raise OSError(self.refusal, os.strerror(self.refusal))
-        return _READ(descriptor, bad * PAGE_BYTES - offset, offset)
-
-    def flush(self, descriptor: int) -> None:
-        if self.is_away or not self.flushes:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        _FLUSH(descriptor)
 
 
 @pytest.fixture
 def medium(monkeypatch: pytest.MonkeyPatch) -> Medium:
     medium = Medium()
-    for name, as_linux in (("open", medium.open), ("pread", medium.read), ("fdatasync", medium.flush)):
-        monkeypatch.setattr(os, name, as_linux)
+    medium.put_under(monkeypatch)
     return medium
 
 
@@ -78,11 +44,18 @@ class Site:
             spool.commit([self.message("1-abcdef", seq).encode()], b"state")
         spool.acknowledge(MESSAGES if acknowledged else 0)
         spool.close()
+        self._begin()
+
+    def _begin(self) -> None:
         self.spool = self.opened()
         self.lanes = Lanes(self.spool, epoch="2-abcdef")
 
+    def begin_anew(self) -> None:
+        self.spool.close()
+        self._begin()
+
     def opened(self) -> Spool:
-        return Spool.open(self.folder, 8 * SEGMENT_BYTES, segment_bytes=SEGMENT_BYTES, clock=self.clock)
+        return Spool.open(self.folder, 64 * SEGMENT_BYTES, segment_bytes=SEGMENT_BYTES, clock=self.clock)
 
     def message(self, epoch: str, seq: int) -> Message:
         pad = self._random.randbytes(60).hex()
@@ -94,19 +67,21 @@ class Site:
     def ask(self) -> None:
         self.lanes.resends.ask({"epoch": "1-abcdef", "from": 1, "to": MESSAGES, "run": "2-abcdef"})
 
-    def minute(self) -> list[int]:
-        """A report is committed, and all is sent that can be; the numbers of the earlier run that were."""
+    def minute(self, most: int | None = None) -> list[int]:
+        """A report is committed, and all is sent that can be, of the earlier run `most`; its numbers that were."""
         self.clock.now_s += MINUTE_S
         self.seq += 1
         self.spool.commit([self.message("2-abcdef", self.seq).encode()], b"state")
-        return list(self._late())
+        return list(islice(self._late(), most))
 
     def _late(self) -> Iterator[int]:
         while (record := self.lanes.next_live(())) is not None:
             self.lanes.settle(record.position)
         while (record := self.lanes.next_late((), ())) is not None:
             self.lanes.settle(record.position)
-            yield json.loads(record.message.payload)["seq"]
+            fields = json.loads(record.message.payload)
+            if fields["epoch"] == "1-abcdef":
+                yield fields["seq"]
 
     def numbers_gone(self) -> list[int]:
         answers = list(self.lanes.resends.answers)
@@ -240,15 +215,13 @@ def test_what_lies_behind_a_bad_block_of_the_newest_segment_is_read_at_the_next_
 def test_a_start_while_the_card_is_away_costs_nothing_of_what_is_on_it(tmp_path: Path, medium: Medium) -> None:
     """Somebody starts the agent anew before he sees that the disk is unplugged; the kernel still knows its files."""
     site = Site(tmp_path, acknowledged=False)
-    site.spool.close()
     medium.is_away = True
-    site.spool = site.opened()
-    site.lanes = Lanes(site.spool, epoch="2-abcdef")
+    site.begin_anew()
     assert patient(site, 3) == []
     assert (site.spool.is_known, site.spool.condition.place, site.spool.take_late_state()) == (False, "ram", b"")
     medium.is_away = False
     came = [*site.minute(), *site.minute()]
-    assert (came[:MESSAGES], site.spool.take_late_state()) == (EVERY, b"state")
+    assert (came, site.spool.take_late_state()) == (EVERY, b"state")
     books = site.spool.books()
     assert (books.held, books.corrupt, books.dropped, books.residual) == (0, 0, 0, 0)
     site.spool.close()
@@ -264,3 +237,22 @@ def test_of_a_card_on_which_some_page_can_be_read_the_rest_is_given_up_at_the_st
     spool = site.opened()
     assert (spool.is_known, spool.condition) == (True, GOOD)
     spool.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_refused_for_a_while_all_that_was_durable_comes_when_nothing_is_any_more(
+    tmp_path: Path, medium: Medium, seed: int
+) -> None:
+    site, random = Site(tmp_path, acknowledged=False), Random(seed)
+    came = list[int]()
+    for _ in range(40):
+        medium.is_away, medium.flushes = random.random() < 0.4, random.random() < 0.8
+        medium.closed = {site.segment(random.randrange(3)): random.choice((0, errno.EMFILE))}
+        if random.random() < 0.2:
+            site.begin_anew()
+        came += site.minute(random.randrange(40))
+    medium.is_away, medium.flushes, medium.closed = False, True, {}
+    came += [*site.minute(), *site.minute()]
+    books = site.spool.books()
+    assert (sorted({*came}), books.corrupt, books.dropped, books.residual) == (EVERY, 0, 0, 0)
+    site.spool.close()

@@ -20,9 +20,9 @@ from agent.bureau.waiting import Waiting
 from agent.uplink.contract import ROOT
 
 BATCH = 100
-BATCH_BYTES = 64 << 10
-"""What goes into one transaction, and is in memory unpacked, is little more than this. Eight times as much is a sixth
-faster, and a burst of frames leaves it a megabyte larger for good: CPython hardly ever gives an arena back."""
+BATCH_BYTES = 32 << 10
+"""What goes into one transaction, and is in memory unpacked, is little more than this, some forty messages: a burst of
+more leaves the worker larger for good, for CPython hardly ever gives an arena back."""
 QUEUED = 500
 QUEUED_BYTES = 32 << 20
 _RETRY_S = (0.1, 0.5, 2.0, 5.0, 15.0)

@@ -51,7 +51,10 @@ class Docks:
     def agent(self) -> Iterator[subprocess.Popen[str]]:
         """The agent, once its control socket is open and it knows its counters; killed at the end."""
         words = [sys.executable, "-m", "agent", "run", self.folder / "hubpulse.toml", "--control", self.folder / SOCKET]
-        with subprocess.Popen([str(word) for word in words], stderr=subprocess.DEVNULL, text=True) as running:
+        with (
+            (self.folder / "agent.log").open("ab") as log,
+            subprocess.Popen([str(word) for word in words], stderr=log, text=True) as running,
+        ):
             try:
                 assert self.bureau.wait_until(lambda: "backlog" in self.latest("telemetry"), WITHIN_S)
                 assert eventually(lambda: listens_at(self.folder / SOCKET))
@@ -67,6 +70,10 @@ class Docks:
         """What the audit trail holds of orders of that kind."""
         kept = [entry for _, _, entry in entries(self.folder / "spool" / FILE) if entry is not None]
         return [entry for entry in kept if entry.get("cmd") == order]
+
+    def said(self) -> str:
+        """What the agents wrote into their journal."""
+        return (self.folder / "agent.log").read_text()
 
     def latest(self, tail: str) -> dict[str, object]:
         return dict(self.bureau.read(lambda view: view.site(SITE_ID).latest.get(tail, {})))
@@ -99,7 +106,8 @@ def test_a_stock_take_reaches_the_bureau_with_who_took_it_and_outlives_the_agent
     assert (entry["what"], entry["source"], entry["by"], entry["parcels"]) == ("accepted", "site", "li", 18250)
     epoch = docks.latest("telemetry")["epoch"]
     with docks.agent():
-        assert docks.bureau.wait_until(lambda: docks.latest("telemetry")["epoch"] != epoch, WITHIN_S)
+        is_anew = docks.bureau.wait_until(lambda: docks.latest("telemetry")["epoch"] != epoch, WITHIN_S)
+        assert is_anew, docks.said()
         assert docks.bureau.wait_until(lambda: "backlog" in docks.latest("telemetry"), WITHIN_S)
         after = docks.latest("telemetry")
         assert (after["backlog"], after["backlog_based"], after["backlog_err"]) == (18250, True, 0)

@@ -1,21 +1,20 @@
-"""The Chinese of the catalogue is punctuated as Chinese is; what is typed keeps its half-width signs."""
+"""What the operator reads in Chinese is punctuated as Chinese is: the catalogue, the device models, the samples."""
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chinese import half_width
 
 import config
 
-PAGES = sorted((Path(config.__file__).parent / "texts").glob("*.toml"))
-TYPED = re.compile(r"`[^`]*`|\{[^{}]*\}|%\([a-z_]+\)[sdr]|^! |sqlite:路径|\[?:(?:端口|/文件路径)|序号:哈希|时:分|数,数")
-"""Code, places of values, and the forms of what a reader types."""
-
-BESIDE_CHINESE = re.compile(r"[\u4e00-\u9fff”][,;:?!]|[,;:?!] ?[\u4e00-\u9fff“]|[\u4e00-\u9fff]\([\u4e00-\u9fff]")
+ROOM = Path(config.__file__).parent
+TEXTS = sorted((ROOM / "texts").glob("*.toml"))
+SAMPLES = [*ROOM.glob("*.toml"), *(ROOM / "examples").glob("*.toml")]
+MODELS = sorted((ROOM / "profiles").glob("*.toml"))
 
 
 def texts(page: object) -> Iterator[str]:
@@ -26,7 +25,11 @@ def texts(page: object) -> Iterator[str]:
             yield from texts(part)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
 def test_no_half_width_sign_stands_beside_a_chinese_character_of_a_text(page: Path) -> None:
-    for text in texts(tomllib.loads(page.read_text("utf-8"))):
-        assert not BESIDE_CHINESE.search(TYPED.sub("x", text)), text
+    assert [text for text in texts(tomllib.loads(page.read_text("utf-8"))) if half_width(text)] == []
+
+
+@pytest.mark.parametrize("page", [*MODELS, *SAMPLES], ids=lambda page: page.stem)
+def test_nor_beside_one_of_a_hint_or_a_comment_of_what_ships(page: Path) -> None:
+    assert half_width(page.read_text("utf-8")) == []

@@ -49,7 +49,7 @@ def contradiction(args: argparse.Namespace) -> str | None:
 def unreachable(args: argparse.Namespace, error: Exception) -> str:
     """Why the broker cannot be used, and the next step where none answers."""
     lang = chosen_language(args.lang, sys.stderr)
-    said = f"{args.host}:{port(args)}: {reason(error, lang)}"
+    said = f"{args.host}:{port(args)}{word('colon', lang)}{reason(error, lang)}"
     return f"{said}\n{word('no_broker_there', lang)}" if "refused" in str(error).lower() else said
 
 

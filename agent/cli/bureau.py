@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
 from agent.cli.quantities import duration, whole
-from agent.cli.speech import add_language, chosen_language, say
+from agent.cli.speech import add_language, chosen_language, say, say_wrong
 from agent.cli.which_sites import Sites, add_sites, one_site
 from config.messages import Language, reason, word
 
@@ -145,7 +145,7 @@ def _show(args: argparse.Namespace, store: Store) -> int:
 
 
 def _wrong(sentence: str, status: int) -> int:
-    print(f"hubpulse bureau: {sentence}", file=sys.stderr)
+    say_wrong("bureau", sentence)
     return status
 
 

@@ -130,13 +130,13 @@ def _summary(settings: Settings, wires: Wires, lang: Language) -> Iterator[str]:
     rows = {
         "site": _site(settings.site, lang),
         "bureau": _bureau(settings.bureau, lang),
-        "buses": _named([bus.id for bus in settings.buses]),
-        "devices": _named([device.id for device in settings.devices]),
+        "buses": _named([bus.id for bus in settings.buses], lang),
+        "devices": _named([device.id for device in settings.devices], lang),
         "points": messages.word("of_these_counters", lang, points=len(points), counters=counters),
-        "lines": _named([line.id for line in settings.lines]),
-        "inputs": _named([one.id for one in settings.inputs]),
-        "scanners": _named([scanner.id for scanner in settings.scanners]),
-        "lockers": _named([locker.id for locker in settings.lockers]),
+        "lines": _named([line.id for line in settings.lines], lang),
+        "inputs": _named([one.id for one in settings.inputs], lang),
+        "scanners": _named([scanner.id for scanner in settings.scanners], lang),
+        "lockers": _named([locker.id for locker in settings.lockers], lang),
         "reads": f"\n{' ' * 11}".join(wires.summary(lang)) or "0",
         **_traffic(settings, lang),
         "digest": settings.digest,
@@ -169,21 +169,22 @@ def _mb(bytes_: int) -> str:
 
 def _site(site: Site, lang: Language) -> str:
     name, province = (site.name_zh, 0) if lang == "zh" else (site.name_en, 1)
-    where = f"{PROVINCES[site.province][province]} {site.province}, {messages.word('city', lang, code=site.city)}"
-    named = site.id if name == site.id else f"{site.id}, {name}"
-    said = f"{named} ({messages.word(f'level_{site.level}', lang)}), {where}"
+    level, where = messages.word(f"level_{site.level}", lang), f"{PROVINCES[site.province][province]} {site.province}"
+    said = messages.word("comma", lang).join(dict.fromkeys((site.id, name)))
+    said += messages.word("site_is", lang, level=level, province=where, city=site.city)
     return said + (messages.word("of_sample", lang) if site.id == SAMPLE_SITE else "")
 
 
 def _bureau(bureau: Bureau, lang: Language) -> str:
     secured = messages.word("with_tls" if bureau.tls else "without_tls", lang)
-    said = f"{bureau.host}:{bureau.port}, {secured}, {messages.word('each', lang, seconds=f'{bureau.report_s:g}')}"
+    each = messages.word("each", lang, seconds=f"{bureau.report_s:g}")
+    said = messages.word("comma", lang).join((f"{bureau.host}:{bureau.port}", secured, each))
     return said + (messages.word("of_sample", lang) if bureau.host == SAMPLE_HOST else "")
 
 
-def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:6]) + (" …" if len(names) > 6 else "")
-    return f"{len(names)}: {shown}" if names else "0"
+def _named(names: list[str], lang: Language) -> str:
+    shown = messages.word("and", lang).join(names[:6]) + (" …" if len(names) > 6 else "")
+    return f"{len(names)}{messages.word('named', lang)}{shown}" if names else "0"
 
 
 def as_json(file: Path, report: config.Report, wires: Wires, lang: Language) -> dict[str, object]:

@@ -85,9 +85,8 @@ def _plan_of(budget: Budget, lang: Language) -> str:
     bus = budget.bus
     rows = [messages.word("wire_plan", lang, bus=bus.id, speed=_speed(bus))]
     for device in budget.devices:
-        rows.append(
-            f"  {device.id}: {messages.word('each_period', lang, unit=device.unit, seconds=f'{device.period_s:g}')}"
-        )
+        each = messages.word("each_period", lang, unit=device.unit, seconds=f"{device.period_s:g}")
+        rows.append(f"  {device.id}{messages.word('colon', lang)}{each}")
         rows += [f"    {row}" for row in _reads(budget, device, lang)]
     for count in _counts(len(budget.devices)):
         share, outage = f"{budget.with_silent(count):.0%}", f"{budget.outage_s(count):.3g}"
@@ -144,7 +143,8 @@ def _reads(budget: Budget, device: Device, lang: Language) -> Iterator[str]:
         milliseconds = f"{1000 * run_s(run, price(budget.bus)):.3g}"
         where = f"{run[0].area} {first}-{first + quantity - 1}"
         length = messages.word("read_length", lang, quantity=quantity, milliseconds=milliseconds)
-        yield f"{where:<22}{length}: {' '.join(point.name for point in run)}"
+        names = " ".join(point.name for point in run)
+        yield f"{where:<22}{length}{messages.word('colon', lang)}{names}"
 
 
 def _counts(devices: int) -> list[int]:

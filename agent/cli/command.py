@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.cli import broker_options, local_order
-from agent.cli.speech import add_language, chosen_language
+from agent.cli.speech import add_language, chosen_language, say_wrong
 from agent.clock import now
 from agent.orders.order import KINDS, RefusedError, number_of, understood
 from config.messages import Language, Refusal, word
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     lang = chosen_language(args.lang, sys.stdout)
     wrong = broker_options.contradiction(args) or (word("order_needs_site", lang) if "+" in args.site else None)
     if wrong is not None:
-        print(f"hubpulse command: {wrong}", file=sys.stderr)
+        say_wrong("command", wrong)
         return 2
     try:
         order = _signed(args, _fields(args.fields))

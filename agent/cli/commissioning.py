@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from agent.cli.check import DEFAULT_FILE
 from agent.cli.quantities import timeout_s
-from agent.cli.speech import add_language
+from agent.cli.speech import add_language, say_wrong
 from agent.commission import ComplaintError
 from agent.commission.wires import Options
 from agent.control import default_socket
@@ -60,7 +59,7 @@ def complain(verb: str, complaint: ComplaintError, lang: Language, *, as_json: b
         print(json.dumps({"error": complaint.code} | said._asdict(), ensure_ascii=False))
         return complaint.status
     why, fix = messages.word("why", lang), messages.word("fix", lang)
-    print(f"hubpulse {verb}: {complaint.code} {said.seen}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
+    say_wrong(verb, f"{complaint.code} {said.seen}\n  {why}{said.cause}\n  {fix}{said.action}")
     return complaint.status
 
 

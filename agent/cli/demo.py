@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.quantities import duration, whole
 from agent.cli.simulate import speed
-from agent.cli.speech import add_language, chosen_language, spoken
+from agent.cli.speech import add_language, chosen_language, say_wrong, spoken
 from agent.cli.typed import hubpulse
 from agent.twin.script import KINDS
 from config.messages import Language, reason, word
@@ -47,7 +47,7 @@ Three things to try:
 _STARTING = {"en": "starting a broker, the twin and the agent ...", "zh": "正在启动消息服务器、模拟设备和采集服务 ..."}
 _VERDICT = {
     "en": {True: "Equal: the bureau has exactly what the devices counted", False: "DIFFERENT"},
-    "zh": {True: "一致:邮管局的数据与设备计数完全相同", False: "不一致"},
+    "zh": {True: "一致：邮管局的数据与设备计数完全相同", False: "不一致"},
 }
 
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     except InterruptedShowError:
         return 130
     except (ChildError, RefusedError, OSError) as error:
-        print(f"hubpulse demo: {reason(error, chosen_language(args.lang, sys.stderr))}", file=sys.stderr)
+        say_wrong("demo", reason(error, chosen_language(args.lang, sys.stderr)))
         return 1
 
 

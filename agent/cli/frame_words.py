@@ -40,7 +40,7 @@ def sentence(frame: Frame, lang: Language) -> str:
     if values:
         more = " …" if len(values) > _SHOWN else ""
         return " ".join(map(str, values[:_SHOWN])) + more
-    return f"{function_name(frame.pdu[0], lang)}: {_hex(frame.pdu[1:])}"
+    return function_name(frame.pdu[0], lang) + messages.word("colon", lang) + _hex(frame.pdu[1:])
 
 
 def as_json(frame: Frame, began_s: float) -> dict[str, object]:

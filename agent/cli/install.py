@@ -19,7 +19,7 @@ from pathlib import Path
 import config
 from agent.cli import exits
 from agent.cli.init import put
-from agent.cli.speech import add_language, again, chosen_language, say
+from agent.cli.speech import add_language, again, chosen_language, say, say_wrong
 from config.messages import Language, word
 
 SHIPPED = Path(config.__file__).parent
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fail(sentence: str, status: int) -> int:
-    print(f"hubpulse install: {sentence}", file=sys.stderr)
+    say_wrong("install", sentence)
     return status
 
 

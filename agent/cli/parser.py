@@ -6,6 +6,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 from agent.cli.speech import spoken
 from config import messages
@@ -13,7 +14,8 @@ from config.faults import columns
 
 _FEW = 10  # as many choices can be read at a glance
 _FILLER = "\0"
-_PIECE = re.compile(r"[!-~]+|\s+|.[,。;:、)」]*")
+_PIECE = re.compile(r"[“（]*(?:[!-~]+|\S)[，。；：、）”？]*|\s+")
+"""What no line breaks in: a word, or one Chinese character, with the signs that open before and close after it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +44,12 @@ class Parser(argparse.ArgumentParser):
             self.error(said + _meant(unknown[0].partition("=")[0], self._options()))
         return arguments
 
+    def error(self, message: str) -> NoReturn:
+        """Of what is missing argparse makes one text, with commas of its own."""
+        if message.startswith(_("the following arguments are required: %s").removesuffix("%s")):
+            message = message.replace(", ", messages.word("and", spoken()))
+        super().error(message)
+
     def _options(self) -> list[str]:
         below = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         inner = [one for action in below for parser in action.choices.values() for one in parser._options()]
@@ -60,11 +68,19 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Descriptions as they stand, the rest laid out by columns, which argparse takes for characters."""
 
     def format_help(self) -> str:
-        return super().format_help().replace(_FILLER, "")
+        return super().format_help().replace(f"{_FILLER}:\n", "\n").replace(_FILLER, "")
+
+    def start_section(self, heading: str | None) -> None:
+        """With the heading's colon in full width after Chinese; argparse adds one in half width."""
+        super().start_section(heading if not heading or heading.isascii() else f"{heading}：{_FILLER}")
 
     def _metavar_formatter(self, action: argparse.Action, default_metavar: str) -> Callable[[int], tuple[str, ...]]:
         placed = super()._metavar_formatter(action, default_metavar)
         return lambda size: tuple(_filled(str(one)) for one in placed(size))
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        said = super()._format_action_invocation(action)
+        return said if said.isascii() else said.replace(", ", f"，{_FILLER}")
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         lines = [""]

@@ -19,7 +19,7 @@ def sheet(profile: Profile, lang: Language) -> str:
     """All that is known of the model: settings, points, names, hints, and what to paste."""
     kind, trust = messages.word(f"kind_{profile.kind}", lang), messages.word(f"trust_{profile.trust}", lang)
     blocks = [
-        f"{profile.name}: {profile.maker} {profile.model}, {kind}, {trust}",
+        f"{profile.name}: " + messages.word("comma", lang).join((f"{profile.maker} {profile.model}", kind, trust)),
         "\n".join(_settings(profile, lang)),
         table([_point(point, lang) for point in profile.points.values()]),
         _headed("profile_names", table(list(_names(profile.notation))), lang),

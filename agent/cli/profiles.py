@@ -80,7 +80,7 @@ def _row(name: str, one: Profile | ConfigError, lang: Language) -> tuple[str, ..
     kind, trust = messages.word(f"kind_{one.kind}", lang), messages.word(f"trust_{one.trust}", lang)
     names = " ".join(dict.fromkeys(known.prefix or known.start for known in one.notation))
     by_name = messages.word("profile_by_name", lang, names=names) if names else ""
-    points = ", ".join(said for said in (str(len(one.points) or ""), by_name) if said)
+    points = messages.word("comma", lang).join(said for said in (str(len(one.points) or ""), by_name) if said)
     return name, f"{one.maker} {one.model}", kind, trust, points
 
 

@@ -25,7 +25,8 @@ _DIGITS = {"f32": 7, "f64": 15}
 def tried(made: Attempts, lang: Language) -> Iterator[str]:
     """What was refused on the way, and what that most likely tells where something near was answered."""
     for read, reason in made.refused:
-        yield f"{_place(read.area, read.address)} × {read.quantity}: {reason_in_words(reason, lang)}"
+        asked = f"{_place(read.area, read.address)} × {read.quantity}"
+        yield asked + messages.word("colon", lang) + reason_in_words(reason, lang)
     if made.refused and made.read is not None:
         wanted, got = made.refused[0][0], made.read
         if got.area != wanted.area:

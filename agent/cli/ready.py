@@ -105,7 +105,7 @@ def _table(findings: Sequence[Finding], lang: Language, *, colour: bool) -> list
         mark = word(f"ready_{one.verdict}", lang)
         shown = f"{_COLOURS[one.verdict]}{mark}{_PLAIN}" if colour else mark
         what = f"{word(f'ready_of_{one.check}', lang)} {one.subject}".rstrip()
-        rows.append(f"{shown}  {what}: {word(f'ready_{one.why}', lang, **_values(one, lang))}")
+        rows.append(f"{shown}  {what}{word('colon', lang)}{word(f'ready_{one.why}', lang, **_values(one, lang))}")
     wrong = sum(one.verdict != "good" for one in findings)
     rows.append("")
     rows.append(word("ready_yes" if is_ready(findings) else "ready_no", lang, wrong=wrong, points=len(findings)))

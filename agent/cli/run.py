@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent import log
 from agent.cli.check import DEFAULT_FILE, checked
-from agent.cli.speech import add_language, chosen_language
+from agent.cli.speech import add_language, chosen_language, say_wrong
 from agent.control import default_socket
 from agent.systemd import Notify
 from config import messages
@@ -68,6 +68,6 @@ def _refuse(code: str, reason: Exception, lang: Language, status: int, **values:
     """Say why the agent does not start; the reason whole, for it names a file and the command that mends it."""
     said = messages.text(code, lang, **values)
     why, fix = messages.word("why", lang), messages.word("fix", lang)
-    seen = f"{said.seen}: {messages.reason(reason, lang)}"
-    print(f"hubpulse run: {code} {seen}\n  {why}{said.cause}\n  {fix}{said.action}", file=sys.stderr)
+    seen = said.seen + messages.word("colon", lang) + messages.reason(reason, lang)
+    say_wrong("run", f"{code} {seen}\n  {why}{said.cause}\n  {fix}{said.action}")
     return status

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.check import DEFAULT_FILE, EXIT_FAULTS, checked
 from agent.cli.quantities import duration
-from agent.cli.speech import add_language, chosen_language, say
+from agent.cli.speech import add_language, chosen_language, say, say_wrong
 from config import messages
 from config.faults import columns
 from config.messages import Language
@@ -240,5 +240,5 @@ def _complain(args: argparse.Namespace, text: str, status: int) -> int:
     if args.json:
         print(json.dumps({"error": text}, ensure_ascii=False))
     else:
-        print(f"hubpulse scan-test: {text}", file=sys.stderr)
+        say_wrong("scan-test", text)
     return status

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.check import EXIT_FAULTS, EXIT_NO_FILE
 from agent.cli.quantities import whole
-from agent.cli.speech import add_language, chosen_language, spoken
+from agent.cli.speech import add_language, chosen_language, say_wrong, spoken
 from agent.cli.typed import hubpulse
 from agent.control import SOCKET
 from agent.twin.script import KINDS, OPENS_H
@@ -103,13 +103,13 @@ def _play(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _give_up(args: argparse.Namespace, error: Exception) -> int:
-    print(f"hubpulse simulate: {reason(error, chosen_language(args.lang, sys.stderr))}", file=sys.stderr)
+    say_wrong("simulate", reason(error, chosen_language(args.lang, sys.stderr)))
     return 1
 
 
 def _fail(args: argparse.Namespace, status: int, name: str, **values: object) -> int:
     said = word(name, chosen_language(args.lang, sys.stderr), hubpulse=hubpulse(), **values)
-    print(f"hubpulse simulate: {said}", file=sys.stderr)
+    say_wrong("simulate", said)
     return status
 
 
@@ -195,7 +195,7 @@ def _places(twin: Twin, folder: Path, lang: Language) -> Iterator[str]:
     for bus, wire in twin.wires.items():
         there = [(one.id, one.unit) for one in twin.settings.devices if one.bus == bus]
         there += [(one.id, one.unit) for one in twin.settings.boards if one.bus == bus]
-        units = ", ".join(word("twin_unit", lang, device=name, unit=unit) for name, unit in there)
+        units = word("comma", lang).join(word("twin_unit", lang, device=name, unit=unit) for name, unit in there)
         yield f"  {bus:<16} {wire.address:<28} {units}"
     for scanner in twin.settings.scanners:
         scans = word("twin_scans", lang, line=scanner.line)

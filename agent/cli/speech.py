@@ -59,5 +59,10 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def say_wrong(verb: str, what: str) -> None:
+    """Say on standard error, under the verb's name, what it cannot do."""
+    print(f"hubpulse {verb}{messages.word('colon', spoken())}{what}", file=sys.stderr)
+
+
 def _language(tag: str) -> str:
     return messages.asked_language(tag) or tag

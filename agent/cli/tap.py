@@ -123,8 +123,8 @@ class _Tap:
     def _sum_up(self, gone: str | None) -> None:
         if gone is not None:
             self._note("tap_gone", reason=gone)
-        seen = ", ".join(f"{messages.word(f'verdict_{name}', self._lang)} {n}" for name, n in self._seen.most_common())
-        self._note("tap_seen", seen=seen or "0")
+        seen = [f"{messages.word(f'verdict_{name}', self._lang)} {n}" for name, n in self._seen.most_common()]
+        self._note("tap_seen", seen=messages.word("comma", self._lang).join(seen) or "0")
         if self._args.pcap is not None:
             self._note("tap_capture", file=self._args.pcap, dissector=self._understanding.dissector)
 

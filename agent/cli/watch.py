@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from agent.cli import broker_options
-from agent.cli.speech import add_language, chosen_language
+from agent.cli.speech import add_language, chosen_language, say_wrong
 from config.messages import Language, word
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def run(args: argparse.Namespace) -> int:
     from agent.uplink.credentials import CredentialError
 
     if (wrong := broker_options.contradiction(args)) is not None:
-        print(f"hubpulse watch: {wrong}", file=sys.stderr)
+        say_wrong("watch", wrong)
         return 2
     try:
         return _Watch(args).run()
     except (RefusedError, CredentialError) as error:
-        print(f"hubpulse watch: {broker_options.unreachable(args, error)}", file=sys.stderr)
+        say_wrong("watch", broker_options.unreachable(args, error))
         return 1
     except KeyboardInterrupt:
         return 0
@@ -118,7 +118,7 @@ class _Watch:
         missed = "watch_silent" if silent else "watch_no_report"
         broker = f"{self._args.host}:{broker_options.port(self._args)}"
         said = word(missed, self._lang, site=site, broker=broker, seconds=f"{self._limit_s:g}")
-        print(f"hubpulse watch: {said}", file=sys.stderr)
+        say_wrong("watch", said)
         return 1
 
     def _next(self, timeout_s: float) -> Heard | None:

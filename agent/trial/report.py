@@ -75,12 +75,13 @@ def in_words(found: Findings, seconds: float, lang: Language) -> Iterator[tuple[
     """Title and text, row by row."""
     if found.framing is None:
         return
-    yield messages.word("scan_test_framing", lang), ", ".join(_described(found.framing, found.guess, lang))
+    comma = messages.word("comma", lang)
+    yield messages.word("scan_test_framing", lang), comma.join(_described(found.framing, found.guess, lang))
     yield "", _origin(found.guess, lang)
     counts = [f"{messages.word(f'scan_{column}', lang)} {count}" for column, count in found.counts.most_common()]
     lines, rate = found.counts.total(), f"{found.counts.total() / max(seconds, 0.1):.1f}"
     yield messages.word("scan_test_lines", lang), messages.word("scan_test_rate", lang, lines=lines, rate=rate)
-    yield "", ", ".join(counts)
+    yield "", comma.join(counts)
     title = messages.word("scan_test_rejects", lang)
     for reason, reject in found.rejects.items():
         yield title, f"{messages.word(f'scan_{reason}', lang)} × {reject.count}: {reject.example}"

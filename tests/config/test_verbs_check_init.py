@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from chinese import half_width
 from site_text import SITE, changed
 
+import config
+from config.faults import columns
+
+SHIPPED = [Path(config.__file__).parent / name for name in ("example.toml", "examples/demo-hub.toml")]
 HUBPULSE = [sys.executable, "-m", "agent"]
 
 
@@ -62,6 +67,13 @@ def test_the_locale_chooses_chinese_unless_the_console_cannot_show_it(main: Path
     assert "why:" in hubpulse("check", main, LANG="zh_CN.UTF-8", TERM="linux").stdout
     assert "原因" in hubpulse("check", main, "--lang", "zh").stdout
     assert hubpulse("check", main, "--lang", "zh", PYTHONIOENCODING="ascii", PYTHONUTF8="0").returncode == 78
+
+
+@pytest.mark.parametrize("site", SHIPPED, ids=lambda path: path.stem)
+def test_what_is_said_of_a_site_in_chinese_is_punctuated_in_full_width(site: Path, main: Path) -> None:
+    said = hubpulse("check", site, "--plan", "--lang", "zh").stdout
+    assert half_width(said) == []
+    assert {columns(row.partition(row.split()[1])[0]) for row in said.splitlines() if row.startswith("  站")} == {11}
 
 
 def test_machines_get_one_json_object(main: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from broker import Broker
+from chinese import half_width
 from site_text import changed
 from soak_site import process
 from surveyed_site import surveyed_site
@@ -231,7 +232,8 @@ def test_the_running_agent_is_asked_and_a_verdict_stands_for_every_device_and_co
     assert points["buffer", ""]["verdict"] == "unknown", "no minute has gone by"
     assert (told["ready"], said.returncode) == (False, 1)
     shown = subprocess.run([*words[:-2], "1s", "--lang", "zh"], capture_output=True, text=True, check=False)
-    assert "未知  缓存余量" in shown.stdout
+    assert "未知  缓存余量：" in shown.stdout and "计数器 plc-a.inducted：" in shown.stdout
+    assert half_width(shown.stdout) == []
     assert shown.stdout.splitlines()[-1].startswith("未就绪")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from chinese import half_width
 
 from agent.__main__ import VERBS, main
 from agent.cli.parser import Parser
@@ -79,10 +80,13 @@ def english_in(text: str, known: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS, "bureau run", "bureau totals", "profiles list", "profiles new"])
-def test_help_in_chinese_holds_no_english_word(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_in_chinese_holds_no_english_word_and_no_english_sign(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     shown = said(capsys, *verb.split(), "--help", "--lang", "zh")
     assert shown.startswith("用法：hubpulse")
     assert english_in(shown, identifiers()) == set()
+    assert half_width(shown) == []
 
 
 MISTAKES = (
@@ -128,6 +132,7 @@ def test_a_mistyped_command_is_explained_in_chinese(
     typed = set(re.findall(r"[a-z0-9]+", " ".join(words).lower()))
     assert complaint
     assert english_in(complaint, identifiers() | typed) == set()
+    assert half_width(complaint) == []
 
 
 COMPLAINTS = (
@@ -205,6 +210,7 @@ def test_what_cannot_be_done_is_explained_in_chinese(
     assert status or "--dry-run" in line
     assert shown.strip()
     assert english_in(shown, identifiers() | typed) == set()
+    assert half_width(shown) == []
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ class PostgresDatabase:
                 self._connection = self._psycopg.connect(self._address, autocommit=True)
             except self._psycopg.Error as error:
                 raise StoreError(_plain(error)) from error
+            # Whatever the server's own default is: under a stricter one who comes second is refused instead of waiting.
+            self._connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
         return self._connection
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> Cursor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from agent.bureau import schema
 from agent.bureau.arrival import Arrival, Gone, Presence, Receipt, Said, merged
 from agent.bureau.connection import Database, StoreError
-from agent.bureau.numbers import News, Numbers, news_of
+from agent.bureau.numbers import Epoch, News, Numbers, news_of
 from agent.bureau.ranges import Range, joined
 from agent.load.reckoning import NOTHING, Reckoning
 from agent.uplink.search import epoch_number
@@ -49,7 +49,11 @@ class Request:
 
 
 class Store:
-    """For one thread; several stores on one database agree. Every method raises StoreError."""
+    """For one thread; several stores on one database agree. Every method raises StoreError.
+
+    Whoever writes takes the rows in one order, table after table and in each by key: two never wait for each other in
+    a ring. Keys are ordered here, for each server orders text in its own way.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -74,7 +78,7 @@ class Store:
         arrivals = sorted((one for one in batch if isinstance(one, Arrival)), key=_identity)
         with self._database.transaction():
             repeated = [one for one in arrivals if not self._keep(one)]
-            conflicts = tuple(_identity(one) for one in repeated if self._contradicts(one))
+            conflicts = tuple(_identity(one) for one in sorted(repeated, key=_content) if self._contradicts(one))
             self._merge(arrivals, [one for one in batch if isinstance(one, Receipt)])
             for said in sorted((one for one in batch if isinstance(one, Presence)), key=attrgetter("site")):
                 row = (said.site, int(said.online), said.sid, said.epoch)
@@ -101,11 +105,20 @@ class Store:
             self._database.execute(schema.MERGE_COUNTED, (*place, lo, hi, total))
         for where, count in events.items():
             self._database.execute(schema.MERGE_EVENT, (*where, count))
-        for epoch, news in news_of(arrivals, receipts).items():
-            self._numbers.learn(epoch, news)
+        news, untold = news_of(arrivals, receipts), set(self._untold_again(arrivals))
+        for epoch in sorted({*news, *untold}):
+            if epoch in news:
+                self._numbers.learn(epoch, news[epoch])
+            if epoch in untold:
+                self._database.execute(schema.TELL_AGAIN, epoch)
+
+    def _untold_again(self, arrivals: Iterable[Arrival]) -> Iterator[Epoch]:
+        """Of sites that have missed what they were told, the epochs from the one they name on, as they number them."""
         for one in arrivals:
             if one.untold_from:
-                self._tell_again(one.site, one.untold_from)
+                for (epoch,) in self._rows(schema.EPOCHS_OF, (one.site,)):
+                    if epoch_number(epoch) >= epoch_number(one.untold_from):
+                        yield one.site, epoch
 
     # --- receipts and resends ---
 
@@ -119,7 +132,7 @@ class Store:
     def write_off(self, site: str) -> list[Hole]:
         """What of `site` has not come is gone, by the bureau's own word; what comes all the same has come."""
         with self._database.transaction():
-            holes = [hole for hole in self.missing() if hole.site == site]
+            holes = sorted((hole for hole in self.missing() if hole.site == site), key=attrgetter("epoch"))
             for hole in holes:
                 gone = [Gone(hole.epoch, first, last, WRITTEN_OFF) for first, last in hole.gaps]
                 self._numbers.learn((site, hole.epoch), News(gone=gone))
@@ -139,12 +152,6 @@ class Store:
             for site, epochs in sorted(watermarks.items()):
                 for epoch, watermark in sorted(epochs.items()):
                     self._database.execute(schema.TELL, (watermark, site, epoch, watermark))
-
-    def _tell_again(self, site: str, oldest: str) -> None:
-        """From epoch `oldest` on, as the site numbers them, it has missed what it was told."""
-        for (epoch,) in sorted(self._database.execute(schema.EPOCHS_OF, (site,)).fetchall()):
-            if epoch_number(epoch) >= epoch_number(oldest):
-                self._database.execute(schema.TELL_AGAIN, (site, epoch))
 
     def claim(self, hole: tuple[str, str, Range], now_s: int, again_s: int) -> bool:
         """Whether it is on the caller to ask for this: nobody did within the last `again_s`."""
@@ -241,6 +248,10 @@ Opener = Callable[[], Store]
 
 def _identity(one: Arrival) -> tuple[str, str, int]:
     return one.site, one.report.epoch, one.report.seq
+
+
+def _content(one: Arrival) -> tuple[str, str, int, str]:
+    return *_identity(one), one.mark
 
 
 def _by_site(rows: Iterable[tuple[str, str, int]]) -> dict[str, dict[str, int]]:

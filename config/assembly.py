@@ -25,6 +25,7 @@ from config.document import Node
 from config.faults import Ledger
 from config.locker_settings import Locker
 from config.lockers import Wired
+from config.meant import misspelt
 from config.profiles import Library
 from config.settings import Settings
 from config.table import Table
@@ -49,7 +50,8 @@ def settings(root: Node, library: Library, ledger: Ledger) -> Settings:
     boards = [board for _, wired in cabinets for board in wired]
     _refuse_what_is_missing(root, groups, made, units, boards)
     _refuse_contradictions(top, groups, made, units, boards)
-    conflicts.notice_idle_buses(groups["bus"], made)
+    if not (_damaged(root, "device") or _damaged(root, "locker")):
+        conflicts.notice_idle_buses(groups["bus"], made)
     conflicts.notice_experimental_profiles(units, library)
     if not made.lines and not made.lockers and not ledger.faults:  # else what is wrong is told, not what follows
         ledger.add("W2405", root.place)
@@ -114,8 +116,8 @@ def digest(made: Settings) -> str:
 
 
 def _damaged(root: Node, group: str) -> bool:
-    """Whether something of that group may have been lost with an unreadable statement."""
-    return root.damaged or (group in root.value and root.value[group].damaged)
+    """Whether something of that group may have been lost with an unreadable statement or a misspelt header."""
+    return root.damaged or (group in root.value and root.value[group].damaged) or misspelt(root.value, group)
 
 
 def _refuse_unknown_buses(units: Mapping[str, Unit], buses: Mapping[str, Bus]) -> None:

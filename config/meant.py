@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from config import measures, messages, slips
 from config.document import Node
-from config.faults import is_secret
+from config.faults import Place, Word, is_secret
 
 ANY_KEY = "*"
 """Stands among the keys meant when it could have been any."""
@@ -26,10 +26,23 @@ def unknown_key(key: str, node: Node, known: Sequence[str]) -> Finding:
         return _wrong_unit(node, *other)
     if not key.isascii():
         return _chinese(key, node, known)
-    near = difflib.get_close_matches(key.lower().replace("-", "_"), known, 1, 0.6)
-    if near:
-        return "E2201", {"near": near[0], "example": _pair(near[0], node)}, set(near)
-    return "E2202", {"known": ", ".join(sorted(known))}, set()
+    kind = Word("a_table" if _has_header(node) else "a_key")
+    if near := _likely(key, known):
+        return "E2201", {"kind": kind, **_instead(near, node)}, {near}
+    return "E2202", {"kind": kind, "known": ", ".join(sorted(known))}, set()
+
+
+def misspelt(tables: Mapping[str, Node], name: str) -> bool:
+    """Whether one of `tables` has a name that probably stands for `name`, so that what belongs there may be in it."""
+    return any(key != name and _has_header(node) and _likely(key, [name]) for key, node in tables.items())
+
+
+def _likely(key: str, known: Sequence[str]) -> str | None:
+    """The one of `known` that `key` probably stands for."""
+    if not key.isascii():
+        meant = messages.english_key(key)
+        return meant if meant in known else None
+    return next(iter(difflib.get_close_matches(key.lower().replace("-", "_"), known, 1, 0.6)), None)
 
 
 def _wrong_unit(node: Node, known: str, factor: float) -> Finding:
@@ -39,14 +52,31 @@ def _wrong_unit(node: Node, known: str, factor: float) -> Finding:
 
 
 def _chinese(key: str, node: Node, known: Sequence[str]) -> Finding:
-    meant = messages.english_key(key)
-    if meant is not None and meant in known:
-        return "E2103", {"example": _pair(meant, node)}, {meant}
+    if meant := _likely(key, known):
+        return "E2103", _instead(meant, node), {meant}
     return "E2117", {"known": ", ".join(sorted(known))}, {ANY_KEY}
 
 
-def _pair(key: str, node: Node) -> str:
-    return key if isinstance(node.value, list | dict) else f"{key} = {node.place.text}"
+def _instead(near: str, node: Node) -> dict[str, str]:
+    """What to write with the key `near`: the pair, or the table's header, and that there are more of them."""
+    if not _has_header(node):
+        example = near if isinstance(node.value, list | dict) else f"{near} = {node.place.text}"
+        return {"near": near, "example": example}
+    header = _header(node.key, near)
+    several = node.origin == "implied" and len(node.value) > 1
+    return {"near": near, "header": header, "example": Word("each_header") if several else header}
+
+
+def _has_header(node: Node) -> bool:
+    return node.origin in ("header", "implied")
+
+
+def _header(name: Place, near: str) -> str:
+    """The header in which a table has that `name`, with `near` in its place."""
+    line, column = name.source.position(name.start)
+    before = name.source.line(line)[: column - 1].lstrip("[ \t")
+    after = name.source.text[name.end :].partition("]")[0].rstrip()
+    return f"[{before}{near}{after}]"
 
 
 def example_value(node: Node, expected: str) -> str:

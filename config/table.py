@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from config import measures, slips
 from config.document import Node
 from config.faults import Ledger, Place, Word
-from config.meant import ANY_KEY, example_value, near_id, quoted, unknown_key, wrong_option
+from config.meant import ANY_KEY, example_value, misspelt, near_id, quoted, unknown_key, wrong_option
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _LONGEST_TEXT = 200
@@ -62,11 +62,11 @@ class Table:
         return key in self._entries and key not in self._unsound
 
     def whole_under(self, key: str) -> bool:
-        """Whether all that was written under the table `key` could be read, down to its tables."""
+        """Whether all that was written under the table `key` could be read, down to its tables, and under its name."""
         node = self._entries.get(key)
         inner = node.value.values() if node and isinstance(node.value, dict) else ()
-        lost = self.node.damaged or any(one.damaged for one in (*inner, *([node] if node else ())))
-        return not lost and self.faultless(key)
+        read = (self.node, *([node] if node else ()), *inner)
+        return not any(one.damaged for one in read) and not misspelt(self._entries, key) and self.faultless(key)
 
     def faultless(self, *keys: str) -> bool:
         """Whether none of `keys` has a fault so far, there or not."""

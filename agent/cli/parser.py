@@ -40,8 +40,8 @@ class Parser(argparse.ArgumentParser):
         """What the words say; ends with 2 and one sentence where there is one that nobody knows."""
         arguments, unknown = self.parse_known_args(words)
         if unknown:
-            said = _("unrecognized arguments: %s") % " ".join(unknown)
-            self.error(said + _meant(unknown[0].partition("=")[0], self._options()))
+            asked, said = self._asked(arguments), _("unrecognized arguments: %s") % " ".join(unknown)
+            asked.error(said + _meant(unknown[0].partition("=")[0], asked._option_string_actions))
         return arguments
 
     def error(self, message: str) -> NoReturn:
@@ -50,10 +50,10 @@ class Parser(argparse.ArgumentParser):
             message = message.replace(", ", messages.word("and", spoken()))
         super().error(message)
 
-    def _options(self) -> list[str]:
+    def _asked(self, arguments: argparse.Namespace) -> argparse.ArgumentParser:
+        """The one that these arguments are for: that of a verb below where one was named."""
         below = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        inner = [one for action in below for parser in action.choices.values() for one in parser._options()]
-        return [*self._option_string_actions, *inner]
+        return next((action.choices[getattr(arguments, action.dest)] for action in below), self)
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         try:
@@ -120,5 +120,6 @@ def _no_such(typed: str, prog: str) -> str:
 
 
 def _meant(typed: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(typed, list(known), 1, 0.6)
-    return messages.word("did_you_mean", spoken(), near=near[0]) if near else ""
+    plain = {one.lstrip("-"): one for one in known}  # what all options begin with makes none of them alike
+    near = difflib.get_close_matches(typed.lstrip("-"), plain, 1, 0.7)
+    return messages.word("did_you_mean", spoken(), near=plain[near[0]]) if near else ""

@@ -221,6 +221,7 @@ def test_what_cannot_be_done_is_explained_in_chinese(
         (("read", "bus", "1", "40001", "--exepct", "5"), "--expect"),
         (("read", "bus", "1", "40001", "--exepct=5"), "--expect"),
         (("bureau", "totls"), "totals"),
+        (("bureau", "run", "--workres=2"), "--workers"),
         (("bureau", "totals", "--jsn"), "--json"),
         (("mode", "emergncy"), "emergency"),
     ],
@@ -231,8 +232,17 @@ def test_what_was_probably_meant_is_named(
     assert said(capsys, *words).strip().endswith(f"did you mean {meant}?")
 
 
-def test_what_resembles_nothing_is_refused_without_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "did you mean" not in said(capsys, "check", "--zzzzzz")
+@pytest.mark.parametrize(
+    "line", ["check --zzzzzz", "bureau run --plain", "bureau totals --workers 2", "status --plain"]
+)
+def test_what_resembles_nothing_is_refused_without_a_guess(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean" not in said(capsys, *line.split())
+
+
+def test_what_a_verb_below_does_not_know_is_refused_with_the_usage_of_that_verb(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert said(capsys, "bureau", "run", "--recepts").startswith("usage: hubpulse bureau run ")
 
 
 def test_a_console_that_cannot_show_chinese_gets_question_marks_and_no_traceback() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chinese import half_width
 
 from agent.__main__ import VERBS
 from agent.cli.parser import Parser
@@ -75,9 +76,12 @@ def test_both_languages_have_the_same_sections_examples_and_rows(english: Path, 
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if ".zh-CN" in page.name], ids=title)
-def test_between_chinese_characters_and_words_of_code_punctuation_is_full_width(page: Path) -> None:
-    text = re.sub(r"`[^`\n]*`", "码", FENCED.sub("", page.read_text(encoding="utf-8")))
-    assert re.findall(r".*[\u4e00-\u9fff][,:;?!][\u4e00-\u9fff].*", text) == []
+def test_beside_chinese_characters_and_words_of_code_punctuation_is_full_width(page: Path) -> None:
+    text = re.sub(r"\]\([^)\s]*\)", "]", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"`[^`\n]+`", "码", FENCED.sub("", text))
+    assert half_width(prose) == []
+    assert half_width("\n".join(block for _, block in FENCED.findall(text))) == []
+    assert re.findall(r'.*[\u4e00-\u9fff]".*|.*"[\u4e00-\u9fff].*', prose) == []
 
 
 def headings(text: str) -> list[str]:

@@ -81,7 +81,11 @@ machine with two cores. `./dev figures --in FOLDER` measures what the folder doe
             "no flush of names": "不刷写文件名",
             "messages and state in two transactions": "报文与状态分两个事务",
             "a failed flush repeated": "刷写失败后重试",
-            "? (no life long enough to judge)": "?(运行时间太短,无法判断)",
+            "? (no life long enough to judge)": "？（运行时间太短，无法判断）",
+            "; ": "；",
+            " (": "（",
+            ") ": "）",
+            ")": "）",
         },
     ),
 )

@@ -32,12 +32,14 @@ class Row(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The table in one language: its file, what stands above it, its head, and how verb, setting and lack are said."""
+    """The table in one language: its file, what stands above it, its head, how verb, setting and lack are said, and
+    what stands between the kinds of what serves it and between those of one kind."""
 
     name: str
     intro: str
     head: str
     words: tuple[str, str, str, str]
+    between: tuple[str, str] = ("; ", ", ")
 
 
 PAGES = (
@@ -58,9 +60,10 @@ PAGES = (
         "2022 年旺季，六个邮政管理局向行业提出了要求。每行是其中一项需求（用我们自己的话表述）："
         "核心（P0）与明确服务（P1），"
         "并列出对应的字段、主题、配置与命令，以及证明它的测试。未实现的也如实写明。字段含义见 `hubpulse metrics`"
-        "([metrics.zh-CN.md](metrics.zh-CN.md))。本表由 `tests/requirements.toml` 生成，表中每个名称都有测试核对。\n",
+        "（[metrics.zh-CN.md](metrics.zh-CN.md)）。本表由 `tests/requirements.toml` 生成，表中每个名称都有测试核对。\n",
         "| 序号 | 级别 | 提出方 | 需求 | 实现 | 证明 |",
-        ("命令", "配置", "**未实现:**", "—"),
+        ("命令", "配置", "**未实现：**", "—"),
+        ("；", "、"),
     ),
 )
 
@@ -101,22 +104,23 @@ def page(one: Page) -> str:
 
 
 def _line(row: Row, one: Page, language: int, tests: Mapping[str, str]) -> str:
-    served = "; ".join(_served(row, one))
-    if row.lacks[language]:
-        served = f"{served + '; ' if served else ''}{one.words[2]} {row.lacks[language]}"
-    proven = "; ".join(f"[{_sentence(name)}](../{tests.get(name, '')})" for name in row.tests) or one.words[3]
+    apart = one.between[0]
+    lacks = f"{one.words[2]} {row.lacks[language]}" if row.lacks[language] else ""
+    served = apart.join(filter(None, (*_served(row, one), lacks)))
+    proven = apart.join(f"[{_sentence(name)}](../{tests.get(name, '')})" for name in row.tests) or one.words[3]
     return f"| {row.number} | {row.priority} | {row.asked_by} | {row.need[language]} | {served} | {proven} |"
 
 
 def _served(row: Row, one: Page) -> Iterator[str]:
+    and_ = one.between[1]
     if row.fields:
-        yield ", ".join(f"`{name}`" for name in row.fields)
+        yield and_.join(f"`{name}`" for name in row.fields)
     if row.topics:
-        yield ", ".join(f"`…/{name}`" for name in row.topics)
+        yield and_.join(f"`…/{name}`" for name in row.topics)
     if row.settings:
-        yield f"{one.words[1]} " + ", ".join(f"`[{name}]`" for name in row.settings)
+        yield f"{one.words[1]} " + and_.join(f"`[{name}]`" for name in row.settings)
     if row.verbs:
-        yield f"{one.words[0]} " + ", ".join(f"`hubpulse {name}`" for name in row.verbs)
+        yield f"{one.words[0]} " + and_.join(f"`hubpulse {name}`" for name in row.verbs)
 
 
 def _sentence(test: str) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import psycopg
 
 _BUSY_S = 30.0
+SILENT_S = 20
+"""A PostgreSQL whose machine is gone hangs up on nobody: one that acknowledges no byte for so long is connected to anew
+(tcp(7), TCP_USER_TIMEOUT). Left to itself Linux waits for a quarter of an hour, and for two where nothing is sent."""
 _CACHE_KB = 512
 """SQLite fills its cache of pages and never empties it: of its own two megabytes the last are filled by a backlog."""
 
@@ -133,7 +136,7 @@ class PostgresDatabase:
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
             try:
-                self._connection = self._psycopg.connect(self._address, autocommit=True)
+                self._connection = self._psycopg.connect(_not_for_ever(self._address), autocommit=True)
             except self._psycopg.Error as error:
                 raise StoreError(_plain(error)) from error
             # Whatever the server's own default is: under a stricter one who comes second is refused instead of waiting.
@@ -158,6 +161,15 @@ class PostgresDatabase:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _not_for_ever(address: str) -> str:
+    """The address, and when libpq gives up a silent server, where that does not say so itself."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    probe_s = max(SILENT_S // 4, 1)
+    probes = {"keepalives_idle": probe_s, "keepalives_interval": probe_s, "tcp_user_timeout": 1000 * SILENT_S}
+    return make_conninfo("", **{"connect_timeout": SILENT_S, **probes, **conninfo_to_dict(address)})
 
 
 def _plain(error: Exception) -> str:

@@ -1,4 +1,5 @@
-"""A real PostgreSQL cluster of its own, on a Unix socket in a folder of its own; root runs it as `postgres`."""
+"""A real PostgreSQL cluster of its own, on a Unix socket in a folder of its own, on TCP where asked to; root runs it
+as `postgres`."""
 
 from __future__ import annotations
 
@@ -14,14 +15,20 @@ _BIN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 class Postgres:
-    """`address` leads to its empty database. Nothing listens on TCP."""
+    """`address` leads to its empty database. Nothing listens on TCP but where `host` names an address to listen on."""
+
+    def __init__(self, host: str = "", port: int = 5432) -> None:
+        self._host, self.port = host, port
 
     def __enter__(self) -> Postgres:
         self._folder = Path(tempfile.mkdtemp(prefix="hubpulse-pg-"))  # a socket's path is at most 107 bytes
         self._owner = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
         shutil.chown(self._folder, self._owner)
         self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", "bureau", "--no-sync")
-        self._control("start", "-o", f"-c listen_addresses='' -c unix_socket_directories={self._folder}")
+        with (self._data / "pg_hba.conf").open("a") as hba:
+            hba.write("host all all all trust\n")
+        where = f"-c listen_addresses='{self._host}' -c port={self.port} -c unix_socket_directories={self._folder}"
+        self._control("start", "-o", where)
         return self
 
     def __exit__(
@@ -32,7 +39,13 @@ class Postgres:
 
     @property
     def address(self) -> str:
+        if self._host:
+            return self.address_at(self._host, self.port)
         return f"postgresql:///postgres?host={self._folder}&user=bureau"
+
+    @staticmethod
+    def address_at(host: str, port: int) -> str:
+        return f"postgresql://bureau@{host}:{port}/postgres"
 
     @property
     def _data(self) -> Path:

@@ -54,6 +54,11 @@ class FaultProxy:
                 self._drop(client)
         self._nudge()
 
+    def cut_in(self, octets: int) -> None:
+        """Cut the newest connection after that many more bytes from upstream, and new ones after as many in all."""
+        with self._lock:
+            self.cut_after = octets + next(reversed(self._from_upstream.values()), 0)
+
     def close(self) -> None:
         """Close everything and end."""
         self._closing = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,11 @@ def texts(page: object) -> Iterator[str]:
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
 def test_no_half_width_sign_stands_beside_a_chinese_character_of_a_text(page: Path) -> None:
     assert [text for text in texts(tomllib.loads(page.read_text("utf-8"))) if half_width(text)] == []
+
+
+def test_no_command_stands_in_brackets_that_a_shell_does_not_know() -> None:
+    said = [text for page in TEXTS for text in texts(tomllib.loads(page.read_text("utf-8")))]
+    assert [text for text in said if re.search(r"（[^）]*[;>&|] ", text)] == []
 
 
 @pytest.mark.parametrize("page", [*MODELS, *SAMPLES], ids=lambda page: page.stem)

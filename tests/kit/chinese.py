@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TYPED = re.compile(
-    r"`[^`]*`|\{[^{}]*\}|%\([a-z_]+\)[sdr]|^! |sqlite:路径|\[?:(?:端口|/文件路径)|序号:哈希|时:分|数,数"
+    r"`[^`]*`|\{[^{}]*\}|%\([a-z_]+\)[sdr]|^! |sqlite:路径|主机:端口|\[?:(?:端口|/文件路径)|序号:哈希|时:分|数,数"
 )
 """Code, places of values, and the forms of what a reader types."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.load.reckoning import NOTHING, Reckoning
+from agent.uplink.contract import SCHEMA
 
 MAX_INTEGER = 2**53
 """Integers from here on are not exact in every JSON reader and never come from an agent."""
@@ -50,7 +51,7 @@ class Report:
 
     @classmethod
     def from_fields(cls, fields: object) -> Report:
-        """Read decoded JSON: `epoch` "<number>-<nonce>", `seq` from 1, and where the message counts something
+        """Read decoded JSON: `v` 1 or absent, `epoch` "<number>-<nonce>", `seq` from 1, and where it counts something
         `counts` {name: total in the message's `base`, or [base, total], or [base, lo, hi or null, total]} and
         `events` {name: count}; other fields are not looked at.
 
@@ -58,6 +59,8 @@ class Report:
         """
         if not isinstance(fields, dict):
             raise ValueError("a message is an object")
+        if fields.get("v", SCHEMA) != SCHEMA:  # a total is only ever raised: one that was misread would stand for good
+            raise ValueError(f"`v` is not {SCHEMA}: a schema that this bureau does not know")
         epoch = _epoch(fields.get("epoch"))
         counts = {name: _counted(value, fields.get("base")) for name, value in _streams(fields, "counts")}
         return cls(epoch, _whole(fields.get("seq"), 1), counts, dict(_events(fields)))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postgres import Postgres
 
 from agent.bureau import databases, schema
-from agent.bureau.arrival import Arrival, Presence, read
+from agent.bureau.arrival import Arrival, Presence, Said, read
 from agent.bureau.connection import StoreError
 from agent.bureau.store import Store
 from agent.bureau.totals import Totals
@@ -153,6 +153,21 @@ def test_what_is_no_message_in_a_frame_or_a_loss_costs_those_behind_it_nothing(s
         with pytest.raises(ValueError, match="frame"):
             found.extend(reading)
         assert {1, 2} <= {one.report.seq for one in found if isinstance(one, Arrival)}
+
+
+def test_nothing_is_counted_of_a_message_in_another_schema_and_it_is_missing_until_it_is_understood(
+    store: Store,
+) -> None:
+    messages = [Message("event", payload(seq, total, v=v)) for seq, total, v in ((1, 10, 1), (2, 999, 2), (3, 30, 1))]
+    reading, found = read(f"hubpulse/v1/{SITE}/backlog", packed(messages).payload), list[Said]()
+    with pytest.raises(ValueError, match="`v` is not 1"):
+        found.extend(reading)
+    store.take(found)
+    assert store.totals()[SITE]["eye.di0"].total == 30
+    assert [hole.gaps for hole in store.missing()] == [((2, 2),)]
+    store.take([*read(TELEMETRY, payload(2, 20, v=1))])
+    assert store.missing() == []
+    assert store.conflicts() == []
 
 
 @pytest.mark.parametrize("strange", ["[" * 500 + "]" * 500, "[" * 980 + "]" * 980, "NaN", "-Infinity", "1e999"])

@@ -84,6 +84,7 @@ def test_the_printed_recipe_for_totals_tells_two_sites_of_a_city_apart_and_what_
     for topic, payload in heard:
         store.take(list(read(topic, payload)))
         recipe["receive"](topic, payload)
+    recipe["receive"](heard[0][0], b'{"v":2,"epoch":"1-abcdef","seq":9,"base":1,"counts":{"of.another.schema":5}}')
     store.close()
     assert main(["bureau", "totals", "--store", address, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["sites"]

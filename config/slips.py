@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import takewhile
 
+from config.messages import Word
+
 _OTHER_NAMES = {
     **{"n": "none", "8n1": "none", "8n2": "none", "7n2": "none", "no": "none"},
     **{"e": "even", "8e1": "even", "7e1": "even"},
@@ -38,7 +40,8 @@ def meant(written: str, known: Iterable[str]) -> str | None:
 def near(name: str, known: Collection[str]) -> dict[str, str]:
     """What a message about an unknown name tells of the known ones."""
     shown = ", ".join(list(known)[:12]) or "–"
-    return {"name": name, "near": meant(name, known) or shown, "known": shown}
+    instead = Word("write_near") if known else ""
+    return {"name": name, "near": meant(name, known) or shown, "known": shown, "instead": instead}
 
 
 def _plain(name: str) -> str:

@@ -41,6 +41,13 @@ def test_a_misspelt_table_is_one_fault_that_writes_the_right_header(old: str, ne
     assert fault.text("zh").action.startswith(action.replace("write: ", "改为：").partition(",")[0])
 
 
+def test_where_there_is_nothing_to_name_it_is_said_what_to_add() -> None:
+    text = "\n".join(block for block in SITE.split("\n\n") if not block.startswith("[bus."))
+    faults = [one for one in config.check_text("hubpulse.toml", text.encode()).faults if one.code == "E2301"]
+    assert {fault.text("en").action for fault in faults} == {"add [bus.sorter]", "add [bus.eyes]"}
+    assert {fault.text("zh").action for fault in faults} == {"添加 [bus.sorter]", "添加 [bus.eyes]"}
+
+
 def test_a_table_is_called_a_table_and_a_key_a_key() -> None:
     assert only("[line.", "[lines.").text("en").seen.startswith('there is no table "lines"')
     assert only("[line.north]", "[line.north]\ncolour = 1").text("en").seen.startswith('there is no key "colour"')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -17,7 +18,7 @@ from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.resend import LOST
 from agent.uplink.spool import GOOD, Spool
-from agent.uplink.spool.patience import LASTING_S, TRIES
+from agent.uplink.spool.patience import LASTING_S, TRIES, Doubt
 
 SEGMENT_BYTES = 32 << 10
 MESSAGES = 450
@@ -181,6 +182,20 @@ def test_a_want_of_descriptors_costs_nothing_of_a_segment_that_holds_a_bad_block
     medium.closed = {}
     came += site.minute()
     assert (sorted(came), site.numbers_gone()) == (sorted({*EVERY} - {*gone}), gone)
+
+
+def test_of_segments_that_were_refused_no_more_is_remembered_than_the_spool_holds(
+    tmp_path: Path, medium: Medium
+) -> None:
+    held = 4
+    spool = Spool.open(tmp_path, held * SEGMENT_BYTES, segment_bytes=SEGMENT_BYTES, clock=Clock())
+    for number in range(10 * held):
+        spool.commit([Random(number).randbytes(SEGMENT_BYTES // 3)], b"state")
+        for path in tmp_path.glob("*.segment"):
+            medium.closed[path.name] = errno.EIO
+        assert spool.read(spool.next_position - 1, 1, 1 << 20) == []
+    assert len([one for one in gc.get_objects() if isinstance(one, Doubt)]) <= held + 1
+    spool.close()
 
 
 @pytest.mark.parametrize("refusal", [errno.EIO, errno.EBADMSG])

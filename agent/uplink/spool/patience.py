@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.uplink.spool.disk import OF_THE_MEDIUM
@@ -13,7 +13,9 @@ LASTING_S = 300.0
 
 
 @dataclass(slots=True)
-class _Doubt:
+class Doubt:
+    """Since when a segment is refused, and how often that counted."""
+
     since_s: float
     durable_bytes: int
     tries: int = 0
@@ -28,7 +30,7 @@ class Patience:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._doubts: dict[SegmentName, _Doubt] = {}
+        self._doubts: dict[SegmentName, Doubt] = {}
 
     def is_over(self, segment: SegmentName) -> bool:
         """Whether it was refused so often and for so long that what cannot be read of it is lost."""
@@ -43,10 +45,16 @@ class Patience:
         """It cannot be read now; `durable_bytes` is all that commits have made durable."""
         if refusal.errno not in OF_THE_MEDIUM:
             return
-        doubt = self._doubts.setdefault(segment, _Doubt(self._clock(), durable_bytes))
+        doubt = self._doubts.setdefault(segment, Doubt(self._clock(), durable_bytes))
         if durable_bytes > doubt.durable_bytes:
             doubt.durable_bytes = durable_bytes
             doubt.tries += 1
+
+    def forget_all_but(self, held: Iterable[SegmentName]) -> None:
+        """The other segments have been recycled."""
+        doubts = self._doubts  # `begin_anew` may put others in their place meanwhile
+        for gone in doubts.keys() - set(held):
+            del doubts[gone]
 
     def read_whole(self, segment: SegmentName) -> None:
         """All of it could be read."""

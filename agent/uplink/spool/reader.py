@@ -62,6 +62,7 @@ class Reader:
         try:
             return self._look(segment, position, end)
         except OSError as refusal:
+            self.patience.forget_all_but(one.name for one in self._ring.segments)
             self.patience.refused(segment.name, refusal, self._ring.appended_bytes)
             if segment not in self._ring.segments[-1:]:
                 segment.index = None  # whether it can be read whole is found out anew

@@ -126,6 +126,27 @@ def test_what_came_while_the_bureau_was_away_is_kept_when_it_is_back(
     store.close()
 
 
+def test_what_could_not_be_kept_was_not_acknowledged_and_comes_again(
+    broker: Broker, site: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / "bureau.db"
+    open_store = databases.opener(f"sqlite:{path}")
+    open_store().close()
+    disk = databases.SqliteDatabase(path)
+    disk.execute("CREATE TRIGGER full BEFORE INSERT ON counted BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    first, second = worker(broker, open_store), worker(broker, open_store)
+    first.start()
+    assert connected(first)
+    site.telemetry(1, 2, 3)
+    assert eventually(lambda: first.progress.store_fault == "disk full")
+    first.stop()
+    disk.execute("DROP TRIGGER full")
+    second.start()
+    assert eventually(lambda: second.progress.new == 3)
+    second.stop()
+    disk.close()
+
+
 def test_what_is_no_message_of_a_site_is_counted_and_named_and_everything_else_is_kept(
     broker: Broker, site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

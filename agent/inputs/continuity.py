@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from agent.load.rows import Rows
 
 HOUR_S = 3600.0
 MARK_S = 60.0
+_MARKS = int(HOUR_S / MARK_S) + 2
 ENOUGH_S = 600.0
 """A share of less known time says nothing."""
 
@@ -18,7 +19,7 @@ class Continuity:
     def __init__(self) -> None:
         self.stood_s = self._ran_s = 0.0
         self._run: bool | None = None
-        self._marks: deque[tuple[float, float, float]] = deque()
+        self._marks = Rows(3, _MARKS)  # of boot-clock seconds, and the seconds that it had run and stood by then
 
     def advance(self, at_s: float, lasted_s: float, run: bool | None) -> None:
         """For the `lasted_s` before `at_s` it did what it was last known to do, and now it runs, stands, or nobody
@@ -29,7 +30,7 @@ class Continuity:
             self.stood_s += lasted_s
         self._run = run
         if not self._marks or at_s - self._marks[-1][0] >= MARK_S:
-            self._marks.append((at_s, self._ran_s, self.stood_s))
+            self._marks.append(at_s, self._ran_s, self.stood_s)
         while len(self._marks) > 1 and at_s - self._marks[1][0] >= HOUR_S:
             self._marks.popleft()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+import math
+from typing import NamedTuple
+
+from agent.load.rows import Rows
 
 EACH_END = 0.05
 """The truth may lie before the interval, and after it, in such a share of cases."""
@@ -15,15 +17,16 @@ STEP = 0.2
 LEAST, MOST = 0.2, 4.0
 CLAIM_S = 300.0
 LONGEST_S = 86_400.0
+_MOST_CLAIMS = int(LONGEST_S / CLAIM_S) + 1
 
 
-@dataclass(slots=True)
-class _Claim:
-    """The boot-clock seconds between which the floor was said to become full; `hi_s` None where it may never."""
+class _Claim(NamedTuple):
+    """The boot-clock seconds between which the floor was said to become full; `lo_s` NaN once that end is scored,
+    `hi_s` infinite where it may never."""
 
     made_s: float
-    lo_s: float | None
-    hi_s: float | None
+    lo_s: float
+    hi_s: float
 
 
 class Calibration:
@@ -38,31 +41,30 @@ class Calibration:
 
     def __init__(self) -> None:
         self.up = self.down = Z
-        self._claims: deque[_Claim] = deque()
+        self._claims = Rows(len(_Claim._fields), _MOST_CLAIMS)
 
     def claim(self, at_s: float, lo_min: float, hi_min: float | None) -> None:
         """Remember what was said now; once in five minutes is enough."""
-        if self._claims and at_s - self._claims[-1].made_s < CLAIM_S:
+        if self._claims and at_s - _Claim(*self._claims[-1]).made_s < CLAIM_S:
             return
-        hi_s = None if hi_min is None else at_s + 60.0 * hi_min
-        self._claims.append(_Claim(at_s, at_s + 60.0 * lo_min, hi_s))
+        hi_s = math.inf if hi_min is None else at_s + 60.0 * hi_min
+        self._claims.append(*_Claim(at_s, at_s + 60.0 * lo_min, hi_s))
 
     def score(self, at_s: float, *, full: bool) -> None:
         """Hold what was said against how it is at `at_s`."""
-        if not self._claims:
-            return
-        for claim in self._claims:
-            if claim.lo_s is not None and (full or at_s >= claim.lo_s):
-                self.up = _moved(self.up, passed=at_s < claim.lo_s)
-                claim.lo_s = None
-        open_claims: deque[_Claim] = deque()
-        for claim in self._claims:
-            late = claim.hi_s is not None and at_s > claim.hi_s
-            if full or late or at_s - claim.made_s > LONGEST_S:
-                self.down = _moved(self.down, passed=late)
-            else:
-                open_claims.append(claim)
-        self._claims = open_claims
+        for _ in range(len(self._claims)):
+            self._score(_Claim(*self._claims.popleft()), at_s, full=full)
+
+    def _score(self, claim: _Claim, at_s: float, *, full: bool) -> None:
+        """One whose second end is open still is kept."""
+        if not math.isnan(claim.lo_s) and (full or at_s >= claim.lo_s):
+            self.up = _moved(self.up, passed=at_s < claim.lo_s)
+            claim = claim._replace(lo_s=math.nan)
+        late = at_s > claim.hi_s
+        if full or late or at_s - claim.made_s > LONGEST_S:
+            self.down = _moved(self.down, passed=late)
+        else:
+            self._claims.append(*claim)
 
     def restore(self, kept: object) -> None:
         """Go on with `[up, down]` of an earlier run; ValueError, and nothing changed, for anything else."""

@@ -12,12 +12,12 @@ is the least the error can be.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from agent.load.calibration import Calibration
+from agent.load.rows import Rows
 
 MARK_S = 300.0
 WINDOW_S = 900.0
@@ -43,12 +43,12 @@ class TimeToSaturation(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What had come and gone at a moment, and what was claimed then; `net_pph` None where nothing was."""
+    """What had come and gone at a moment, and what was claimed then; `net_pph` NaN where nothing was."""
 
     at_s: float
-    came: int
-    went: int
-    net_pph: float | None
+    came: float
+    went: float
+    net_pph: float
     gross_pph: float
 
 
@@ -74,8 +74,8 @@ class Forecast:
     """Learns from totals of what came and went; tells when a floor that holds so many will be full."""
 
     def __init__(self) -> None:
-        self._marks: deque[Mark] = deque(maxlen=_SPANS[-1] + 1)
-        self._minutes: deque[tuple[int, int]] = deque(maxlen=61)
+        self._marks = Rows(len(Mark._fields), _SPANS[-1] + 1)
+        self._minutes = Rows(2, 61)
         self._errors = tuple(_Error(prior) for prior in PRIOR)
         self._minute_s = self._mark_s = -math.inf
         self._dispersion = 1.0
@@ -97,18 +97,21 @@ class Forecast:
         if at_s - self._minute_s > 90.0:
             self._minutes.clear()
         self._minute_s = at_s
-        self._minutes.append((came - went, came + went))
+        self._minutes.append(came - went, came + went)
         self._dispersion = _dispersion(self._minutes)
         if at_s - self._mark_s >= MARK_S - 30.0:
-            self._take(Mark(at_s, came, went, self._claimed(in_pph, out_pph), ((in_pph or 0.0) + (out_pph or 0.0)) / 2))
+            net_pph = self._claimed(in_pph, out_pph)
+            claimed_pph = math.nan if net_pph is None else net_pph
+            self._take(Mark(at_s, came, went, claimed_pph, ((in_pph or 0.0) + (out_pph or 0.0)) / 2))
 
     def _take(self, mark: Mark) -> None:
-        if self._marks and mark.at_s - self._marks[-1].at_s > 2 * MARK_S:
+        if self._marks and mark.at_s - self._mark_s > 2 * MARK_S:
             self._marks.clear()
         self._mark_s = mark.at_s
-        self._marks.append(mark)
+        self._marks.append(*mark)
         for error, span in zip(self._errors, _SPANS, strict=True):
-            if len(self._marks) > span and (then := self._marks[-1 - span]).net_pph is not None and then.gross_pph:
+            then = Mark(*self._marks[-1 - span]) if len(self._marks) > span else None
+            if then is not None and not math.isnan(then.net_pph) and then.gross_pph:
                 hours = (mark.at_s - then.at_s) / 3600.0
                 truly = (mark.came - then.came - mark.went + then.went) / hours
                 error.learn((truly - then.net_pph) / then.gross_pph)
@@ -171,7 +174,7 @@ class Forecast:
         self._learned = None
 
 
-def _dispersion(minutes: Sequence[tuple[int, int]]) -> float:
+def _dispersion(minutes: Rows) -> float:
     """Variance of the minutes' net over their gross: 1 where parcels come by chance, more in clumps. `minutes` are
     totals of both at each minute's end."""
     nets = [later[0] - earlier[0] for earlier, later in pairwise(minutes)]

@@ -8,10 +8,11 @@ import struct
 import sys
 from functools import cache
 
-SWEEP_S = 10.0
-"""CPython keeps up to 2,000 freed tuples of each of twenty lengths, and circles of what was freed, until a full
-collection (gc_collect_main and clear_freelists in Modules/gcmodule.c). Left to itself it does one when the new objects
-are a quarter of the old: this agent grew for half an hour, by two megabytes, until the hoards were full."""
+SWEEP_S = 0.75
+"""Once a beat: what a report took, 0.1 MB, is not kept until the next. CPython keeps up to 2,000 freed tuples
+of each of twenty lengths, and circles of what was freed, until a full collection (gc_collect_main and clear_freelists
+in Modules/gcmodule.c). Left to itself it does one when the new objects are a quarter of the old: this agent grew for
+half an hour, by two megabytes, until the hoards were full."""
 
 CIRCLES = 50_000
 """CPython looks for circles each 700 new objects. A report makes some thousands that are gone after it, and what is
@@ -71,7 +72,7 @@ def _libc() -> ctypes.CDLL:
 
 
 class Sweep:
-    """Gives back once in SWEEP_S."""
+    """Gives back once in SWEEP_S, at most."""
 
     def __init__(self) -> None:
         self._swept_s = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from random import Random
 
 import cable
@@ -34,32 +35,32 @@ def messages(*seqs: int) -> list[Said]:
 
 
 def test_wherever_its_connection_is_cut_a_batch_is_kept_whole_or_not_at_all_and_once_when_it_is_repeated() -> None:
-    with Postgres("127.0.0.1", free_port()) as postgres, FaultProxy(postgres.port) as proxy:
-        watching = databases.opener(postgres.address)()
+    with (
+        Postgres("127.0.0.1", free_port()) as postgres,
+        FaultProxy(postgres.port) as proxy,
+        closing(databases.opener(postgres.address)()) as watching,
+    ):
         open_store = databases.opener(f"{postgres.address_at('127.0.0.1', proxy.port)}?sslmode=disable")
-        store = open_store()
-        greeted_bytes = proxy.carried[1]
-        store.take(messages(1, 2, 5))
-        batch_bytes = proxy.carried[1] - greeted_bytes
+        with closing(open_store()) as store:
+            greeted_bytes = proxy.carried[1]
+            store.take(messages(1, 2, 5))
+            batch_bytes = proxy.carried[1] - greeted_bytes
         kept_before_the_cut, seq = 0, 10
         for answered_bytes in [*Random(7).sample(range(batch_bytes), CUTS), *range(batch_bytes - 20, batch_bytes)]:
-            store.close()
-            store = open_store()
-            proxy.cut_in(answered_bytes)
             before, seq = watching.messages()[SITE], seq + 4
             batch = messages(seq, seq + 1, seq + 3)
-            with pytest.raises(StoreError):
+            with closing(open_store()) as store:
+                proxy.cut_in(answered_bytes)
+                with pytest.raises(StoreError):
+                    store.take(batch)
+                proxy.cut_after = None
+                came = watching.messages()[SITE] - before
+                assert came in {0, 3}
+                kept_before_the_cut += came == 3
                 store.take(batch)
-            proxy.cut_after = None
-            came = watching.messages()[SITE] - before
-            assert came in {0, 3}
-            kept_before_the_cut += came == 3
-            store.take(batch)
             assert watching.messages()[SITE] == before + 3
         assert kept_before_the_cut > 3, "no commit was cut off from its answer"
         assert watching.totals()[SITE]["eye.di0"].total == watching.events()[SITE]["scan"] == seq + 3
-        store.close()
-        watching.close()
 
 
 @pytest.fixture

@@ -138,12 +138,12 @@ class FaultProxy:
             upwards = source in self._clients
             if not upwards:
                 octets = self._allowance(target, octets)
+            self.carried[0 if upwards else 1] += len(octets)  # before whoever gets it can look
             try:
                 target.sendall(octets)
             except OSError:
                 self._drop(source)
                 continue
-            self.carried[0 if upwards else 1] += len(octets)
             if not upwards and self.cut_after is not None and self._from_upstream[target] >= self.cut_after:
                 self._drop(source)
 

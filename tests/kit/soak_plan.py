@@ -54,7 +54,7 @@ def plan(
         down_s = (0.28 + 0.4 * n) * seconds
         events += [(down_s, "broker stopped", broker.stop), (down_s + 0.1 * seconds, "broker back", start(broker))]
     for _ in range(wipes):
-        wipe_s = (chance.uniform(0.15, 0.25) if is_judged else chance.uniform(0.45, 0.6)) * seconds
+        wipe_s = chance.uniform(*(early_wipe(seconds) if is_judged else (0.45, 0.6))) * seconds
         events += [
             (wipe_s - 0.01 * seconds, "consumer killed", site.centre.kill),
             (wipe_s, "broker wiped", wipe(broker)),
@@ -71,6 +71,13 @@ def plan(
             kill_s = chance.uniform(0.05, last) * seconds
         events.append((kill_s, "agent killed", site.kill))
     return [(start_s + at_s, name, act) for at_s, name, act in sorted(events, key=lambda event: event[0])]
+
+
+def early_wipe(seconds: float) -> tuple[float, float]:
+    """Between which parts of a long soak the consumer is killed: what warms its last life is over before its growth is
+    judged, as far as there is room before the first outage."""
+    warmed = 0.39 + (3 * HOLE_S * WARMING - WARM_S) / seconds + 0.01
+    return min(max(0.15, warmed), 0.25), 0.26
 
 
 def hardships(site: Site, chance: random.Random, seconds: float) -> Iterator[tuple[float, str, Callable[[], None]]]:

@@ -37,21 +37,25 @@ class Calibration:
     Gibbs and Candès 2021).
     """
 
-    __slots__ = ("_claims", "down", "up")
+    __slots__ = ("_claims", "_due_s", "down", "up")
 
     def __init__(self) -> None:
         self.up = self.down = Z
         self._claims = Rows(len(_Claim._fields), _MOST_CLAIMS)
+        self._due_s = math.inf  # before that no claim's time has come
 
     def claim(self, at_s: float, lo_min: float, hi_min: float | None) -> None:
         """Remember what was said now; once in five minutes is enough."""
         if self._claims and at_s - _Claim(*self._claims[-1]).made_s < CLAIM_S:
             return
         hi_s = math.inf if hi_min is None else at_s + 60.0 * hi_min
-        self._claims.append(*_Claim(at_s, at_s + 60.0 * lo_min, hi_s))
+        self._keep(_Claim(at_s, at_s + 60.0 * lo_min, hi_s))
 
     def score(self, at_s: float, *, full: bool) -> None:
         """Hold what was said against how it is at `at_s`."""
+        if not full and at_s < self._due_s:
+            return
+        self._due_s = math.inf
         for _ in range(len(self._claims)):
             self._score(_Claim(*self._claims.popleft()), at_s, full=full)
 
@@ -64,7 +68,12 @@ class Calibration:
         if full or late or at_s - claim.made_s > LONGEST_S:
             self.down = _moved(self.down, passed=late)
         else:
-            self._claims.append(*claim)
+            self._keep(claim)
+
+    def _keep(self, claim: _Claim) -> None:
+        self._claims.append(*claim)
+        lo_s = math.inf if math.isnan(claim.lo_s) else claim.lo_s
+        self._due_s = min(self._due_s, lo_s, claim.hi_s, claim.made_s + LONGEST_S)
 
     def restore(self, kept: object) -> None:
         """Go on with `[up, down]` of an earlier run; ValueError, and nothing changed, for anything else."""

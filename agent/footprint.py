@@ -8,11 +8,11 @@ import struct
 import sys
 from functools import cache
 
-SWEEP_S = 0.75
-"""Once a beat: what a report took, 0.1 MB, is not kept until the next. CPython keeps up to 2,000 freed tuples
-of each of twenty lengths, and circles of what was freed, until a full collection (gc_collect_main and clear_freelists
-in Modules/gcmodule.c). Left to itself it does one when the new objects are a quarter of the old: this agent grew for
-half an hour, by two megabytes, until the hoards were full."""
+SWEEP_S = 10.0
+"""CPython keeps up to 2,000 freed tuples of each of twenty lengths, and circles of what was freed, until a full
+collection (gc_collect_main and clear_freelists in Modules/gcmodule.c). Left to itself it does one when the new objects
+are a quarter of the old: this agent grew for half an hour, by two megabytes, until the hoards were full. More often
+costs more: without its cache of attributes the interpreter runs slower for a while."""
 
 CIRCLES = 50_000
 """CPython looks for circles each 700 new objects. A report makes some thousands that are gone after it, and what is
@@ -55,9 +55,14 @@ def give_back() -> None:
     _forget_formats()
     if sys.version_info < (3, 13):  # later ones keep less, and warn of this
         sys._clear_type_cache()
-    trim = getattr(_libc(), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    trim()
+
+
+def trim() -> None:
+    """Return to the system the pages that glibc keeps of what is freed: those of a report, 0.1 MB."""
+    malloc_trim = getattr(_libc(), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def _forget_formats() -> None:
@@ -72,7 +77,7 @@ def _libc() -> ctypes.CDLL:
 
 
 class Sweep:
-    """Gives back once in SWEEP_S, at most."""
+    """Gives back once in SWEEP_S, and in between what costs nothing."""
 
     def __init__(self) -> None:
         self._swept_s = 0.0
@@ -82,3 +87,5 @@ class Sweep:
         if now_s - self._swept_s >= SWEEP_S:
             self._swept_s = now_s
             give_back()
+        else:
+            trim()

@@ -123,6 +123,7 @@ def seeded(world: World) -> Iterator[None]:
         patch.object(clock, "now", world.clock.now),
         patch.object(clock, "boot_seconds", world.clock.boot_s),
         patch.object(footprint, "give_back", lambda: None),  # in the machine's time, not in the world's
+        patch.object(footprint, "trim", lambda: None),
         patch.multiple(
             secrets,
             token_hex=lambda octets: random.randbytes(octets).hex(),

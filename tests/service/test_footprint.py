@@ -36,6 +36,27 @@ for _ in range(3):
 print(own_kb() - before)
 """
 
+REPORT = """
+import sys
+from pathlib import Path
+from agent.footprint import Sweep, keep_little
+
+def own_kb() -> int:
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    return int(rollup.partition("Anonymous:")[2].split()[0])
+
+keep_little()
+sweep = Sweep()
+sweep.advance(1000.0)
+before = own_kb()
+report = [bytes([65]) * 5000 for _ in range(400)]
+stays = bytes([66]) * 5000
+taken = own_kb() - before
+del report
+sweep.advance(1001.0)
+print(taken, own_kb() - before)
+"""
+
 BACKLOG = """
 import sys
 from pathlib import Path
@@ -145,6 +166,14 @@ def kept_kb(*words: str) -> int:
 def test_a_large_block_is_given_back_as_often_as_it_is_taken() -> None:
     assert kept_kb() > 1024
     assert kept_kb("keep_little") < 512
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_what_a_report_took_is_given_back_within_a_second() -> None:
+    said = subprocess.check_output([sys.executable, "-c", REPORT], text=True)
+    taken_kb, kept_kb = map(int, said.split())
+    assert taken_kb > 1500
+    assert kept_kb < 500
 
 
 def test_a_backlog_leaves_a_bureau_on_sqlite_as_small_as_it_was(tmp_path: Path) -> None:

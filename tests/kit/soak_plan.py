@@ -18,6 +18,8 @@ RESET_DEVICE = "odd-shapes"
 EARLY = 0.35
 """By this part of a long soak the last kill is done; one of the outages has begun."""
 HOLE_S = 40.0
+WARMED_FROM = 0.39
+"""When the first outage is just over."""
 WARMING = 3
 """So often packets vanish when the first outage is over, before growth is judged: the first two times take 200 and 130
 kB for good, as room for what waits, further ones 8 to 16 (measured, six in a row in an agent of ten minutes, which
@@ -62,7 +64,7 @@ def plan(
     for _ in range(holes):
         events += hole(site, chance.uniform(0.75, 0.85) * seconds, min(0.1 * seconds, HOLE_S))
     if is_judged:
-        events += [one for n in range(WARMING) for one in hole(site, 0.39 * seconds + 3 * HOLE_S * n, HOLE_S)]
+        events += [one for n in range(WARMING) for one in hole(site, WARMED_FROM * seconds + 3 * HOLE_S * n, HOLE_S)]
     events += hardships(site, chance, seconds)
     last = EARLY if is_judged else 0.95
     for _ in range(kills):
@@ -76,7 +78,7 @@ def plan(
 def early_wipe(seconds: float) -> tuple[float, float]:
     """Between which parts of a long soak the consumer is killed: what warms its last life is over before its growth is
     judged, as far as there is room before the first outage."""
-    warmed = 0.39 + (3 * HOLE_S * WARMING - WARM_S) / seconds + 0.01
+    warmed = WARMED_FROM + (3 * HOLE_S * WARMING - WARM_S) / seconds + 0.01
     return min(max(0.15, warmed), 0.25), 0.26
 
 

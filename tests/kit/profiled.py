@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from site_text import SITE
@@ -23,9 +24,9 @@ def site(name: str, framing: Framing, own: Written) -> str:
     return f"{SITE}\n[bus.profiled]\n{wire}\n{device}" + "\n".join(rows)
 
 
-def modelled(name: str, framing: Framing, own: Written) -> Device:
-    """The device of `site`, made by the same code that reads an operator's file."""
-    report = config.check_text("site.toml", site(name, framing, own).encode())
+def modelled(name: str, framing: Framing, own: Written, folders: Sequence[Path] = ()) -> Device:
+    """The device of `site`, made by the same code that reads an operator's file; `folders` have profiles of its own."""
+    report = config.check_text("site.toml", site(name, framing, own).encode(), folders)
     assert report.settings is not None, [fault.render("en") for fault in report.faults]
     return next(device for device in report.settings.devices if device.id == "profiled")
 

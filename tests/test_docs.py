@@ -6,6 +6,7 @@ import importlib
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from agent.cli.parser import Parser
 TOP = Path(__file__).resolve().parents[1]
 PAGES = sorted([*TOP.glob("README*.md"), *(TOP / "docs").glob("*.md")])
 PAIRS = [(page, page.with_suffix("").with_suffix(".zh-CN.md")) for page in PAGES if ".zh-CN" not in page.name]
+READ = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
+PROGRAMS = [TOP / "dev", *(one for room in ("agent", "benchmarks", "tests") for one in (TOP / room).rglob("*.py"))]
+OF_THE_EXAMPLE = {"tests/recordings/acme-ct9.toml"}
+"""What a reader is to write."""
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"(?:\$ )?(?:sudo )?(?:/opt/hubpulse/bin/)?hubpulse ([a-z].*)")
 
@@ -61,6 +66,23 @@ def test_every_command_of_the_page_can_be_typed(page: Path) -> None:
         parser = Parser(prog=f"hubpulse {words[0]}")
         room.add_arguments(parser)
         assert parser.all_of(words[1:]), words
+
+
+@pytest.mark.parametrize("page", READ, ids=title)
+def test_every_option_and_every_file_of_the_tree_that_the_page_names_is_there(page: Path) -> None:
+    code = "\n".join(re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")))
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= options()
+    files = re.findall(r"(?:agent|benchmarks|config|docs|drivers|fastpath|tests)/[\w./-]+\.\w+$", code, re.MULTILINE)
+    assert [file for file in files if not (TOP / file).exists() and file not in OF_THE_EXAMPLE] == []
+
+
+@cache
+def options() -> set[str]:
+    """Those that some program of ours takes."""
+    return {
+        "--help",
+        *(option for one in PROGRAMS for option in re.findall(r'"(--[a-z][a-z-]*)"', one.read_text("utf-8"))),
+    }
 
 
 def test_the_pages_hold_commands() -> None:

@@ -11,7 +11,7 @@ from agent.bus import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SAID = re.compile(r'(?:FrameError|SilenceError)\("(\w+)"|_missed\((?:errand\.)?slot, "(\w+)"|Missed\([^"\n]*"(\w+)"')
-PRESENCE = {"wrong_device", "answers", "points_unsupported"}
+PRESENCE = {"wrong_device", "answers", "points_unsupported", "silent"}
 
 
 def test_no_reason_is_given_that_is_not_known() -> None:

@@ -16,7 +16,7 @@ from agent.bus.counts import BusCounts
 from agent.load.instant import Instant
 from agent.load.metric_rows import GROUPS
 from agent.scans.inlet import InletState
-from agent.uplink import late, reports, thin
+from agent.uplink import late, reports, resend, thin
 from agent.uplink.contract import Head
 from agent.uplink.spool import Books, Condition, Room
 from agent.uplink.status import UplinkStatus
@@ -104,6 +104,20 @@ def test_every_field_of_a_printed_message_is_one_that_is_published(manual: str) 
     for example in re.findall(r"```json\n(.*?)```", text(manual), re.DOTALL):
         printed = set(re.findall(r'"([a-z_0-9]+)":', example))
         assert printed <= known, printed - known
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_every_reason_for_which_an_order_is_refused_and_a_message_is_gone_is_explained(manual: str) -> None:
+    orders = "\n".join(path.read_text("utf-8") for path in (ROOT / "agent" / "orders").glob("*.py"))
+    refused = set(re.findall(r'RefusedError\("(\w+)"', orders))
+    rows = re.findall(r"^\| (`.*?) \|", section(manual, "Orders", "命令"), re.MULTILINE)
+    assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} >= refused
+    resends = section(manual, "Receipts and resend", "回执与补发")
+    for why in (
+        *(resend.NOT_KEPT, resend.LOST, resend.NOT_TAKEN, resend.NOT_HERE, resend.NOT_BEGUN, resend.OTHER_RUN),
+        *(resend.UNREAD, resend.RETAINED, thin.FULL, thin.TOO_LARGE),
+    ):
+        assert f"`{why}`" in resends, why
 
 
 def names(document: object) -> set[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from chinese import half_width
 
+import config
 from agent.__main__ import VERBS
 from agent.cli.parser import Parser
 
@@ -74,6 +75,20 @@ def test_every_option_and_every_file_of_the_tree_that_the_page_names_is_there(pa
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= options()
     files = re.findall(r"(?:agent|benchmarks|config|docs|drivers|fastpath|tests)/[\w./-]+\.\w+$", code, re.MULTILINE)
     assert [file for file in files if not (TOP / file).exists() and file not in OF_THE_EXAMPLE] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_every_table_of_settings_that_the_page_prints_is_taken(page: Path) -> None:
+    """In the place of the sample's own; what it names of a site may be missing there."""
+    for language, block in FENCED.findall(page.read_text(encoding="utf-8")):
+        if language == "toml" and not block.startswith(("[profile]", "[notation]", "[[exchange]]")):
+            site = (TOP / "config" / "example.toml").read_text(encoding="utf-8")
+            for table in re.findall(r"^\[.*?\]", block, re.MULTILINE):
+                site = re.sub(rf"^{re.escape(table)}.*?(?=^\[|\Z)", "", site, flags=re.MULTILINE | re.DOTALL)
+            report = config.check_text(
+                page.name, (site + re.sub("by-path/(?:…|\\.{3})", "by-path/port9", block)).encode()
+            )
+            assert {fault.code for fault in report.faults} <= {"E2302"}, block
 
 
 @cache

@@ -19,15 +19,15 @@ ANY_SITE = "+/+/+"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def add_broker(parser: argparse.ArgumentParser) -> None:
-    """The options that name a broker and the sites to follow there."""
+def add_broker(parser: argparse.ArgumentParser, site: str = "only this site") -> None:
+    """The options that name a broker and the sites to follow there; `site` is what the help says of the latter."""
     parser.add_argument("--host", metavar="HOST", default="127.0.0.1", help="the broker (127.0.0.1)")
     parser.add_argument("--port", type=whole(1, 65535), metavar="PORT", help="its port (1883, with TLS 8883)")
     parser.add_argument("--tls", action="store_true", help="speak TLS; needs --ca")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="the CA that the broker's certificate must come from")
     parser.add_argument("--username", metavar="USER", help="as whom to log in")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="mode 0600 or 0640")
-    parser.add_argument("--site", default=ANY_SITE, type=_site, metavar="PROV/CITY/SITE", help="only this site")
+    parser.add_argument("--site", default=ANY_SITE, type=_site, metavar="PROV/CITY/SITE", help=site)
 
 
 def add_duration(parser: argparse.ArgumentParser) -> None:

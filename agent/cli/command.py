@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=Path, metavar="FILE", help="what to sign with; mode 0600 or 0640")
     parser.add_argument("--retain", action="store_true", help="the broker keeps it for a site that is away")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
-    broker_options.add_broker(parser)
+    broker_options.add_broker(parser, site="whom it is for; is needed")
     add_language(parser)
 
 

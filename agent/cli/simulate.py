@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", type=since_opening, default=0.0, dest="begin_s", metavar="HH:MM", help="its time of day (09:00)"
     )
-    parser.add_argument("--frozen", action="store_true", help='no parcel moves until {"do": "go"}')
+    parser.add_argument("--frozen", action="store_true", help="no parcel moves until --tell go")
     parser.add_argument("--broker", type=_broker, metavar="HOST:PORT", help="the broker in the copy (127.0.0.1:1883)")
     parser.add_argument("--spool", type=Path, metavar="DIR", help="the spool in the copy (DIR/spool)")
     parser.add_argument("--tell", nargs="+", metavar="WORD", help="say a command to the twin that runs in --at")

@@ -46,8 +46,8 @@ class Panel:
         stack.callback(Serving(adapter.fd, self.line).close)
         self._elsewhere = ["--control", str(folder / "none.sock"), "--settings", str(folder / "none.toml")]
 
-    def read(self, *words: str, unit: str = "1") -> int:
-        return main(["read", self.port, unit, "--timeout", "1", *words, "--lang", "en", *self._elsewhere])
+    def read(self, *words: str, unit: str = "1", lang: str = "en") -> int:
+        return main(["read", self.port, unit, "--timeout", "1", *words, "--lang", lang, *self._elsewhere])
 
 
 @pytest.fixture
@@ -119,6 +119,17 @@ def test_the_number_found_is_said_as_a_point_that_the_settings_take(
     file = tmp_path / "pasted.toml"
     file.write_text(SITE.replace("point.rejected = {", f"{point}\npoint.rejected = {{"))
     assert main(["check", str(file), "--lang", "en"]) == 0
+
+
+@pytest.mark.parametrize(("page", "lang"), [("first-site.md", "en"), ("first-site.zh-CN.md", "zh")])
+def test_what_the_manual_shows_of_a_search_is_what_is_printed(
+    panel: Panel, capsys: pytest.CaptureFixture[str], page: str, lang: str
+) -> None:
+    panel.registers[:] = [4711] * 99 + words_of("I", 7654321, "CDAB") + [4711] * 20
+    assert panel.read("40101", "--expect", "7654321", lang=lang) == 0
+    shown = (Path(__file__).parents[2] / "docs" / page).read_text("utf-8")
+    typed = "$ hubpulse read sorter 1 40101 --expect 7654321" + (" --lang zh" if lang == "zh" else "")
+    assert f"```\n{typed}\n{capsys.readouterr().out}```" in shown
 
 
 def test_a_number_in_the_sister_area_is_found(panel: Panel, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,14 +35,14 @@ _ENDS = {
 Three things to try:
   1. Your own hub:        {hubpulse} init my-hub.toml, then  {hubpulse} simulate my-hub.toml
   2. Pull a cable:        run the demo again, and in a second terminal type the line at its foot
-  3. The day of a sale:   {hubpulse} demo --day peak --seed 7""",
+  3. A peak day:          {hubpulse} demo --day peak --seed 7""",
     "zh": """\
 {verdict}，历时 {seconds:.0f} 秒：{counters} 个计数器，共计数 {counts} 次。
 
 接下来可以试试：
   1. 模拟自己的分拨中心：  {hubpulse} init my-hub.toml，然后  {hubpulse} simulate my-hub.toml
   2. 拔一根线：            再次运行演示，在另一个终端输入屏幕底部的命令
-  3. 大促当天：            {hubpulse} demo --day peak --seed 7""",
+  3. 旺季的一天：          {hubpulse} demo --day peak --seed 7""",
 }
 _STARTING = {"en": "starting a broker, the twin and the agent ...", "zh": "正在启动消息服务器、模拟设备和采集服务 ..."}
 _VERDICT = {

@@ -29,11 +29,12 @@ _HOURS, _DAYS = Hours(), Days()
 @dataclass(frozen=True, slots=True)
 class Attended:
     """How a device, or all of a site together, answered over some time. `avail_pct` is of the time that is known,
-    `known_pct` says how much that is; `away_n` is how often a device that had answered ceased to."""
+    `known_pct` says how much that is; `away_n` is how often a device that had answered ceased to. All of these are None
+    where nobody knows which time that is."""
 
-    answered_s: float
-    away_s: float
-    away_n: int
+    answered_s: float | None
+    away_s: float | None
+    away_n: int | None
     avail_pct: float | None
     known_pct: float | None
     devices: int | None = None
@@ -152,11 +153,11 @@ class Register:
         return [*over, Attendance(kind, period, None, together)] if over else []
 
     def draw(self, at: Instant) -> Attended:
-        """All devices together, in the local day so far; without availability while nobody knows the day."""
+        """All devices together, in the local day so far; while nobody knows the day, how many there are and answer."""
         devices = self._devices.values()
         online = sum(one.online is True for one in devices)
         if self._day is None or self._ahead_s is None:
-            return Attended(0.0, 0.0, 0, None, None, len(devices), online)
+            return Attended(None, None, None, None, None, len(devices), online)
         self._reach(at.boot_s)
         so_far_s = at.boot_s + self._ahead_s - self._day.begin_s
         return _attended([one.day for one in devices], so_far_s * len(devices), len(devices), online)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.load.attendance import Attendance, Register
 from agent.load.instant import ClockQuality, Instant
+from agent.load.metric_rows import EQUIPMENT
 from agent.uplink import reports
 from agent.uplink.contract import Head
 
@@ -176,7 +177,8 @@ def test_nothing_is_dated_before_a_time_server_vouched_and_the_border_holds_afte
     site = Site()
     site.turn(online=True)
     site.run(100, "none")
-    assert site.register.draw(at(100, "none")).avail_pct is None
+    undated = EQUIPMENT.fields(site.register.draw(at(100, "none")))
+    assert undated == {"devices": 1, "devices_online": 1}, "what is not known is left out, and never 0"
     site.run(1000)
     site.run(2500, "none")
     told = site.over[0].attended

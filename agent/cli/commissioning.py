@@ -16,6 +16,14 @@ from config import messages
 from config.messages import Language
 from config.profiles import BAUDS
 
+_EXPLAINED = frozenset(
+    {
+        *("timeout", "late", "echo", "crc", "checksum", "garbage", "link_down"),
+        *("not_asked_by_master", "listen_only", "wrong_device", "silent"),
+    }
+)
+"""Reasons with words of their own; all others are frames that answer something else."""
+
 
 def add_wire_options(parser: argparse.ArgumentParser) -> None:
     """How long to wait for an answer, and where agent and settings are."""
@@ -71,5 +79,5 @@ def reason_in_words(reason: str, lang: Language) -> str:
         code = reason.removeprefix("exception_")
         known = code if code in ("1", "2", "3", "4", "6", "10", "11") else "other"
         return messages.word(f"refused_{known}", lang, code=code)
-    known = reason if reason in ("timeout", "late", "crc", "link_down", "garbage") else "wrong"
+    known = reason if reason in _EXPLAINED else "wrong"
     return messages.word(f"silent_{known}", lang, reason=reason)

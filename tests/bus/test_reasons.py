@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.bus import REASONS
+from agent.cli.commissioning import reason_in_words
+from config.messages import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SAID = re.compile(r'(?:FrameError|SilenceError)\("(\w+)"|_missed\((?:errand\.)?slot, "(\w+)"|Missed\([^"\n]*"(\w+)"')
@@ -32,3 +34,12 @@ def test_every_reason_is_explained_in_the_manual(manual: str) -> None:
     )
     explained = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
     assert explained >= REASONS | PRESENCE | {"exception_1", "exception_11"}
+
+
+SOMETHING_ELSE = {"unit", "function", "count", "length", "transaction", "protocol", "header"}
+
+
+def test_only_a_frame_that_answers_something_else_is_called_that() -> None:
+    for reason in sorted((REASONS | PRESENCE) - {"points_unsupported"}):
+        said = [reason_in_words(reason, lang) for lang in LANGUAGES]
+        assert all((re.search(rf"[(（]{reason}[)）]", one) is not None) == (reason in SOMETHING_ELSE) for one in said)

@@ -15,6 +15,8 @@ WINDOW = 8
 """How far from the address given a number is looked for, in registers."""
 
 _WIDEST = 4
+_SIGNED = ("i16", "i32", "i64")
+"""At 0 and above each reads what its sister without a sign does: two ways that no panel and no belt tells apart."""
 _SCALES = {1.0: 0.0, 0.1: 2.0, 0.01: 3.0, 0.001: 4.0, 10.0: 5.0, 100.0: 6.0, 1000.0: 7.0}
 _ORDER = {"ABCD": 0.0, "CDAB": 0.2, "DCBA": 0.6, "BADC": 0.7}
 
@@ -83,8 +85,10 @@ def _stretch(image: Image, at: int) -> Sequence[int]:
 
 
 def _sensible(reading: Reading, value: Value, scale: float) -> bool:
-    """Floats come as they are meant; a number that is nothing but zeros comes in no odd order and at no scale."""
+    """Floats come as they are meant, a sign where there is one; nothing but zeros in no odd order and at no scale."""
     if scale != 1 and (reading.type in ("f32", "f64") or not value):
+        return False
+    if reading.type in _SIGNED and value >= 0:
         return False
     return bool(value) or reading.word_order == "ABCD"
 

@@ -65,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     site = SiteFiles.read(args.file, args.conf_d, args.profiles)
     gate = site.gate()
     chosen = admitted(_told_meanwhile(parts(args, site, gate), lang, live=sys.stderr.isatty() and not args.json), gate)
-    target = _target(args.output, at_s)
-    octets = packed([*chosen, _contents(chosen, lang)], target.name.removesuffix(".tar.gz"), at_s)
+    folder = _folder(at_s)
+    target = _target(args.output, folder)
+    octets = packed([*chosen, _contents(chosen, lang)], folder, at_s)
     if not args.dry_run:
         try:
             put(target, octets, force=args.force)
@@ -85,9 +86,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _target(output: Path | None, at_s: float) -> Path:
-    stamp = datetime.fromisoformat(to_the_second(at_s)).strftime("%Y%m%d-%H%M%S")
-    name = f"hubpulse-support-{stamp}.tar.gz"
+def _folder(at_s: float) -> str:
+    """In which all parts lie, whatever the bundle is called: it can be unpacked beside the bundle."""
+    return datetime.fromisoformat(to_the_second(at_s)).strftime("hubpulse-support-%Y%m%d-%H%M%S")
+
+
+def _target(output: Path | None, folder: str) -> Path:
+    name = f"{folder}.tar.gz"
     if output is None:
         return Path(name)
     return output / name if output.is_dir() else output

@@ -195,7 +195,7 @@ class Screen:
         heard = self._words["messages"].format(messages=now.messages, duplicates=now.duplicates)
         state = self._words["connected" if told.get("connected", now.messages > 0) else "away"]
         protocol = f" MQTT {told['protocol']}" if told.get("protocol") else ""
-        return f"{self._broker}{protocol} {state}, {heard}"
+        return f"{self._broker}{protocol} {state}{said_as('comma', self._lang)}{heard}"
 
     def _books(self, now: Moment) -> str:
         books = now.health.get("spool")

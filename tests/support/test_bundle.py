@@ -199,6 +199,17 @@ def test_a_full_disk_leaves_no_bundle_and_no_half_of_one(settings: Path, room: i
     assert (done.returncode, "[E2791]" in done.stderr, list(out.iterdir())) == (1, True, []), done.stderr
 
 
+def test_a_bundle_of_any_name_can_be_unpacked_beside_itself(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("for-li.tgz", "for-li"):
+        assert main(["bundle", str(settings), "-o", name, "--control", "none.sock"]) == 0
+        with tarfile.open(name) as archive:
+            archive.extractall(filter="data")
+    assert list(tmp_path.glob("hubpulse-support-*/contents.txt"))
+
+
 def test_a_file_that_is_there_is_kept_until_one_says_force(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (target := settings.with_name("mine.tar.gz")).write_text("kept")
     assert main(["bundle", str(settings), "-o", str(target), "--lang", "zh"]) == 73

@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         order = _signed(args, _fields(args.fields))
         if args.do == "sign":
+            if "sig" not in order:
+                say_wrong("command", word("order_unsigned", lang))
             print(json.dumps(order, ensure_ascii=False))
             return 0
         return _send(args, lang, order)

@@ -32,7 +32,7 @@ from agent.commission.probing import TIMEOUT_S, AgentsProbe, LineProbe, Probe, S
 from agent.commission.sweep import Pace, Step, Sweep
 from agent.commission.wires import AgentsBus, Wire, complaint_of, named
 from config import messages
-from config.bus_settings import Bus, SerialBus
+from config.bus_settings import Bus, SerialBus, TcpBus
 from config.messages import Language
 from config.profiles import BAUDS as USABLE
 
@@ -135,8 +135,7 @@ class _Run:
 
     def _conclude(self, found: list[FoundUnit], *, interrupted: bool) -> None:
         held = self._wire.id if isinstance(self._wire, AgentsBus) else None
-        where = self._args.target if isinstance(self._wire, AgentsBus | SerialBus) else _address(self._wire)
-        pasted = toml(where, found, bus=held) if found else ""
+        pasted = toml(_written(self._args.target, self._wire), found, bus=held) if found else ""
         garbled = [step for step in self._garbled if step.unit not in {one.unit for one in found}]
         over_tcp = not isinstance(self._wire, AgentsBus) and self._wire.framing == "tcp"
         outcome = Outcome(self._args.target, found, garbled, pasted, self._steps, interrupted, self._polled(), over_tcp)
@@ -168,8 +167,14 @@ def _who(heard: Speakers, tell: Teller) -> str:
     return tell.speakers("; ".join(units), heard)
 
 
-def _address(bus: Bus) -> str:
-    assert not isinstance(bus, SerialBus)
+def _written(target: str, wire: Wire) -> str:
+    """As the settings take it: a port by its full path, also where a bus or a path from here was named."""
+    if isinstance(wire, AgentsBus):
+        return target
+    return str(Path(wire.port).absolute()) if isinstance(wire, SerialBus) else _address(wire)
+
+
+def _address(bus: TcpBus) -> str:
     return f"[{bus.host}]:{bus.port}" if ":" in bus.host else f"{bus.host}:{bus.port}"
 
 

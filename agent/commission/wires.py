@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import config
+from agent.bus import REASONS
 from agent.bus.link import LinkError
 from agent.capacity import listens
 from agent.commission import ComplaintError, NoValueError
@@ -25,7 +26,6 @@ from drivers import Value
 from drivers.modbus_frames import Read
 
 MODBUS_PORT = 502
-_NO_VALUE = re.compile(r"exception_[0-9]+|timeout|late|crc|unit|function|count|length|protocol|garbage|link_down")
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:/\s\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 _NAMELESS = ("name or service not known", "temporary failure in name resolution", "no address associated with hostname")
@@ -74,7 +74,7 @@ class AgentsBus:
         except ControlError as refusal:
             if refusal.reason == "board_bus":
                 raise ComplaintError("E2536", 75, bus=self.id) from refusal
-            if _NO_VALUE.fullmatch(refusal.reason):
+            if refusal.reason in REASONS or refusal.reason.startswith("exception_"):
                 raise NoValueError(refusal.reason) from refusal
             reason = Refusal(refusal.reason, refusal.detail)
             raise ComplaintError("E2614", bus=self.id, reason=reason) from refusal

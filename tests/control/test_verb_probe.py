@@ -100,6 +100,18 @@ def test_five_slaves_with_mixed_settings_are_found_unaided_and_the_toml_is_in_or
     assert "refuses" not in first
 
 
+def test_a_port_is_written_by_its_full_path_also_where_it_was_named_otherwise(
+    here: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.serve({1: plain(9600, 1)})
+    port = here.port
+    (here.folder / "none.toml").write_text(HEAD + f'[bus.panel]\nserial = "{port}"\nbaud = 9600\nstop_bits = 1\n')
+    monkeypatch.chdir(here.folder)
+    for here.port in (f"./{Path(port).name}", "panel"):
+        assert here.probe("--until", "1", "--baud", "9600", "--json") == 0
+        assert f'serial = "{port}"' in told(capsys)["toml"]
+
+
 def test_a_slow_device_is_found_by_its_late_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with ExitStack() as stack:
         slow = Site(tmp_path, stack)

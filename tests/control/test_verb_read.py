@@ -292,6 +292,20 @@ def test_a_read_through_the_running_agent_leaves_its_counts_alone(
     assert {each.batch.values for each in answers(polled)} == {(77,)}
 
 
+def test_what_keeps_a_value_from_the_running_agent_is_said_as_it_was_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as stack:
+        adapter = Adapter(tmp_path / "usb")
+        stack.callback(adapter.close)
+        stack.callback(Serving(adapter.fd, lambda octets: [(0.0, octets)]).close)
+        bus = SerialBus("sorter", str(adapter.link), 115200, "none", 1, 0.2)
+        plc = unit_device("plc", "sorter", 1, 0.05)
+        path = stack.enter_context(agent_with(tmp_path, SerialOwner(bus, [(plc, asks(plc, "rtu"))]), site(bus, plc)))
+        assert main(["read", "sorter", "2", "40003", "--control", str(path), "--lang", "en"]) == 1
+    assert "nothing but our own request is heard back" in capsys.readouterr().err
+
+
 def test_a_port_that_another_program_holds_is_refused_and_the_program_named(
     panel: Panel, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

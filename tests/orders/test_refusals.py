@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_the_bureau_reads_why_its_order_was_refused(
     with site.bureau, site.agent():
         assert main(["command", "send", "plan", *plan, *where]) == 1
     assert "被拒绝：没有这条分拣线（`unknown_line`）" in capsys.readouterr().out
+
+
+def test_an_order_that_is_not_signed_says_so_beside_what_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (key := tmp_path / "bureau.key").write_text("7c" * 32)
+    key.chmod(0o600)
+    words = ["command", "sign", "mode", "--site", PLACE, "mode=peak", "to=+12h", "by=x", "--lang", "en"]
+    for key_words, said in (([], "without a signature"), (["--key", str(key)], "")):
+        assert main([*words, *key_words]) == 0
+        out, err = capsys.readouterr()
+        assert ("sig" in json.loads(out), said in err, bool(err)) == (not said, True, bool(said))
 
 
 @pytest.mark.parametrize("written", ["to=12h", "from=30m"])

@@ -144,7 +144,8 @@ def _readable(name: str, result: Json) -> Json:
         result |= {"crashed": len(result["crashes"]), "untrue": sum(result["wrong"].values())}
     if name == "soak":
         result["centre_differences"] = len(result["centre_differences"])
-        result["vitals"]["memory_mb_a_day"] = _slope(result["vitals"])
+        for whose in ("vitals", "centre_vitals"):
+            result[whose]["memory_mb_a_day"] = _slope(result[whose])
     return result
 
 

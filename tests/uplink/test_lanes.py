@@ -12,7 +12,7 @@ from agent.bucket import TokenBucket
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.positions import Positions
-from agent.uplink.window import Sent, Window
+from agent.uplink.window import LARGEST, Sent, Window
 
 NOTHING: frozenset[int] = frozenset()
 NO_TOPICS: frozenset[str] = frozenset()
@@ -255,3 +255,11 @@ def test_the_window_keeps_room_for_live_messages_and_knows_the_oldest() -> None:
     assert oldest is not None
     assert oldest.sent_s == 2.0
     assert Window(0).open
+
+
+def test_no_more_is_in_flight_than_pays_however_much_a_broker_takes() -> None:
+    window = Window(65_535)
+    while window.open:
+        window.put(len(window), Sent("t", (len(window),), False, 100, 0.0))
+        assert len(window) <= LARGEST
+    assert len(window) == LARGEST

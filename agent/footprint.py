@@ -36,11 +36,12 @@ def keep_little() -> None:
         mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
-def settle() -> None:
-    """Give back what reading the settings took, and never again go round what is here now."""
+def settle(circles: int = CIRCLES) -> None:
+    """Give back what reading the settings took, and never again go round what is here now; look for circles each time
+    there are so many new objects."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(CIRCLES)
+    gc.set_threshold(circles)
     give_back()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broker import Broker
 
 from agent import clock
 from agent.footprint import SWEEP_S, Sweep, settle
@@ -81,6 +82,19 @@ store = opener(f"sqlite:{sys.argv[1]}")()
 before = keep(range(5))
 print(keep(range(5, 60)) - before)
 """
+
+HEARD = """
+import gc, sys
+from paho.mqtt.matcher import MQTTMatcher
+from agent.__main__ import main
+
+main(["bureau", "run", "--port", sys.argv[1], "--store", f"sqlite:{sys.argv[2]}", "--for", "1s"])
+matcher = MQTTMatcher()
+for _ in range(5000):
+    list(matcher.iter_match("hubpulse/v1/44/4401/gz/health"))
+print(gc.collect())
+"""
+"""What paho does with each message that it hears, after a bureau has run for a second."""
 
 
 class Circle:
@@ -179,3 +193,10 @@ def test_what_a_report_took_is_given_back_within_a_second() -> None:
 def test_a_backlog_leaves_a_bureau_on_sqlite_as_small_as_it_was(tmp_path: Path) -> None:
     grown_kb = int(subprocess.check_output([sys.executable, "-c", BACKLOG, tmp_path / "bureau.db"], text=True))
     assert grown_kb < 512
+
+
+def test_what_paho_leaves_of_a_message_is_gone_some_fifty_messages_later_in_a_bureau(tmp_path: Path) -> None:
+    with Broker(tmp_path / "broker") as broker:
+        words = [sys.executable, "-c", HEARD, str(broker.port), str(tmp_path / "bureau.db")]
+        left = int(subprocess.check_output(words, text=True, stderr=subprocess.DEVNULL).splitlines()[-1])
+    assert left < 600

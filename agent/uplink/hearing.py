@@ -59,7 +59,7 @@ Event = Accepted | Acknowledged | Subscribed | Heard | Ended
 class Hearing:
     """`events`, oldest first, Ended the last of them; `topics` are those of the subscription that is to be answered.
 
-    It knows no client: who lets a connection go has let go of its hundred messages in flight at the same moment, with
+    It knows no client: who lets a connection go has let go of its messages in flight at the same moment, with
     no circle for the collector to find. Of a circle that `agent.footprint.settle` found alive none ever would.
     """
 

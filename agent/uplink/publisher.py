@@ -256,7 +256,7 @@ class Publisher:
 
     def _farewell(self, connection: Connection, session: Session, sid: int) -> Ended:
         """Say `shutdown` and leave in order; where that is not acknowledged in time the will speaks for us."""
-        if session.window.open:
+        if session.window.open_for_farewell:
             session.say_status(contract.death(sid, "shutdown"), self._tick())
         while len(session.window) and (left_s := self._stop_at_s - _MARGIN_S - self._tick()) > 0:
             connection.turn(left_s)

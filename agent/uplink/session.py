@@ -194,7 +194,7 @@ class Session:
 
     def acknowledged(self, puback: Acknowledged, now_s: float) -> None:
         """A PUBACK came; one that nobody waits for is ignored."""
-        if (sent := self.window.take(puback.packet)) is None:
+        if (sent := self.window.take(puback.packet, now_s)) is None:
             return
         self.is_proven = True
         self._measure(sent, now_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -12,7 +13,7 @@ from agent.bucket import TokenBucket
 from agent.uplink.contract import Message
 from agent.uplink.lanes import Lanes
 from agent.uplink.positions import Positions
-from agent.uplink.window import LARGEST, Sent, Window
+from agent.uplink.window import Sent, Window
 
 NOTHING: frozenset[int] = frozenset()
 NO_TOPICS: frozenset[str] = frozenset()
@@ -246,20 +247,60 @@ def test_the_window_keeps_room_for_live_messages_and_knows_the_oldest() -> None:
     assert not window.open
     assert (len(window), window.records, window.backlog_bytes) == (4, 5, 200)
     assert 9 in window
-    taken = window.take(1)
+    taken = window.take(1, 5.0)
     assert taken is not None
     assert taken.positions == (1, 11)
     assert (11 in window, window.backlog_bytes) == (False, 100)
-    assert window.take(1) is None
+    assert window.take(1, 5.0) is None
     oldest = window.oldest()
     assert oldest is not None
     assert oldest.sent_s == 2.0
     assert Window(0).open
 
 
-def test_no_more_is_in_flight_than_pays_however_much_a_broker_takes() -> None:
-    window = Window(65_535)
-    while window.open:
-        window.put(len(window), Sent("t", (len(window),), False, 100, 0.0))
-        assert len(window) <= LARGEST
-    assert len(window) == LARGEST
+def fill(window: Window, packets: Iterator[int], *, backlog: bool = False) -> None:
+    while window.open_for_backlog if backlog else window.open:
+        packet = next(packets)
+        window.put(packet, Sent("t", (packet,), backlog, 100, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("receive_maximum", "round_trip_s", "backlog", "in_flight"),
+    [
+        (65_535, 0.01, False, 32),
+        (65_535, 0.1, False, 100),
+        (65_535, 0.6, False, 100),
+        (65_535, 12.0, False, 32),
+        (65_535, 0.01, True, 16),
+        (65_535, 0.1, True, 50),
+        (40, 0.1, False, 40),
+        (20, 0.1, False, 20),
+        (0, 0.1, False, 1),
+    ],
+)
+def test_a_long_way_has_more_in_flight_and_a_short_or_dead_one_does_not(
+    receive_maximum: int, round_trip_s: float, backlog: bool, in_flight: int
+) -> None:
+    window, packets = Window(receive_maximum), count(1)
+    fill(window, packets, backlog=backlog)
+    for acknowledged in range(1, 300):
+        assert window.take(acknowledged, round_trip_s) is not None
+        fill(window, packets, backlog=backlog)
+    assert len(window) == in_flight
+
+
+def test_what_no_window_held_back_asks_for_no_larger_one() -> None:
+    window, packets = Window(65_535), count(1)
+    for packet in range(1, 300):
+        window.put(packet, Sent("t", (packet,), packet % 2 == 0, 100, 0.0))
+        assert window.take(packet, 0.1) is not None
+    fill(window, packets)
+    assert len(window) == 32
+
+
+def test_a_farewell_goes_out_beside_a_full_window_where_the_broker_takes_it() -> None:
+    window = Window(33)
+    fill(window, count(1))
+    assert (window.open, window.open_for_farewell) == (False, True)
+    window.put(99, Sent("status", (), False, 100, 0.0))
+    assert not window.open_for_farewell

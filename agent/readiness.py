@@ -42,6 +42,7 @@ def judged(first: Json, last: Json) -> list[Finding]:
         *_counters(first["counters"], last["counters"]),
         *_inputs(last["inputs"]),
         _clock(last["clock"]),
+        *_supply(last["machine"]),
         *_spool(last["spool"]),
         *_broker(first, last),
         *_certificates(last),
@@ -139,6 +140,13 @@ def _clock(quality: str) -> Finding:
     whys: dict[str, tuple[Verdict, str]] = {"ntp": ("good", "clock_ntp"), "rtc": ("unknown", "clock_rtc")}
     verdict, why = whys.get(quality, ("bad", "clock_none"))
     return Finding("clock", "", verdict, why)
+
+
+def _supply(machine: Json) -> Iterator[Finding]:
+    """Only a Raspberry Pi tells; that another machine does not is no reason to call its site not ready."""
+    if "undervolt" in machine:
+        weak = bool(machine["undervolt"])
+        yield Finding("supply", "", "bad" if weak else "good", "supply_weak" if weak else "supply_good")
 
 
 def _spool(spool: Json) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from agent.capacity import budgets, overfull
 from agent.control.desk import Desk
 from agent.control.server import ControlServer
 from agent.helm import Helm, at_the_helm
+from agent.machine import Machine
 from agent.own_spool import OwnSpool, own_spool
 from agent.release import VERSION
 from agent.report.commits import Commits
@@ -64,7 +65,8 @@ def _serve(settings: Settings, own: OwnSpool, notify: Notify, control: Path | No
     handover = Handover(numbering, site, helm, past, settings.site.path, lambda: publisher.is_heard)
     commits = Commits(spool, settings.spool, handover.baselines)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, commits.retained)
-    reporter = Reporter(settings, site, spool, helm, numbering, commits, publisher, stocktakes, notify)
+    machine = Machine(own.directory)
+    reporter = Reporter(settings, site, spool, helm, numbering, commits, publisher, stocktakes, notify, machine)
     reporter.begin(clock.now(), past)
     log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=own.directory)
     for budget in overfull(budgets(settings)):

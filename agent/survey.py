@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.bus.schedule import Station
 from agent.helm import Helm
 from agent.load.instant import Instant
+from agent.machine import Machine
 from agent.release import VERSION
 from agent.site import Site
 from agent.uplink.contract import Json
@@ -17,12 +18,15 @@ from config.settings import Settings
 class Survey:
     """Looks at all parts of the agent. Lives in the beat's thread."""
 
-    def __init__(self, settings: Settings, site: Site, helm: Helm, spool: Spool, expiry: Expiry) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - these are the parts it looks at
+        self, settings: Settings, site: Site, helm: Helm, spool: Spool, expiry: Expiry, machine: Machine
+    ) -> None:
         self._settings = settings
         self._site = site
         self._helm = helm
         self._spool = spool
         self._expiry = expiry
+        self._machine = machine
 
     def facts(self, now: Instant, up_s: float, uplink: UplinkStatus) -> Json:
         """All of it, JSON-able, as `agent.readiness` judges it."""
@@ -41,6 +45,7 @@ class Survey:
             "receipts": bureau.receipts,
             "tls": [] if bureau.tls is None else ["ca", *(["own"] if bureau.tls.cert_file else [])],
             "certificate_days": self._expiry.days_left(now),
+            "machine": self._machine.facts(),
         }
 
     def _counters(self, now: Instant) -> dict[str, Json]:

@@ -20,6 +20,7 @@ from config.faults import columns
 from config.messages import Language, named, reason, word
 
 _TITLE_COLUMNS = 11
+_OF_MACHINE = ("temp_c", "mem_free_mb", "disk_free_mb")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,8 @@ def _rows(facts: Mapping[str, Any], steer: Mapping[str, Any], lang: Language) ->
     yield "devices", devices_in_words(facts["devices"], lang)
     yield "counters", _counters(facts["counters"], lang)
     yield "clock", named("ready_clock", facts["clock"], lang)
+    if machine := machine_in_words(facts["machine"], lang):
+        yield "machine", machine
     yield "mode", in_force(steer, lang)
 
 
@@ -124,6 +127,14 @@ def _counters(counters: Mapping[str, Any], lang: Language) -> str:
     silent = [name for name, one in counters.items() if not one["fresh"]]
     said = word("status_fresh", lang, fresh=len(counters) - len(silent), all=len(counters))
     return said + (word("status_not", lang, names=", ".join(silent)) if silent else "")
+
+
+def machine_in_words(machine: Mapping[str, Any], lang: Language) -> str:
+    """Its supply, its heat, and what is free: what it tells of them."""
+    said = [word(f"status_{name}", lang, value=machine[name]) for name in _OF_MACHINE if name in machine]
+    if "undervolt" in machine:
+        said.append(word("ready_supply_weak" if machine["undervolt"] else "ready_supply_good", lang))
+    return word("comma", lang).join(said)
 
 
 def span(seconds: float, lang: Language) -> str:

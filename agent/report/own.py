@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from agent.helm import Helm
 from agent.load.instant import Instant
+from agent.machine import Machine
 from agent.report.commits import Commits
 from agent.site import Site
 from agent.uplink import reports
@@ -24,6 +25,7 @@ class OwnReport:
         helm: Helm,
         spool: Spool,
         commits: Commits,
+        machine: Machine,
         expiry: Expiry,
         head: Callable[[Instant], Head],
         started_s: float,
@@ -32,6 +34,7 @@ class OwnReport:
         self._helm = helm
         self._spool = spool
         self._commits = commits
+        self._machine = machine
         self._expiry = expiry
         self._head = head
         self._started_s = started_s
@@ -57,6 +60,7 @@ class OwnReport:
             self._helm.health(),
             self._commits.take_slowest_s(),
             late_s,
+            self._machine.report(now),
         )
         yield from self._helm.measured(lambda: self._head(now))
 

@@ -9,6 +9,7 @@ from agent import clock, log
 from agent.baselines import Baselines
 from agent.helm import Helm
 from agent.load.instant import Instant
+from agent.machine import Machine
 from agent.release import VERSION
 from agent.report.commits import Commits
 from agent.report.equipment import EquipmentReport
@@ -71,6 +72,7 @@ class Reporter:
         uplink: Uplink,
         stocktakes: StockTakes,
         notify: Notify,
+        machine: Machine,
     ) -> None:
         self._settings = settings
         self._site = site
@@ -79,14 +81,15 @@ class Reporter:
         self._commits = commits
         self._uplink = uplink
         self._notify = notify
+        self._machine = machine
         self._started_s = self._reported_s = self._health_s = self._lockers_s = clock.boot_seconds()
         self._head = head = numbering.head
         self._floor = FloorReport(settings, site, helm, head, self._started_s)
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
         self._equipment = EquipmentReport(site, head)
         expiry = Expiry(settings.bureau.tls)
-        self._own = OwnReport(site, helm, spool, commits, expiry, head, self._started_s)
-        self._survey = Survey(settings, site, helm, spool, expiry)
+        self._own = OwnReport(site, helm, spool, commits, machine, expiry, head, self._started_s)
+        self._survey = Survey(settings, site, helm, spool, expiry, machine)
         self._thinning = Thinning(spool)
         self._counted: Json = {}
         self._obeying = Obeying(site, helm, self._floor, commits, stocktakes, head, self._facts)
@@ -99,6 +102,7 @@ class Reporter:
     def advance(self, now: Instant) -> None:
         """One beat: what is due is reported."""
         self._commits.watch()
+        self._machine.watch(now.boot_s)
         self._tell_late(now)
         self._thin(now)
         if self._site.scans:

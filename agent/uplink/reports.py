@@ -191,11 +191,12 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     audit: Json | None = None,
     slowest_commit_s: float = 0.0,
     late_s: float = 0.0,
+    machine: Json | None = None,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute.
 
     `certificate_days` are the days until our certificate and the CA's end, `audit` the newest entry of the trail;
-    `late_s` is the most that a beat began after it was due since the report before.
+    `late_s` is the most that a beat began after it was due since the report before, `machine` what it runs on.
     """
     fields = head.fields() | {
         "up_s": round(up_s),
@@ -211,6 +212,7 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
         "scanners": scanners,
         "certificate_days": certificate_days,
         "audit": audit or None,
+        "machine": machine or None,
     }
     return Message("health", compact(fields), retain=True)
 

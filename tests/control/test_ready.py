@@ -100,6 +100,7 @@ def test_a_site_of_which_all_was_seen_is_ready(said: Said) -> None:
         (("uplink", "deaf"), ["mode"], "broker", "bad"),
         (("uplink", "no_subscribers"), True, "broker", "bad"),
         (("uplink", "duplicate_identity"), True, "broker", "bad"),
+        (("machine",), {"undervolt": True}, "supply", "bad"),
         (("certificate_days",), None, "certificate", "unknown"),
         (("certificate_days",), {"ca": 900.0, "own": 5.0}, "certificate", "bad"),
     ],
@@ -114,6 +115,13 @@ def test_one_point_that_is_not_seen_to_be_good_is_named_and_the_site_not_ready(
     for one in findings:
         english, chinese = (word(f"ready_{one.why}", lang, **one.values) for lang in LANGUAGES)
         assert english and chinese
+
+
+def test_a_machine_that_does_not_tell_of_its_supply_holds_no_site_up(said: Said) -> None:
+    for machine, checks in (({}, 0), ({"undervolt": False}, 1)):
+        findings = judged(said.first, said.later("machine", value=machine))
+        assert [one.check for one in findings].count("supply") == checks
+        assert is_ready(findings)
 
 
 def told(said: Said, last: dict[str, Any], check: str) -> str:

@@ -33,6 +33,7 @@ from agent.load.line import LineModel
 from agent.load.meter import Meter
 from agent.load.scans import ScanLoad
 from agent.load.site import SiteModel
+from agent.machine import Machine
 from agent.report.commits import Commits
 from agent.report.handover import Handover
 from agent.report.numbering import Numbering
@@ -41,6 +42,7 @@ from agent.service import identity
 from agent.site import Site
 from agent.stocktake import StockTakes
 from agent.systemd import Notify
+from agent.uplink.contract import Json
 from agent.uplink.spool import Spool
 from config.device_settings import CounterRef
 from config.loading import load
@@ -193,6 +195,16 @@ class Scanner:
     def finish(self) -> None: ...
 
 
+class Untold(Machine):
+    """The machine of a simulated site: what it truly runs on would differ from run to run."""
+
+    def facts(self) -> Json:
+        return {}
+
+    def report(self, now: Instant) -> Json:
+        return {}
+
+
 class Life:
     """One run of the daemon over the world's disk, assembled as `agent.service` does; its memory dies with it."""
 
@@ -230,7 +242,16 @@ class Life:
         self.commits = Commits(self.spool, settings.spool, handover.baselines)
         self.uplink = uplink(self)
         self.reporter = Reporter(
-            settings, site, self.spool, helm, numbering, self.commits, self.uplink, StockTakes(), Notify(None)
+            settings,
+            site,
+            self.spool,
+            helm,
+            numbering,
+            self.commits,
+            self.uplink,
+            StockTakes(),
+            Notify(None),
+            Untold(Path("model")),
         )
         self.reporter.begin(now, self.past)
         self._beat = Beat([wires], [wires], self.intake, self.reporter, Notify(None))  # type: ignore[list-item]

@@ -22,6 +22,7 @@ from agent import clock
 from agent.assembling import assemble
 from agent.baselines import Baselines
 from agent.helm import at_the_helm
+from agent.machine import Machine
 from agent.survey import Survey
 from agent.uplink.expiry import Expiry
 from agent.uplink.spool import Spool
@@ -85,7 +86,8 @@ class SurveyedSite:
         for owner in self._site.owners:
             owner.start()
             stack.callback(owner.stop)
-        self._survey = Survey(settings, self._site, self._helm, self._spool, Expiry(settings.bureau.tls))
+        machine = Machine(settings.spool.directory, root=Path("/nowhere"))
+        self._survey = Survey(settings, self._site, self._helm, self._spool, Expiry(settings.bureau.tls), machine)
         self._gate = stack.enter_context(door.accept()[0])
 
     def facts(self) -> dict[str, Any]:

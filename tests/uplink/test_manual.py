@@ -11,10 +11,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from board_files import BoardFiles
 
+from agent import clock
 from agent.bus.counts import BusCounts
 from agent.load.instant import Instant
 from agent.load.metric_rows import GROUPS
+from agent.machine import Machine
 from agent.scans.inlet import InletState
 from agent.uplink import late, reports, resend, thin
 from agent.uplink.contract import Head
@@ -72,8 +75,8 @@ def test_the_row_of_events_names_every_kind_of_event(manual: str) -> None:
 
 
 @pytest.mark.parametrize("manual", MANUALS)
-def test_what_is_said_of_health_is_what_it_holds(manual: str) -> None:
-    at = Instant("12345678-aaaa", 1000.0, 1_800_000_000.0, "ntp")
+def test_what_is_said_of_health_is_what_it_holds(manual: str, tmp_path: Path) -> None:
+    at = Instant("12345678-aaaa", clock.boot_seconds() + 60.0, 1_800_000_000.0, "ntp")
     told = reports.health(
         Head(at, "3-abcdef", 17),
         600.0,
@@ -87,6 +90,7 @@ def test_what_is_said_of_health_is_what_it_holds(manual: str) -> None:
         {"of": 1},
         0.1,
         0.1,
+        Machine(tmp_path, BoardFiles(tmp_path).root).report(at),
     )
     holds = names(json.loads(told.payload)) - Head(at, "3-abcdef", 17).fields().keys() - {"of"}
     said = set(re.findall(r"`([a-z_]+)`", section(manual, "Health", "运行状况")))

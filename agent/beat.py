@@ -19,6 +19,9 @@ FIRST_BEATS_S = 0.1
 FIRST_BEATS = 10
 """The first beats are quicker: the bureau shall not wait a second more for the first answers."""
 
+REST_S = 0.3
+"""So long after a beat its messages mostly are sent and acknowledged: what that took can be given back."""
+
 STUCK_S = 10.0
 """An owner that did not go round its loop for this long is stuck; systemd then restarts us."""
 
@@ -58,6 +61,9 @@ class Beat:
             self._reporter.late(now.boot_s - due_s)
             self.tick(now)
             due_s, over_s = max(due_s, over_s) + next(steps_s), clock.boot_seconds()
+            if (stop := _wait_until(min(over_s + REST_S, due_s))) is not None:
+                break
+            self._sweep.advance(clock.boot_seconds())
         return stop
 
     def tick(self, now: Instant) -> None:
@@ -67,7 +73,6 @@ class Beat:
                 self._intake.hear(outcome, now)
         self._intake.retry(now.boot_s)
         self._reporter.advance(now)
-        self._sweep.advance(now.boot_s)
         self._watch(now.boot_s)
 
     def finish(self, now: Instant) -> None:

@@ -23,6 +23,11 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def processor_seconds() -> float:
+    """What this process has taken of the processors since its start."""
+    return time.process_time()
+
+
 @cache
 def boot_id() -> str:
     """The kernel's random name of this boot."""

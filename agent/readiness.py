@@ -143,7 +143,7 @@ def _clock(quality: str) -> Finding:
 
 
 def _supply(machine: Json) -> Iterator[Finding]:
-    """Only a Raspberry Pi tells; that another machine does not is no reason to call its site not ready."""
+    """That most machines do not tell is no reason to call their site not ready."""
     if "undervolt" in machine:
         weak = bool(machine["undervolt"])
         yield Finding("supply", "", "bad" if weak else "good", "supply_weak" if weak else "supply_good")

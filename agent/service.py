@@ -65,7 +65,7 @@ def _serve(settings: Settings, own: OwnSpool, notify: Notify, control: Path | No
     handover = Handover(numbering, site, helm, past, settings.site.path, lambda: publisher.is_heard)
     commits = Commits(spool, settings.spool, handover.baselines)
     publisher = Publisher(settings.bureau, identity(settings, epoch), spool, commits.retained)
-    machine = Machine(own.directory)
+    machine = Machine(spool, own.directory)
     reporter = Reporter(settings, site, spool, helm, numbering, commits, publisher, stocktakes, notify, machine)
     reporter.begin(clock.now(), past)
     log.event("start", version=VERSION, site=settings.site.id, epoch=epoch, spool=own.directory)

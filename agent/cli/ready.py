@@ -1,9 +1,9 @@
 """Ask the running agent whether the site is ready for the season: one report, point by point.
 
-Every device answers, every counter moves, every scanner sends, inputs are known, the clock is synchronised, the spool
-has a day of room, the broker takes what is sent, certificates last a month. Run parcels (or your hand) past every
-counter and a label past every scanner while it watches; it ends as soon as all have told of it, at the latest after
---for. What is not known is not ready. Exit code 0 only when everything is.
+Every device answers, every counter moves, every scanner sends, inputs are known, the clock is synchronised, no weak
+supply was seen, the spool has a day of room, the broker takes what is sent, certificates last a month. Run parcels (or
+your hand) past every counter and a label past every scanner while it watches; it ends as soon as all have told of it,
+at the latest after --for. What is not known is not ready. Exit code 0 only when everything is.
 """
 
 from __future__ import annotations

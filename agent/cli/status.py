@@ -1,6 +1,7 @@
 """Ask the running agent how it stands: what waits to be delivered, for how long there is room, clock, devices, mode.
 
-It looks at nothing but the agent, so it works while the network is away. `hubpulse ready` watches and judges.
+It tells of the machine, too, and looks at nothing but the agent, so it works while the network is away.
+`hubpulse ready` watches and judges.
 """
 
 from __future__ import annotations

@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from agent import clock
+from agent import clock, sysfs
 from agent.commission.ports import ports
+from agent.machine import temperatures_c
 from agent.release import VERSION
+from agent.supply import alarm
 
 _LIBRARIES = ("paho-mqtt", "pyserial", "pymodbus", "rich", "segno")
+_ROOT = Path("/")
 _MODEL = Path("/proc/device-tree/model")
 _MEMORY = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
 
@@ -41,6 +44,8 @@ def machine(folders: Sequence[Path]) -> dict[str, object]:
             "quality": now.quality,
             "zone": "/".join(Path(os.path.realpath("/etc/localtime")).parts[-2:]),
         },
+        "temp_c": max(temperatures_c(_ROOT), default=None),
+        "undervoltage_alarm": None if (file := alarm(_ROOT)) is None else sysfs.text(file),
         "load": [round(one, 2) for one in os.getloadavg()],
         "memory_mb": dict(_memory()),
         "disks": {str(folder): _room(folder) for folder in folders},

@@ -8,10 +8,10 @@ FIRST = 32
 """Each in flight takes two kilobytes in paho (a condition of its own with a lock and a queue), until a broker that fell
 silent is given up: what comes meanwhile piles up to this."""
 LARGEST = 100
-"""So far the window grows where a long way needs it."""
+"""So far the window of a connection grows where a long way needs it."""
 LONG_WAY_S = (0.05, 2.0)
 """Round trips of a long way: over a shorter one FIRST are 640 messages a second, one by one, and what takes longer
-tells of a line that stood still."""
+tells of a line that stood still. A narrow line looks the same until its queue is two seconds long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Window:
         return sent
 
     def _widen(self, sent: Sent, round_trip_s: float) -> None:
-        """By one where the window, and not the line or the pace, held back what is of this kind."""
+        """By one where the window, and not the pace, held back what is of this kind."""
         held_back = not (self.open_for_backlog if sent.backlog else self.open)
         if held_back and LONG_WAY_S[0] <= round_trip_s <= LONG_WAY_S[1]:
             self._capacity = min(self._capacity + 1, self._allowed, LARGEST)

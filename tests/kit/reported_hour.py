@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -93,15 +94,20 @@ class Reader:
 
 
 def told(
-    seconds: int, report_s: float = 60.0, more: str = "", before: Callable[[int, Life, Hour], None] = lambda *_: None
+    seconds: int,
+    report_s: float = 60.0,
+    more: str = "",
+    before: Callable[[int, Life, Hour], None] = lambda *_: None,
+    machine: Path = Path("/nowhere"),
 ) -> list[Said]:
-    """What was told in so many seconds; `more` is added to the site's TOML, `before` is called before each beat."""
+    """What was told in so many seconds; `more` is added to the site's TOML, `before` is called before each beat, and
+    `machine` holds what the kernel tells."""
     report = config.check_text("hour.toml", (HEAD + SITE.format(report_s=report_s, more=more)).encode())
     assert report.settings is not None, [fault.render("en") for fault in report.faults]
     counters = {CounterRef("eye", name): Counter(1 << 32, 0) for name in ("in", "out")}
     clock = WorldClock()
     clock.booted_s = clock.true_s
-    world = Hour(Random(7), report.settings, clock, counters)
+    world = Hour(Random(7), report.settings, clock, counters, machine=machine)
     with seeded(world):
         life = Life(world, Reader)
         for second in range(seconds):

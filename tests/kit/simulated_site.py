@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from disk_model import ModelDisk
 
-from agent import clock, footprint
+from agent import clock
 from agent import helm as helms
 from agent.assembling import device_plan, make_lockers
 from agent.baselines import Baselines, Epoch
@@ -42,7 +42,6 @@ from agent.service import identity
 from agent.site import Site
 from agent.stocktake import StockTakes
 from agent.systemd import Notify
-from agent.uplink.contract import Json
 from agent.uplink.spool import Spool
 from config.device_settings import CounterRef
 from config.loading import load
@@ -101,6 +100,8 @@ class World:
     counters: dict[CounterRef, Counter]
     silent: set[str] = field(default_factory=set)
     disk: ModelDisk = field(default_factory=ModelDisk)
+    machine: Path = Path("/nowhere")
+    """Where the kernel would tell how the machine is: it would tell another thing in each run."""
 
     @classmethod
     def new(cls, random: Random) -> World:
@@ -124,8 +125,7 @@ def seeded(world: World) -> Iterator[None]:
     with (
         patch.object(clock, "now", world.clock.now),
         patch.object(clock, "boot_seconds", world.clock.boot_s),
-        patch.object(footprint, "give_back", lambda: None),  # in the machine's time, not in the world's
-        patch.object(footprint, "trim", lambda: None),
+        patch.object(clock, "processor_seconds", lambda: 0.0),
         patch.multiple(
             secrets,
             token_hex=lambda octets: random.randbytes(octets).hex(),
@@ -195,16 +195,6 @@ class Scanner:
     def finish(self) -> None: ...
 
 
-class Untold(Machine):
-    """The machine of a simulated site: what it truly runs on would differ from run to run."""
-
-    def facts(self) -> Json:
-        return {}
-
-    def report(self, now: Instant) -> Json:
-        return {}
-
-
 class Life:
     """One run of the daemon over the world's disk, assembled as `agent.service` does; its memory dies with it."""
 
@@ -251,7 +241,7 @@ class Life:
             self.uplink,
             StockTakes(),
             Notify(None),
-            Untold(Path("model")),
+            Machine(self.spool, Path("model"), world.machine),
         )
         self.reporter.begin(now, self.past)
         self._beat = Beat([wires], [wires], self.intake, self.reporter, Notify(None))  # type: ignore[list-item]

@@ -86,7 +86,7 @@ class SurveyedSite:
         for owner in self._site.owners:
             owner.start()
             stack.callback(owner.stop)
-        machine = Machine(settings.spool.directory, root=Path("/nowhere"))
+        machine = Machine(self._spool, settings.spool.directory, root=Path("/nowhere"))
         self._survey = Survey(settings, self._site, self._helm, self._spool, Expiry(settings.bureau.tls), machine)
         self._gate = stack.enter_context(door.accept()[0])
 

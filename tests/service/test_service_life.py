@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -17,7 +18,8 @@ from fault_matrix import Figure
 from patient import PATIENT_AGENT
 from soak_site import SITE, SITE_ID, books, process
 
-from agent.beat import STUCK_S, Beat
+from agent import clock, footprint
+from agent.beat import REST_S, STOP_SIGNALS, STUCK_S, Beat
 from agent.bureau.subscriber import Subscriber
 from agent.clock import boot_seconds
 from agent.intake import Intake
@@ -181,6 +183,35 @@ class Quiet:
 
 class Nothing:
     def advance(self, now: Instant) -> None: ...
+
+    def late(self, by_s: float) -> None: ...
+
+
+class Ended(Nothing):
+    """Ends the run with its twelfth beat: the first ten are quicker."""
+
+    def __init__(self) -> None:
+        self.at_s: list[float] = []
+
+    def advance(self, now: Instant) -> None:
+        self.at_s.append(clock.boot_seconds())
+        if len(self.at_s) == 12:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_what_a_beat_took_is_given_back_when_its_messages_had_time_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back_s: list[float] = []
+    monkeypatch.setattr(footprint, "trim", lambda: given_back_s.append(clock.boot_seconds()))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        told = Ended()
+        stop = Beat([], [], Intake([], {}, pytest.fail, 0.0), told, Notify(None)).run()  # type: ignore[arg-type]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert stop == signal.SIGTERM
+    *_, last_beat_s, _ = told.at_s
+    assert len(given_back_s) == 11
+    assert given_back_s[-1] - last_beat_s >= REST_S
 
 
 @pytest.mark.fault("P4")

@@ -21,7 +21,7 @@ from agent.machine import Machine
 from agent.scans.inlet import InletState
 from agent.uplink import late, reports, resend, thin
 from agent.uplink.contract import Head
-from agent.uplink.spool import Books, Condition, Room
+from agent.uplink.spool import Books, Condition, Room, Spool
 from agent.uplink.status import UplinkStatus
 from config.locker_settings import SIZES
 
@@ -77,6 +77,9 @@ def test_the_row_of_events_names_every_kind_of_event(manual: str) -> None:
 @pytest.mark.parametrize("manual", MANUALS)
 def test_what_is_said_of_health_is_what_it_holds(manual: str, tmp_path: Path) -> None:
     at = Instant("12345678-aaaa", clock.boot_seconds() + 60.0, 1_800_000_000.0, "ntp")
+    spool = Spool.open(tmp_path / "spool", 4 << 20)
+    machine = Machine(spool, tmp_path, BoardFiles(tmp_path).root)
+    machine.watch(at.boot_s)
     told = reports.health(
         Head(at, "3-abcdef", 17),
         600.0,
@@ -90,7 +93,7 @@ def test_what_is_said_of_health_is_what_it_holds(manual: str, tmp_path: Path) ->
         {"of": 1},
         0.1,
         0.1,
-        Machine(tmp_path, BoardFiles(tmp_path).root).report(at),
+        machine.report(at),
     )
     holds = names(json.loads(told.payload)) - Head(at, "3-abcdef", 17).fields().keys() - {"of"}
     said = set(re.findall(r"`([a-z_]+)`", section(manual, "Health", "运行状况")))

@@ -31,6 +31,7 @@ from agent.uplink.contract import Message
 from agent.uplink.credentials import Login
 from agent.uplink.publisher import Publisher
 from agent.uplink.session import Pace
+from agent.uplink.window import FIRST
 from config.uplink_settings import Bureau
 
 SITE = IDENTITY.site
@@ -537,6 +538,36 @@ def test_stopping_keeps_its_deadline_in_a_black_hole(tmp_path: Path, proxy: Mqtt
         rig.publisher.stop(1.0)
         assert clock.boot_seconds() - began_s < EAGER.puback_deadline_s / 2
         assert rig.spool.books().held == 3
+
+
+@pytest.mark.fault("P1")
+def test_stopping_says_so_also_while_all_that_may_be_in_flight_is(
+    tmp_path: Path, broker: Broker, proxy: MqttProxy, bureau: Subscriber
+) -> None:
+    held: list[bytes] = []
+
+    def hold(packet: Packet, _: Link) -> bytes | None:
+        if packet.kind != PUBACK:
+            return packet.raw
+        held.append(packet.raw)
+        return None
+
+    def let_go_at_the_farewell(packet: Packet, link: Link) -> bytes:
+        if packet.kind == PUBLISH and b"shutdown" in packet.raw:
+            proxy.down = lambda packet, _: packet.raw
+            link.reply(b"".join(held))
+        return packet.raw
+
+    with Rig(tmp_path, proxy.port) as rig:
+        assert rig.connected()
+        proxy.down, proxy.up = hold, let_go_at_the_farewell
+        rig.commit(300)
+        assert proxy.wait_for(lambda: len(proxy.links[0].pending) >= FIRST)
+        rig.publisher.stop(WAIT_S / 10)
+    assert bureau.wait_until(lambda: bureau.read(lambda view: view.site(SITE).online) is False, WAIT_S)
+    with Subscriber("127.0.0.1", broker.port) as late:
+        assert late.wait_until(lambda: "status" in late.read(lambda view: view.site(SITE).latest), WAIT_S)
+        assert late.read(lambda view: view.site(SITE).latest["status"])["reason"] == "shutdown"
 
 
 @pytest.mark.fault("P1")

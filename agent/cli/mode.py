@@ -67,8 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ordered(args: argparse.Namespace, lang: Language) -> str:
-    """What was ordered, with its end."""
+    """What was ordered, with its end, and that it is a drill."""
     parts = [word(f"mode_{args.mode}", lang), *_until(_end_ms(args), lang)]
+    parts += [word("mode_exercise", lang)] if args.exercise else []
     return word("mode_ordered", lang, mode=word("comma", lang).join(parts))
 
 

@@ -186,6 +186,7 @@ def test_a_mode_ordered_on_the_machine_is_told_and_audited(broker: Broker, panel
     with site.bureau, site.agent():
         shown = site.verb(*mode, "suspended", "--reason", "weather", "--for", "1h", "--exercise", "--by", "li")
         assert shown.returncode == 0, shown.stderr
+        assert shown.stdout.rstrip().endswith("a drill"), shown.stdout
         site.wait(lambda: site.latest("state").get("suspended") == "weather")
         assert site.latest("state")["exercise"] is True
         site.wait(lambda: site.latest("line/north/state").get("state") == "SUSPENDED")

@@ -173,7 +173,7 @@ def test_status_says_of_a_machine_what_it_tells_and_of_a_weak_supply_what_to_do(
 ) -> None:
     machine.watch(1.0)
     said = machine_in_words({**machine.facts(), "disk_free_mb": 900}, "zh")
-    assert said == "48.3 °C，可用内存 512 MB，磁盘剩余 900 MB，未见供电不足"
+    assert said == "48.3 °C，可用内存 512 MB，磁盘剩余 900 MB，最近五分钟内未见供电不足"
     board.supply(weak=True)
     machine.watch(2.0)
     assert "short thick cable" in machine_in_words(machine.facts(), "en")

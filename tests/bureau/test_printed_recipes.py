@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from simulated_network import Network, Uplink
 from simulated_site import Life, World, seeded
+from units import agent_environment, environment, printed_unit
 
 from agent.__main__ import main
 from agent.bureau import databases, schema
@@ -150,7 +151,13 @@ def _text(manual: str) -> str:
 
 @pytest.mark.parametrize("manual", MANUALS)
 def test_the_printed_service_begins_again_until_broker_and_database_are_there(manual: str) -> None:
-    (unit,) = re.findall(r"```ini\n# /etc/systemd/system/hubpulse-bureau.service\n(.*?)```", _text(manual), re.S)
-    said = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
+    lines = printed_unit(_text(manual)).splitlines()
+    said = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     assert said["Restart"] == "always" and float(said["RestartSec"]) > 0
     assert said["StartLimitIntervalSec"] == "0", "five refusals in ten seconds, and systemd would give it up"
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+def test_the_printed_service_turns_off_the_caches_that_only_make_it_larger_as_the_agents_does(manual: str) -> None:
+    assert environment(printed_unit(_text(manual))) == agent_environment()
+    assert "GLIBC_TUNABLES" in agent_environment()

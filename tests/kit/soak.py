@@ -4,9 +4,9 @@ swallowed, clocks wrong, the agent paused and starved; the bureau's totals must 
 Everything is real: the twin's devices on TCP and a PTY, the agent as a process of its own, mosquitto, a subscriber, and
 the reference consumer, whose store is the record: it gives receipts and asks for what is missing.
 
-How memory grows is judged on the longest life of agent and consumer, after a quarter of an hour: of 150 minutes that is
-more than an hour of each. Of 60 it is half an hour, in which the 40 kB that CPython may take once for an outage, and
-keep, read as two megabytes a day.
+How memory grows is judged on the longest life of agent and consumer, after a quarter of an hour: of 120 minutes that is
+more than an hour of each. Of 60 it is half an hour, in which the 24 kB that CPython may take once for an outage, and
+keep, read as more than a megabyte a day.
 """
 
 from __future__ import annotations

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from units import bureau_environment
 
 from agent.bureau import databases
 from agent.bureau.store import Hole, Store
@@ -52,7 +55,8 @@ class Centre:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=self._log)
+        environment = {**os.environ, **bureau_environment()}
+        return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=self._log, env=environment)
 
     @property
     def pid(self) -> int:

@@ -16,6 +16,7 @@ from broker import Broker
 from hardship import WallClock, forget, starved
 from soak_centre import Centre
 from tcp_proxy import FaultProxy
+from units import agent_environment
 from vitals import Vitals
 
 import config
@@ -23,7 +24,6 @@ from agent.twin.control import SOCKET, Remote
 from agent.uplink.spool import Spool
 
 SITE = Path(config.__file__).parent / "examples" / "demo-hub.toml"
-UNIT = Path(config.__file__).parent / "hubpulse.service"
 SITE_ID = "gz-baiyun"
 COMMIT_S = 4.0
 """What was scanned so shortly before a kill may be lost: a second that has not ended, a report, the bureau's hurry."""
@@ -53,7 +53,7 @@ class Site:
 
     def _start(self) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
-        return subprocess.Popen(words, stderr=self._log, env={**unit_environment(), **self.wall.environment()})
+        return subprocess.Popen(words, stderr=self._log, env={**agent_environment(), **self.wall.environment()})
 
     def kill(self) -> None:
         """As a power cut is to a process; it starts again at once, as systemd would."""
@@ -96,13 +96,6 @@ class Site:
         if self.agent.poll() is None:
             self.agent.send_signal(signal.SIGTERM)
         self.agent.wait(timeout=60)
-
-
-def unit_environment() -> dict[str, str]:
-    """What systemd would start the agent with."""
-    key = "Environment="
-    lines = [line.removeprefix(key) for line in UNIT.read_text().splitlines() if line.startswith(key)]
-    return dict(line.split("=", 1) for line in lines)
 
 
 @contextmanager

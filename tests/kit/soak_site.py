@@ -53,7 +53,7 @@ class Site:
 
     def _start(self) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "agent", "run", "--verbose", str(self.folder / "hubpulse.toml")]
-        return subprocess.Popen(words, stderr=self._log, env={**agent_environment(), **self.wall.environment()})
+        return subprocess.Popen(words, stderr=self._log, env={**self.wall.environment(), **agent_environment()})
 
     def kill(self) -> None:
         """As a power cut is to a process; it starts again at once, as systemd would."""

@@ -34,7 +34,7 @@ def machine(folders: Sequence[Path]) -> dict[str, object]:
         "libraries": dict(_libraries()),
         "kernel": " ".join((os.uname().sysname, os.uname().release, os.uname().version)),
         "machine": os.uname().machine,
-        "model": _text(_MODEL).strip("\0\n"),
+        "model": sysfs.text(_MODEL),
         "libc": " ".join(platform.libc_ver()),
         "system": _system(),
         "boot": in_fours(now.boot_id),
@@ -80,7 +80,7 @@ def _system() -> str:
 
 
 def _memory() -> Iterator[tuple[str, int]]:
-    for line in _text(Path("/proc/meminfo")).splitlines():
+    for line in sysfs.text(Path("/proc/meminfo")).splitlines():
         name, _, amount = line.partition(":")
         if name in _MEMORY:
             yield name, int(amount.split()[0]) >> 10
@@ -99,10 +99,3 @@ def _room(folder: Path) -> dict[str, object]:
         "free_inodes": nodes.f_favail,
         "read_only": bool(nodes.f_flag & os.ST_RDONLY),
     }
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

@@ -93,9 +93,8 @@ def test_a_zero_which_measures_nothing_tells_nothing_of_its_supply(board: BoardF
 def test_the_beat_watches_the_supply_and_the_next_health_tells(board: BoardFiles) -> None:
     said = told(190, before=lambda second, *_: board.supply(weak=second == 70), machine=board.root)
     health = [one.fields["machine"] for one in said if one.tail == "health"]
-    assert [one["undervolt"] for one in health] == [False, False, True, True][-len(health) :]
+    assert [one["undervolt"] for one in health] == [False, True, True]
     assert {one["temp_c"] for one in health} == {48.3}
-    assert len(health) >= 3
 
 
 def test_the_hottest_zone_is_told_and_one_that_fails_is_passed_over(board: BoardFiles, machine: Machine) -> None:

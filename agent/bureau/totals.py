@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.load.reckoning import NOTHING, Reckoning
-from agent.uplink.contract import SCHEMA
+from agent.uplink.contract import SCHEMA, demand_schema
 
 MAX_INTEGER = 2**53
 """Integers from here on are not exact in every JSON reader and never come from an agent."""
@@ -59,8 +59,7 @@ class Report:
         """
         if not isinstance(fields, dict):
             raise ValueError("a message is an object")
-        if fields.get("v", SCHEMA) != SCHEMA:  # a total is only ever raised: one that was misread would stand for good
-            raise ValueError(f"`v` is not {SCHEMA}: a schema that this bureau does not know")
+        demand_schema(fields.get("v", SCHEMA))  # a total is only ever raised: one that was misread would stand for good
         epoch = _epoch(fields.get("epoch"))
         counts = {name: _counted(value, fields.get("base")) for name, value in _streams(fields, "counts")}
         return cls(epoch, _whole(fields.get("seq"), 1), counts, dict(_events(fields)))

@@ -97,6 +97,12 @@ class Head:
         return {name: value for name, value in said.items() if value}
 
 
+def demand_schema(version: object) -> None:
+    """ValueError where a `v` is not SCHEMA: what stands beside it may mean something else."""
+    if type(version) is not int or version != SCHEMA:
+        raise ValueError(f"`v` is not {SCHEMA}: a schema that is not known here")
+
+
 def wall_ms(at: Instant) -> int:
     """Unix milliseconds, UTC."""
     return int(at.wall_s * 1000)

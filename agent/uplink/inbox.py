@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.bucket import TokenBucket
-from agent.uplink.contract import Json
+from agent.uplink.contract import SCHEMA, Json, demand_schema
 from agent.uplink.hearing import Heard
 
 COMMANDS = ("mode", "plan", "baseline", "alarm", "resend", "receipt")
@@ -82,6 +82,7 @@ def parsed(payload: bytes) -> Json:
         raise ValueError("no UTF-8") from None
     if not isinstance(fields, dict):
         raise ValueError("no object")
+    demand_schema(fields.get("v", SCHEMA))
     return fields
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from agent.load.instant import Instant
-from agent.uplink.contract import Message
+from agent.uplink.contract import Message, demand_schema
 from agent.uplink.listed import listed
 
 TAIL = "backlog"
@@ -59,11 +59,17 @@ def unpacked(payload: bytes) -> Iterator[tuple[str, dict[str, object]]]:
         octets = opener.decompress(payload, MAX_UNPACKED_BYTES)
         if opener.unconsumed_tail or not opener.eof:
             raise ValueError(f"a frame of more than {MAX_UNPACKED_BYTES} bytes, or half of one")
-        yield from each(listed(octets.decode(), "messages"))
+        yield from each(listed(octets.decode(), "messages", _judge))
     except zlib.error as error:
         raise ValueError(f"no frame: {error}") from None
     except RecursionError:
         raise ValueError("a frame nested without end") from None
+
+
+def _judge(name: object, value: object) -> None:
+    """What a frame says of itself beside its messages."""
+    if name == "v":
+        demand_schema(value)
 
 
 def each(messages: object) -> Iterator[tuple[str, dict[str, object]]]:

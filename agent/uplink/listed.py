@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 
 
-def listed(text: str, name: str) -> Iterator[object]:
-    """What the list `name` of the object `text` holds, in its order.
+def listed(text: str, name: str, judge: Callable[[object, object], None]) -> Iterator[object]:
+    """What the list `name` of the object `text` holds, in its order; `judge` is told each other field's name and value,
+    and may raise ValueError.
 
     ValueError at the first character that is no JSON, once all that stands before was given, and where there is no such
     list.
@@ -19,11 +20,12 @@ def listed(text: str, name: str) -> Iterator[object]:
     walk, found = _Walk(text), False
     walk.past("{")
     while True:
-        if walk.key() == name and walk.sees("["):
+        key = walk.key()
+        if key == name and walk.sees("["):
             found = True
             yield from _elements(walk)
         else:
-            walk.value()
+            judge(key, walk.value())
         if not walk.sees(","):
             break
         walk.past(",")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postgres import Postgres
 
 from agent.bureau import databases, schema
-from agent.bureau.arrival import Arrival, Presence, Said, read
+from agent.bureau.arrival import Arrival, Presence, Receipt, Said, read
 from agent.bureau.connection import StoreError
 from agent.bureau.store import Store
 from agent.bureau.totals import Totals
@@ -168,6 +168,14 @@ def test_nothing_is_counted_of_a_message_in_another_schema_and_it_is_missing_unt
     store.take([*read(TELEMETRY, payload(2, 20, v=1))])
     assert store.missing() == []
     assert store.conflicts() == []
+
+
+def test_a_kept_receipt_in_another_schema_is_no_receipt() -> None:
+    """Read as one it could say that a restored store lacks nothing."""
+    topic, receipt = f"hubpulse/v1/{SITE}/cmd/receipt", '{"v":%d,"epochs":{"3-abcdef":7}}'
+    assert list(read(topic, (receipt % 1).encode(), retained=True)) == [Receipt(SITE, (("3-abcdef", 7),))]
+    with pytest.raises(ValueError, match="`v` is not 1"):
+        list(read(topic, (receipt % 2).encode(), retained=True))
 
 
 @pytest.mark.parametrize("strange", ["[" * 500 + "]" * 500, "[" * 980 + "]" * 980, "NaN", "-Infinity", "1e999"])

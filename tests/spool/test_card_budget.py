@@ -32,6 +32,17 @@ def test_room_tells_how_long_it_lasts_and_what_the_card_bears() -> None:
     assert pages(4095, 2) == 8192
 
 
+def test_what_is_told_of_the_card_in_the_first_minutes_is_what_is_told_after_hours() -> None:
+    """The zeros of a new segment, written at once, are no pace."""
+    spool, told = Spool.open(Path("model"), 8 << 20, segment_bytes=1 << 20, disk=ModelDisk()), []
+    for second in range(1, 12_001):
+        spool.commit([b"0" * 400], b"")
+        if second % 120 == 0:
+            told.append(spool.room().card_mb_a_day(float(second)) or 0.0)
+    assert spool.room().appended > 1 << 20, "or no second segment was begun"
+    assert max(told) <= 1.05 * min(told)
+
+
 def test_on_a_disk_that_a_neighbour_fills_the_room_is_what_the_disk_leaves() -> None:
     disk, segment_bytes = ModelDisk(), 16 << 10
     spool = Spool.open(Path("model"), 1 << 20, segment_bytes=segment_bytes, disk=disk)

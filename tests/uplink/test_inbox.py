@@ -49,6 +49,8 @@ def test_whatever_bytes_are_commanded_they_are_an_object_or_a_fault(payload: byt
         (b'{"seq":NaN}', "no number"),
         (b'{"seq":-Infinity}', "no number"),
         (b'{"mode":"peak","mode":"normal"}', "twice"),
+        (b'{"v":2,"mode":"peak"}', "`v` is not 1"),
+        (b'{"v":true,"mode":"peak"}', "`v` is not 1"),
     ],
 )
 @pytest.mark.fault("M2")

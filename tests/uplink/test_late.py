@@ -49,6 +49,15 @@ def test_bytes_that_are_no_frame_have_a_reason_and_cost_the_bureau_nothing(paylo
     assert view.rejected <= 1
 
 
+@pytest.mark.parametrize("version", ["2", "true", '"1"', "null", "1.0"])
+def test_of_a_frame_in_another_schema_nothing_is_taken(version: str) -> None:
+    frame = '{"v":%s,"messages":[["health",{"v":1,"epoch":"1-abcdef","seq":1}]]}'
+    view = View()
+    assert view.hear("hubpulse/v1/44/4401/gz-baiyun/backlog", zlib.compress((frame % version).encode())) == []
+    assert view.rejected == 1
+    assert view.hear("hubpulse/v1/44/4401/gz-baiyun/backlog", zlib.compress((frame % "1").encode()))
+
+
 def test_a_frame_that_would_swell_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match="more than"):
         list(unpacked(zlib.compress(b" " * (200 << 20))))

@@ -26,9 +26,22 @@ texts = st.builds(
 )
 
 
+def at_leisure(_name: object, _value: object) -> None:
+    """Whatever else the object holds is welcome."""
+
+
+def test_what_stands_beside_the_list_is_judged_before_it() -> None:
+    told = []
+    reading = listed('{"v":1,"messages":[7],"w":[2]}', "messages", lambda name, value: told.append((name, value)))
+    assert next(reading) == 7
+    assert told == [("v", 1)]
+    assert [*reading] == []
+    assert told == [("v", 1), ("w", [2])]
+
+
 @given(texts)
 def test_it_holds_what_the_standard_library_finds(text: str) -> None:
-    assert list(listed(text, "messages")) == json.loads(text)["messages"]
+    assert list(listed(text, "messages", at_leisure)) == json.loads(text)["messages"]
 
 
 def read(text: str) -> list[object] | None:
@@ -55,12 +68,12 @@ def test_it_refuses_what_the_standard_library_refuses(text: str, draw: st.DataOb
         text = text[:at] + put + text[at + draw.draw(st.integers(0, 3)) :]
     found = None
     with suppress(ValueError):
-        found = list(listed(text, "messages"))
+        found = list(listed(text, "messages", at_leisure))
     assert found == read(text)
 
 
 def test_an_element_is_there_before_what_stands_behind_it_is_read() -> None:
-    given_before = listed('{"v":1,"messages":[[1],[2],nonsense', "messages")
+    given_before = listed('{"v":1,"messages":[[1],[2],nonsense', "messages", at_leisure)
     assert [next(given_before), next(given_before)] == [[1], [2]]
     with pytest.raises(ValueError, match="Expecting value"):
         next(given_before)
@@ -69,7 +82,7 @@ def test_an_element_is_there_before_what_stands_behind_it_is_read() -> None:
 def test_a_long_list_takes_the_memory_of_one_element() -> None:
     text = json.dumps({"messages": [{f"counter-{number}": number + 0.5 for number in range(100)}] * 100})
     tracemalloc.start()
-    for _ in listed(text, "messages"):
+    for _ in listed(text, "messages", at_leisure):
         pass
     one_at_a_time = tracemalloc.get_traced_memory()[1]
     tracemalloc.reset_peak()

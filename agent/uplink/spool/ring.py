@@ -44,6 +44,7 @@ class Ring:
         self._offset = 0
         self.appended_bytes = 0
         self.card_bytes = 0
+        self._zeroed_bytes = 0  # of the newest segment, in this run
 
     # --- at start ---
 
@@ -133,6 +134,11 @@ class Ring:
 
     # --- room ---
 
+    @property
+    def ahead_bytes(self) -> int:
+        """What of `card_bytes` are zeros that no frame has taken the place of."""
+        return max(0, self._zeroed_bytes - self._offset)
+
     def held_bytes(self, acked: int) -> int:
         """What the segments take that hold positions from `acked` on."""
         segments = self.segments
@@ -198,7 +204,7 @@ class Ring:
             raise
 
     def _make_file(self, name: str) -> None:
-        recycled = None
+        recycled, self._zeroed_bytes = None, 0
         while self._spares:
             spare = self._spares[-1]
             if recycled is None and spare.size_bytes == self._segment_bytes:
@@ -219,6 +225,7 @@ class Ring:
                 file.write(_ZEROS[: self._segment_bytes - offset], offset)
             file.sync()
             self.card_bytes += self._segment_bytes
+            self._zeroed_bytes = self._segment_bytes
         except OSError:
             with contextlib.suppress(OSError):
                 self._disk.remove(unfinished)

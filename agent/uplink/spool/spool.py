@@ -94,7 +94,9 @@ class Spool:
     def room(self) -> Room:
         """How full it is, and what it cost the card; from any thread."""
         ring = self._ring
-        return Room(ring.most_bytes(), ring.held_bytes(self.acked), ring.appended_bytes, ring.card_bytes)
+        return Room(
+            ring.most_bytes(), ring.held_bytes(self.acked), ring.appended_bytes, ring.card_bytes, ring.ahead_bytes
+        )
 
     def acknowledge(self, upto: int) -> None:
         """All positions below `upto` have arrived. Durable with the next commit, or within a minute through `tick`."""

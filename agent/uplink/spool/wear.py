@@ -14,12 +14,13 @@ _WAITING_SHARE = 128
 @dataclass(frozen=True, slots=True)
 class Room:
     """Bytes: what the spool can come to take, what unacknowledged messages hold of it, what was appended and what the
-    card had to write for it since the start."""
+    card had to write for it since the start; `ahead` of that are zeros where messages are still to come."""
 
     most: int
     held: int
     appended: int
     card: int
+    ahead: int = 0
 
     def hours_left(self, up_s: float) -> float | None:
         """For how long what is free lasts at the pace of this run, were the bureau away from now on; None: unknown."""
@@ -28,8 +29,9 @@ class Room:
         return round((self.most - self.held) / (self.appended / up_s) / 3600, 1)
 
     def card_mb_a_day(self, up_s: float) -> float | None:
-        """Data pages that the card is made to write; the file system's own come on top. None: not known yet."""
-        return None if up_s < _MEASURED_S else round(self.card / up_s * _DAY_S / 1e6, 1)
+        """Data pages that the card is made to write at the pace of this run; the file system's own come on top. None:
+        not known yet. A new segment's zeros count as messages take their place, else its first hour told gigabytes."""
+        return None if up_s < _MEASURED_S else round((self.card - self.ahead) / up_s * _DAY_S / 1e6, 1)
 
 
 def pages(offset: int, length: int) -> int:

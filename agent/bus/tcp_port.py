@@ -85,6 +85,7 @@ class TcpPort:
             raise LinkError(_reason(fault)) from fault
         if not octets:
             raise LinkError("the converter closed the connection")
+        self._acknowledge_at_once()
         return octets
 
     def send(self, request: bytes) -> None:
@@ -96,6 +97,11 @@ class TcpPort:
             raise LinkError(_reason(fault)) from fault
         if sent != len(request):
             raise LinkError("the converter takes no requests")
+
+    def _acknowledge_at_once(self) -> None:
+        """A converter that gathers what it sends (RFC 1122, 4.2.3.4) holds a late reply back until what it sent before
+        is acknowledged: on our next request it would come as the answer to that. The kernel forgets this (tcp(7))."""
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def turn(self, request: bytes, begin_s: float, reply_s: float) -> Turn | None:
         """As `serial_port.SerialPort.turn`."""

@@ -31,4 +31,5 @@ def plain_turn(line: Line, request: bytes, begin_s: float, reply_s: float) -> Tu
     line.send(request)
     sent_s = line.now()
     line.pause(sent_s + reply_s)
-    return sent_s, line.now(), bytearray(line.read())
+    heard = bytearray(line.read())
+    return sent_s, line.now(), heard  # in this order: what is read is never newer than the moment that is told

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import chain, repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -114,6 +115,18 @@ def test_a_late_reply_behind_a_converter_is_never_taken_for_the_next_answer(fram
         with asked(bus, [replace(DEVICES[0], period_s=0.02), DEVICES[1]]) as owner:
             outcomes = outcomes_until(owner, lambda seen: owner.counts()["bus"].late >= 5 and len(answers(seen)) > 50)
     assert all(units.is_fresh(int(each.device[-1]), each) for each in answers(outcomes))
+    assert "late" in {each.reason for each in outcomes if isinstance(each, Missed)}
+
+
+def test_a_late_reply_that_a_converter_holds_back_until_we_speak_is_not_the_next_answer() -> None:
+    """It gathers what it sends (no TCP_NODELAY): what it sent before must be acknowledged without a request of ours."""
+    units, delays_s = RtuUnits({1, 2}), chain(repeat(0.0, 5), repeat(0.05, 3), repeat(0.0))
+    units.behave[1] = lambda reply: [(next(delays_s), reply)]
+    with Converter(units) as converter:
+        bus = TcpBus("bus", "127.0.0.1", converter.port, 0.03, "rtu")
+        with asked(bus, [replace(DEVICES[0], period_s=0.02), DEVICES[1]]) as owner:
+            outcomes = outcomes_until(owner, lambda seen: len(answers(seen)) > 10)
+    assert units.wrong_values(outcomes) == 0
     assert "late" in {each.reason for each in outcomes if isinstance(each, Missed)}
 
 

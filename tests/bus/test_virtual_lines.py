@@ -60,6 +60,23 @@ def lateness_p99_s(owned: Virtually, dead: int) -> float:
     return percentile([at_s % 1.0 for at_s in settled_s], 0.99)
 
 
+def test_what_was_read_is_never_newer_than_the_moment_that_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that sleeps between the two must not date a late reply to its time-out."""
+    line = VirtualLine(lambda _: TURNAROUND_S)
+    read = line.read
+
+    def slow_read() -> bytes:
+        line.pause(line.now() + 5.0)
+        return read()
+
+    monkeypatch.setattr(line, "read", slow_read)
+    turn = line.turn(rtu(1, 3, 0, 0, 0, 2), line.now(), 0.0)
+    assert turn is not None
+    sent_s, heard_s, octets = turn
+    assert octets
+    assert heard_s >= sent_s + TURNAROUND_S
+
+
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("dead", [1, 4, 8])
 def test_of_sixteen_units_the_living_are_read_as_punctually_as_with_none_dead(

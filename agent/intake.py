@@ -15,6 +15,7 @@ from agent.bus.plans import ABSENT_PERIODS, REFUSED, DevicePlan
 from agent.counters import Counters
 from agent.load.instant import Instant
 from agent.load.meter import Meter
+from agent.polls import Polls
 from config.device_settings import CounterRef
 from drivers import Batch, Told, Value
 from drivers.plan import Cut
@@ -80,7 +81,8 @@ class Intake:
         self._inputs = inputs
         self._owner_of = owner_of
         self.plans = {plan.device.id: plan for plan in plans}
-        self._counters = Counters(plans, meters, self._hurry)
+        self.polls = Polls()
+        self._counters = Counters(plans, meters, self._hurry, self.polls.ended)
         self._identities = {
             plan.device.id: Identity(plan.device.fingerprint, (kept or {}).get(plan.device.id))
             for plan in plans
@@ -93,6 +95,8 @@ class Intake:
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
         """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
+        if isinstance(outcome, Answered | Missed):
+            self.polls.hear(outcome)
         if self._lockers and isinstance(outcome, Answered | Missed | Told) and self._lockers.owns(outcome.device):
             if self._lockers.hear(outcome):
                 self._hurry(outcome.device)

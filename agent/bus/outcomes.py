@@ -17,11 +17,12 @@ REASONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Ask number `ask` of `device` was answered."""
+    """Ask number `ask` of `device` was answered, `took_s` after its turn had come; None where another master asked."""
 
     device: str
     ask: int
     batch: Batch
+    took_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

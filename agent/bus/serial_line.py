@@ -228,7 +228,7 @@ class SerialOwner(OwnerThread):
             self._missed(slot, f"exception_{refusal.code}")
         else:
             self._heard(slot)
-            self._tell(Answered(slot.device, slot.index, batch))
+            self._tell(Answered(slot.device, slot.index, batch, batch.at_s - now_s))
         if not self._state.up:
             self._tell(self._state.changed(True, "open", now_s))
 

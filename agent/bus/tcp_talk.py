@@ -161,7 +161,7 @@ class TcpTalk:
             self._tally.answered += 1
             self.health.answered(slot.unit)
             self._finish()
-            self._tell(Answered(slot.device, slot.index, batch))
+            self._tell(Answered(slot.device, slot.index, batch, now_s - self._sent_s))
         self._next(now_s)
         return True
 

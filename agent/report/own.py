@@ -39,6 +39,7 @@ class OwnReport:
         self._head = head
         self._started_s = started_s
         self._late_s = 0.0
+        self._set_s: float | None = None
 
     def late(self, by_s: float) -> None:
         """A beat began so long after it was due."""
@@ -61,8 +62,15 @@ class OwnReport:
             self._commits.take_slowest_s(),
             late_s,
             self._machine.report(now),
+            self._site.intake.polls.report(),
+            self._stepped_s(now),
         )
         yield from self._helm.measured(lambda: self._head(now))
+
+    def _stepped_s(self, now: Instant) -> float | None:
+        """How far the wall clock went otherwise than time did since the report before; None: there was none."""
+        before_s, self._set_s = self._set_s, now.wall_s - now.boot_s
+        return None if before_s is None else round(self._set_s - before_s, 1) + 0.0  # never -0.0
 
     def sentence(self, uplink: UplinkStatus) -> str:
         """One line for `systemctl status`."""

@@ -192,15 +192,19 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     slowest_commit_s: float = 0.0,
     late_s: float = 0.0,
     machine: Json | None = None,
+    polls: Json | None = None,
+    clock_step_s: float | None = None,
 ) -> Message:
     """The agent itself: its spool's books, its uplink, and what went over each bus; retained, each minute.
 
     `certificate_days` are the days until our certificate and the CA's end, `audit` the newest entry of the trail;
-    `late_s` is the most that a beat began after it was due since the report before, `machine` what it runs on.
+    `late_s` is the most that a beat began after it was due since the report before, `machine` what it runs on, `polls`
+    how polling goes, `clock_step_s` how far the wall clock was set since the report before.
     """
     fields = head.fields() | {
         "up_s": round(up_s),
         "beat_late_s_max": round(late_s, 3) or None,
+        "clock_step_s": clock_step_s,
         "spool": {
             **asdict(books),
             **asdict(condition),
@@ -208,6 +212,7 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
             "commit_s_max": round(slowest_commit_s, 3),
         },
         "uplink": _uplink(uplink, head.at.boot_s),
+        **(polls or {}),
         "buses": dict(buses),
         "scanners": scanners,
         "certificate_days": certificate_days,

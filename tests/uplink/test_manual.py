@@ -14,16 +14,19 @@ import pytest
 from board_files import BoardFiles
 
 from agent import clock
+from agent.bus import Answered, Missed
 from agent.bus.counts import BusCounts
 from agent.load.instant import Instant
 from agent.load.metric_rows import GROUPS
 from agent.machine import Machine
+from agent.polls import Polls
 from agent.scans.inlet import InletState
 from agent.uplink import late, reports, resend, thin
 from agent.uplink.contract import Head
 from agent.uplink.spool import Books, Condition, Room, Spool
 from agent.uplink.status import UplinkStatus
 from config.locker_settings import SIZES
+from drivers import Batch
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path.read_text("utf-8") for path in sorted((ROOT / "agent").rglob("*.py"))]
@@ -80,6 +83,11 @@ def test_what_is_said_of_health_is_what_it_holds(manual: str, tmp_path: Path) ->
     spool = Spool.open(tmp_path / "spool", 4 << 20)
     machine = Machine(spool, tmp_path, BoardFiles(tmp_path).root)
     machine.watch(at.boot_s)
+    polls = Polls()
+    polls.hear(Answered("of", 0, Batch((1,), 1.0), 0.1))
+    polls.hear(Missed("of", 0, "exception_2", 1.0))
+    polls.ended("of", "wrap")
+    polls.ended("of", "reset")
     told = reports.health(
         Head(at, "3-abcdef", 17),
         600.0,
@@ -94,9 +102,11 @@ def test_what_is_said_of_health_is_what_it_holds(manual: str, tmp_path: Path) ->
         0.1,
         0.1,
         machine.report(at),
+        polls.report(),
+        0.1,
     )
     holds = names(json.loads(told.payload)) - Head(at, "3-abcdef", 17).fields().keys() - {"of"}
-    said = set(re.findall(r"`([a-z_]+)`", section(manual, "Health", "运行状况")))
+    said = set(re.findall(r"`([a-z0-9_]+)`", section(manual, "Health", "运行状况")))
     assert said == holds - {"sid"} | VALUES
 
 

@@ -135,7 +135,7 @@ class _Run:
 
     def _conclude(self, found: list[FoundUnit], *, interrupted: bool) -> None:
         held = self._wire.id if isinstance(self._wire, AgentsBus) else None
-        pasted = toml(_written(self._args.target, self._wire), found, bus=held) if found else ""
+        pasted = toml(_written(self._args.target, self._wire), found, self._lang, bus=held) if found else ""
         garbled = [step for step in self._garbled if step.unit not in {one.unit for one in found}]
         over_tcp = not isinstance(self._wire, AgentsBus) and self._wire.framing == "tcp"
         outcome = Outcome(self._args.target, found, garbled, pasted, self._steps, interrupted, self._polled(), over_tcp)

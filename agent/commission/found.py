@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from agent.commission.line_settings import LineSetting
 from agent.commission.matching import UNKNOWN, Match
+from config import messages
+from config.messages import Language
 from drivers.identity import NOBODY, Identity
 
 
@@ -28,20 +30,19 @@ def common(found: Sequence[FoundUnit]) -> LineSetting | None:
     return max(counted, key=lambda setting: counted[setting], default=None)
 
 
-def toml(where: str, found: Sequence[FoundUnit], *, bus: str | None = None) -> str:
+def toml(where: str, found: Sequence[FoundUnit], lang: Language, *, bus: str | None = None) -> str:
     """The bus at `where` (a port or host:port) and its devices; only devices where the bus has its settings already.
 
-    A line has one setting: units with another must be set to it first, and are written as comments.
+    A line has one setting: units with another must be set to it first, and are written as comments. These are in
+    `lang`.
     """
     setting = common(found)
     rows = [] if bus else list(_bus(where, setting))
     for one in found:
-        block = list(_device(where, one, bus or "bus-1"))
+        block = list(_device(where, one, bus or "bus-1", lang))
         if one.setting != setting:
-            rows += [
-                "",
-                f"# Unit {one.unit} speaks {one.setting}; a line has one setting: set it to {setting} first.",
-            ]
+            other = messages.word("probe_other_setting", lang, unit=one.unit, own=one.setting, common=setting)
+            rows += ["", f"# {other}"]
             block = [f"# {row}".rstrip() for row in block]
         rows += ["", *block]
     return "\n".join(rows).strip() + "\n"
@@ -59,8 +60,9 @@ def _bus(where: str, setting: LineSetting | None) -> Iterator[str]:
     yield from (f"baud = {setting.baud}", f'parity = "{setting.parity}"', f"stop_bits = {setting.stop_bits}")
 
 
-def _device(where: str, one: FoundUnit, bus: str) -> Iterator[str]:
-    said = f"   # says: {_comment(str(one.identity))}" if str(one.identity) else ""
+def _device(where: str, one: FoundUnit, bus: str, lang: Language) -> Iterator[str]:
+    identity = _comment(str(one.identity))
+    said = f"   # {messages.word('probe_says', lang, identity=identity)}" if identity else ""
     yield f"[device.unit-{one.unit}]{said}"
     yield f'bus = "{bus}"'
     yield f"unit = {one.unit}"
@@ -68,10 +70,10 @@ def _device(where: str, one: FoundUnit, bus: str) -> Iterator[str]:
         yield f'profile = "{one.match.profile}"'
         return
     if one.match.others:
-        yield f"# could be: {', '.join(one.match.others)}"
-    refused = "   # it refuses this address: write one that it has" if one.reason.startswith("exception") else ""
+        yield f"# {messages.word('probe_could_be', lang, names=', '.join(one.match.others))}"
+    refused = f"   # {messages.word('probe_no_address', lang)}" if one.reason.startswith("exception") else ""
     yield f'point.first = {{ area = "holding", address = 0, type = "u16" }}{refused}'
-    yield f"# find its counts: hubpulse read {where} {one.unit} 40001 --expect NUMBER"
+    yield f"# {messages.word('probe_find', lang, command=f'hubpulse read {where} {one.unit} 40001 --expect')}"
 
 
 def _comment(text: str) -> str:

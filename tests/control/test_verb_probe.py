@@ -29,8 +29,9 @@ from agent.bus import Missed
 from agent.bus.serial_line import SerialOwner
 from agent.cli.probe_sheet import Teller
 from agent.commission import NoValueError
+from agent.commission.found import FoundUnit, toml
 from agent.commission.line_settings import LineSetting, in_order
-from agent.commission.matching import match
+from agent.commission.matching import Match, match
 from agent.commission.sweep import FIRST, Pace, Step, Sweep
 from agent.intake import Presence
 from config import profiles
@@ -110,6 +111,21 @@ def test_a_port_is_written_by_its_full_path_also_where_it_was_named_otherwise(
     for here.port in (f"./{Path(port).name}", "panel"):
         assert here.probe("--until", "1", "--baud", "9600", "--json") == 0
         assert f'serial = "{port}"' in told(capsys)["toml"]
+
+
+def test_what_is_to_be_pasted_explains_itself_in_the_language_of_the_technician() -> None:
+    found = [
+        FoundUnit(1, LineSetting(9600), "answers", Identity(product="DVP"), Match(None, ("delta-dvp", "other"))),
+        FoundUnit(2, LineSetting(9600), "exception_2"),
+        FoundUnit(3, LineSetting(19200), "answers"),
+    ]
+    english, chinese = (toml("/dev/ttyUSB0", found, lang).splitlines() for lang in ("en", "zh"))
+    assert [row.partition("#")[0] for row in english] == [row.partition("#")[0] for row in chinese]
+    explained = [(one, other) for one, other in zip(english, chinese, strict=True) if one != other]
+    assert len(explained) == 7, (
+        "who it is, what it could be, no such address, another setting, and thrice where counts are"
+    )
+    assert all(any("一" <= letter <= "鿿" for letter in row) for _, row in explained)
 
 
 def test_a_slow_device_is_found_by_its_late_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

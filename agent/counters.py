@@ -50,7 +50,7 @@ def _rule(point: Point, device: Device, timeout_s: float) -> CounterRule:
 
 
 class Counters:
-    """Advances the meters. `hurry` is called with a device whose count wants a second look at once, `ended` with the
+    """Advances the meters. `hurry` is called with a device whose count wants a second look at once, `noticed` with the
     device and kind of each event of a counter."""
 
     def __init__(
@@ -58,11 +58,11 @@ class Counters:
         plans: Sequence[Plan],
         meters: Mapping[CounterRef, Meter],
         hurry: Callable[[str], None],
-        ended: Callable[[str, str], None],
+        noticed: Callable[[str, str], None],
     ) -> None:
         self._meters = meters
         self._hurry = hurry
-        self._ended = ended
+        self._noticed = noticed
         self._by_ask: dict[str, dict[int, tuple[Counted, ...]]] = {}
         self._unreadable: set[CounterRef] = set()
         for plan in plans:
@@ -85,7 +85,7 @@ class Counters:
             return
         for event in meter.advance(int(value), at):
             _tell(ref, event)
-            self._ended(ref.device, event.kind)
+            self._noticed(ref.device, event.kind)
             if event.kind in SECOND_LOOK:
                 self._hurry(ref.device)
 

@@ -82,7 +82,7 @@ class Intake:
         self._owner_of = owner_of
         self.plans = {plan.device.id: plan for plan in plans}
         self.polls = Polls()
-        self._counters = Counters(plans, meters, self._hurry, self.polls.ended)
+        self._counters = Counters(plans, meters, self._hurry, self.polls.noticed)
         self._identities = {
             plan.device.id: Identity(plan.device.fingerprint, (kept or {}).get(plan.device.id))
             for plan in plans
@@ -95,15 +95,16 @@ class Intake:
 
     def hear(self, outcome: Outcome, now: Instant) -> None:
         """Take one outcome in; `now` is the beat's moment, the outcome carries its own."""
-        if isinstance(outcome, Answered | Missed):
-            self.polls.hear(outcome)
+        if isinstance(outcome, Missed):
+            self.polls.missed(outcome.device, outcome.reason)
         if self._lockers and isinstance(outcome, Answered | Missed | Told) and self._lockers.owns(outcome.device):
-            if self._lockers.hear(outcome):
-                self._hurry(outcome.device)
+            self._hear_board(self._lockers, outcome)
             return
         match outcome:
             case Answered(device, ask, batch):
-                if self._is_believed(device, ask, batch):
+                believed = self._is_believed(device, ask, batch)
+                self.polls.answered(device, outcome.took_s, usable=believed and _holds_values(batch))
+                if believed:
                     self._hear_answer(device, ask, batch, now)
             case Missed(device, ask, reason, at_s):
                 self._hear_miss(device, ask, reason, at_s)
@@ -113,6 +114,12 @@ class Intake:
                 self._doubt(bus)
             case Reopened(bus):
                 self._doubt(bus)
+
+    def _hear_board(self, lockers: Lockers, outcome: Answered | Missed | Told) -> None:
+        if isinstance(outcome, Answered):
+            self.polls.answered(outcome.device, outcome.took_s, usable=_holds_values(outcome.batch))
+        if lockers.hear(outcome):
+            self._hurry(outcome.device)
 
     def _hear_answer(self, device: str, ask: int, batch: Batch, now: Instant) -> None:
         self._answered(device, batch.at_s)
@@ -247,6 +254,10 @@ class Intake:
 def _tell(event: str, *, well: bool, **fields: object) -> None:
     """What went wrong is a warning, what came back is not."""
     log.event(event, logging.INFO if well else logging.WARNING, **fields)
+
+
+def _holds_values(batch: Batch) -> bool:
+    return any(value is not None for value in batch.values)
 
 
 def _moment(now: Instant, at_s: float) -> Instant:

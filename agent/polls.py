@@ -7,19 +7,18 @@ from array import array
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from agent.bus.outcomes import Answered, Missed
 from agent.uplink.contract import Json
 
 _STEPS_AN_OCTAVE = 4
 _LONGEST_MS = 1 << 16
 _P95 = 0.95
 _EXCEPTION = "exception_"
-_ENDS = {"wrap": "wrap_n", "reset": "reset_n"}
-"""Events of a counter that are counted, by what they are called in payloads."""
+_COUNTED = {"wrap": "wrap_n", "reset": "reset_n"}
+"""Events of counters that are counted here, by what they are called in payloads."""
 
 
 class Delays:
-    """How long answers took, in steps of a quarter of an octave: a share of them is known to 19 %, in little memory."""
+    """How long answers took, in steps of a quarter of an octave from a millisecond on, in little memory."""
 
     def __init__(self) -> None:
         self._counts = _no_delays()
@@ -33,7 +32,7 @@ class Delays:
         counts, self._counts = self._counts, _no_delays()
         needed = max(1, math.ceil(share * sum(counts)))
         steps = (step for step, answers in enumerate(accumulate(counts)) if answers >= needed)
-        return next((round(2 ** (step / _STEPS_AN_OCTAVE), 1) for step in steps), None)
+        return next((math.ceil(10 * 2 ** (step / _STEPS_AN_OCTAVE)) / 10 for step in steps), None)
 
 
 def _no_delays() -> array[int]:
@@ -46,56 +45,64 @@ def _step(took_ms: float) -> int:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Of one device: what it was due and missed since the report before, and since the start of the agent the code of
-    its last refusal and how often its counters wrapped or were reset."""
+class _Polled:
+    """Of one device: what was asked and brought no value since the report before; since the start of the agent the code
+    of its last refusal, and events of its counters."""
 
-    due: int = 0
+    asked: int = 0
     missed: int = 0
     exception: int | None = None
-    ends: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
 
     def told(self) -> Json:
         """What is out of the ordinary."""
-        share = {"err_pct": round(100 * self.missed / self.due, 1)} if self.missed else {}
+        share = {"err_pct": math.ceil(1000 * self.missed / self.asked) / 10} if self.missed else {}
         refusal = {} if self.exception is None else {"exc_code_last": self.exception}
-        return {**share, **refusal, **self.ends}
+        return {**share, **refusal, **self.events}
 
 
 class Polls:
     """Of all devices. Lives in the beat's thread."""
 
     def __init__(self) -> None:
-        self._devices: dict[str, _Tally] = {}
+        self._devices: dict[str, _Polled] = {}
         self._delays = Delays()
 
-    def hear(self, outcome: Answered | Missed) -> None:
-        """What was due brought a value, or none."""
-        tally = self._devices.setdefault(outcome.device, _Tally())
-        tally.due += 1
-        if isinstance(outcome, Missed):
-            tally.missed += 1
-            if outcome.reason.startswith(_EXCEPTION):
-                tally.exception = int(outcome.reason.removeprefix(_EXCEPTION))
-        elif outcome.took_s is not None:
-            self._delays.add(outcome.took_s)
+    def answered(self, device: str, took_s: float | None, *, usable: bool) -> None:
+        """It was asked and answered, `took_s` after that where we asked; not `usable`: no value came of it."""
+        polled = self._of(device)
+        polled.asked += 1
+        polled.missed += not usable
+        if took_s is not None:
+            self._delays.add(took_s)
 
-    def ended(self, device: str, kind: str) -> None:
+    def missed(self, device: str, reason: str) -> None:
+        """It was asked, and no answer came, or a refusal."""
+        polled = self._of(device)
+        polled.asked += 1
+        polled.missed += 1
+        if reason.startswith(_EXCEPTION):
+            polled.exception = int(reason.removeprefix(_EXCEPTION))
+
+    def noticed(self, device: str, kind: str) -> None:
         """A counter of the device told an event of that kind."""
-        if (name := _ENDS.get(kind)) is not None:
-            ends = self._devices.setdefault(device, _Tally()).ends
-            ends[name] = ends.get(name, 0) + 1
+        if (name := _COUNTED.get(kind)) is not None:
+            events = self._of(device).events
+            events[name] = events.get(name, 0) + 1
 
     def report(self) -> Json:
-        """`poll_ok_pct` and `poll_lat_p95_ms` since the report before, where anything was due or answered; `devices`:
+        """`poll_ok_pct` and `poll_lat_p95_ms` since the report before, where anything was asked or answered; `devices`:
         what of each is out of the ordinary."""
-        due = sum(one.due for one in self._devices.values())
+        asked = sum(one.asked for one in self._devices.values())
         missed = sum(one.missed for one in self._devices.values())
         told = {device: said for device, one in self._devices.items() if (said := one.told())}
         for one in self._devices.values():
-            one.due = one.missed = 0
+            one.asked = one.missed = 0
         return {
-            "poll_ok_pct": round(100 * (due - missed) / due, 1) if due else None,
+            "poll_ok_pct": math.floor(1000 * (asked - missed) / asked) / 10 if asked else None,
             "poll_lat_p95_ms": self._delays.take(_P95),
             "devices": told or None,
         }
+
+    def _of(self, device: str) -> _Polled:
+        return self._devices.setdefault(device, _Polled())

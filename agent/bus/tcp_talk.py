@@ -56,7 +56,7 @@ class TcpTalk:
         self._current: Slot | None = None
         self._again = False
         self._turn = 0
-        self._sent_s = 0.0
+        self._began_s = self._sent_s = 0.0
         self._silences = 0
         self._silent_units: set[int] = set()
 
@@ -120,6 +120,7 @@ class TcpTalk:
             if slot.errand or self.health.may_ask(slot.unit, now_s):
                 self._again = False
                 self._current = slot
+                self._began_s = now_s
                 self._send(slot, now_s)
                 return
             self._missed(slot, "timeout", now_s)
@@ -161,7 +162,7 @@ class TcpTalk:
             self._tally.answered += 1
             self.health.answered(slot.unit)
             self._finish()
-            self._tell(Answered(slot.device, slot.index, batch, now_s - self._sent_s))
+            self._tell(Answered(slot.device, slot.index, batch, now_s - self._began_s))
         self._next(now_s)
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from agent import clock
 from agent.helm import Helm
 from agent.load.instant import Instant
 from agent.machine import Machine
@@ -39,7 +40,8 @@ class OwnReport:
         self._head = head
         self._started_s = started_s
         self._late_s = 0.0
-        self._set_s: float | None = None
+        began = clock.now()
+        self._set_s = began.wall_s - began.boot_s
 
     def late(self, by_s: float) -> None:
         """A beat began so long after it was due."""
@@ -67,10 +69,10 @@ class OwnReport:
         )
         yield from self._helm.measured(lambda: self._head(now))
 
-    def _stepped_s(self, now: Instant) -> float | None:
-        """How far the wall clock went otherwise than time did since the report before; None: there was none."""
+    def _stepped_s(self, now: Instant) -> float:
+        """How far the wall clock went otherwise than time did since the report before, or the start."""
         before_s, self._set_s = self._set_s, now.wall_s - now.boot_s
-        return None if before_s is None else round(self._set_s - before_s, 1) + 0.0  # never -0.0
+        return round(self._set_s - before_s, 1) + 0.0  # never -0.0
 
     def sentence(self, uplink: UplinkStatus) -> str:
         """One line for `systemctl status`."""

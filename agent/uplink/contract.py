@@ -99,7 +99,7 @@ class Head:
 
 def demand_schema(version: object) -> None:
     """ValueError where a `v` is not SCHEMA: what stands beside it may mean something else."""
-    if type(version) is not int or version != SCHEMA:
+    if version != SCHEMA:
         raise ValueError(f"`v` is not {SCHEMA}: a schema that is not known here")
 
 

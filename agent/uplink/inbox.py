@@ -11,6 +11,8 @@ from agent.uplink.contract import SCHEMA, Json, demand_schema
 from agent.uplink.hearing import Heard
 
 COMMANDS = ("mode", "plan", "baseline", "alarm", "resend", "receipt")
+OF_DELIVERY = ("resend", "receipt")
+"""Commands that have a `v`; an order has none, what else is in it is left alone."""
 MAX_BYTES = 4096
 RATE_PER_S = 1.0
 BURST = 10
@@ -63,7 +65,10 @@ class Inbox:
             return None
         self._bucket.take()
         try:
-            return Command(name, parsed(heard.payload), heard.retained)
+            fields = parsed(heard.payload)
+            if name in OF_DELIVERY:
+                demand_schema(fields.get("v", SCHEMA))
+            return Command(name, fields, heard.retained)
         except ValueError as fault:
             return Command(name, {}, heard.retained, str(fault))
 
@@ -82,7 +87,6 @@ def parsed(payload: bytes) -> Json:
         raise ValueError("no UTF-8") from None
     if not isinstance(fields, dict):
         raise ValueError("no object")
-    demand_schema(fields.get("v", SCHEMA))
     return fields
 
 

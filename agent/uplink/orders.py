@@ -57,7 +57,9 @@ class Orders:
         command = self._inbox.read(heard, now_s)
         if command is None:
             return
-        if command.name == "receipt":
+        if command.name == "receipt" and command.fault:
+            log.warn("receipt_refused", reason=command.fault)
+        elif command.name == "receipt":
             self._lanes.received(_watermarks(command.fields))
             self._shipping.advise(command.fields.get("backlog_per_s"))
         elif command.name == "resend":

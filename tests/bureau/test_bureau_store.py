@@ -170,6 +170,16 @@ def test_nothing_is_counted_of_a_message_in_another_schema_and_it_is_missing_unt
     assert store.conflicts() == []
 
 
+def test_of_a_loss_record_in_another_schema_nothing_is_taken_that_is_in_it() -> None:
+    inside = json.loads(payload(2, 20, v=1))
+    lost = {"epoch": "3-abcdef", "seq": 5, "lost": [["3-abcdef", 1, 4]], "messages": [["event", inside]]}
+    assert [one.report.seq for one in read(f"hubpulse/v1/{SITE}/loss", json.dumps({"v": 1, **lost}).encode())] == [5, 2]  # type: ignore[union-attr]
+    found: list[Said] = []
+    with pytest.raises(ValueError, match="`v` is not 1"):
+        found.extend(read(f"hubpulse/v1/{SITE}/loss", json.dumps({"v": 2, **lost}).encode()))
+    assert found == []
+
+
 def test_a_kept_receipt_in_another_schema_is_no_receipt() -> None:
     """Read as one it could say that a restored store lacks nothing."""
     topic, receipt = f"hubpulse/v1/{SITE}/cmd/receipt", '{"v":%d,"epochs":{"3-abcdef":7}}'

@@ -173,6 +173,7 @@ def test_a_device_without_the_register_is_not_the_one_that_is_meant(adapter: Ada
     with Site(line(adapter), plc(fingerprint())) as site, plugged(adapter, Plc(None)):
         site.until(lambda: site.is_told("wrong_device") and site.answered > 5)
         assert site.meter.base == 0
+        assert site.intake.polls.report()["poll_ok_pct"] == 0.0, "what is not believed brought no value"
 
 
 def test_a_lost_answer_to_who_it_is_costs_a_period_and_no_truth(adapter: Adapter) -> None:

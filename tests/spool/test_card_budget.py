@@ -43,6 +43,16 @@ def test_what_is_told_of_the_card_in_the_first_minutes_is_what_is_told_after_hou
     assert max(told) <= 1.05 * min(told)
 
 
+def test_a_segment_in_the_file_of_an_old_one_cost_no_zeros() -> None:
+    spool = Spool.open(Path("model"), 1 << 20, segment_bytes=16 << 10, disk=ModelDisk())
+    for _ in range(10_000):
+        spool.commit([b"0" * 400], b"")
+        spool.acknowledge(spool.next_position)
+    room = spool.room()
+    assert room.appended > 1 << 20, "or no segment was begun in an old one's file"
+    assert room.ahead == 0
+
+
 def test_on_a_disk_that_a_neighbour_fills_the_room_is_what_the_disk_leaves() -> None:
     disk, segment_bytes = ModelDisk(), 16 << 10
     spool = Spool.open(Path("model"), 1 << 20, segment_bytes=segment_bytes, disk=disk)

@@ -14,7 +14,6 @@ import pytest
 from board_files import BoardFiles
 
 from agent import clock
-from agent.bus import Answered, Missed
 from agent.bus.counts import BusCounts
 from agent.load.instant import Instant
 from agent.load.metric_rows import GROUPS
@@ -26,7 +25,6 @@ from agent.uplink.contract import Head
 from agent.uplink.spool import Books, Condition, Room, Spool
 from agent.uplink.status import UplinkStatus
 from config.locker_settings import SIZES
-from drivers import Batch
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path.read_text("utf-8") for path in sorted((ROOT / "agent").rglob("*.py"))]
@@ -84,10 +82,10 @@ def test_what_is_said_of_health_is_what_it_holds(manual: str, tmp_path: Path) ->
     machine = Machine(spool, tmp_path, BoardFiles(tmp_path).root)
     machine.watch(at.boot_s)
     polls = Polls()
-    polls.hear(Answered("of", 0, Batch((1,), 1.0), 0.1))
-    polls.hear(Missed("of", 0, "exception_2", 1.0))
-    polls.ended("of", "wrap")
-    polls.ended("of", "reset")
+    polls.answered("of", 0.1, usable=True)
+    polls.missed("of", "exception_2")
+    polls.noticed("of", "wrap")
+    polls.noticed("of", "reset")
     told = reports.health(
         Head(at, "3-abcdef", 17),
         600.0,

@@ -8,14 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.load.instant import Instant
 from agent.uplink.contract import Message, compact
+from agent.uplink.hearing import Heard
 from agent.uplink.lanes import Lanes
+from agent.uplink.orders import Orders
 from agent.uplink.resend import UNREAD
 from agent.uplink.search import Stretches, received_upto
+from agent.uplink.shipping import Shipping
 from agent.uplink.spool import Spool
 from agent.uplink.spool.disk import CardDisk
 
 RUN = "7-abcdef"
+
+
+def test_a_receipt_that_cannot_be_read_frees_nothing_and_takes_back_no_advice(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    lanes = Lanes(spool, epoch=RUN, by_receipt=True)
+    spool.commit([record(RUN, seq) for seq in range(1, 11)], b"")
+    while (one := lanes.next_live(())) is not None:
+        lanes.settle(one.position)
+    advised: list[object] = []
+    shipping = Shipping(lanes, 1500.0, lambda: Instant("boot", 1.0, 0.0, "none"))
+    shipping.advise = advised.append  # type: ignore[method-assign]
+    orders = Orders(str, lanes, shipping)
+    for payload in (b'{"v":1,"epochs":{"%s":4},"backlog_per_s":300}', b'{"v":2,"epochs":{"%s":10}}', b"%s"):
+        orders.hear(Heard("cmd/receipt", payload % RUN.encode(), True), 1.0)
+    assert (spool.acked, advised) == (4, [300])
+    spool.close()
 
 
 def record(epoch: str, seq: int) -> bytes:

@@ -152,7 +152,9 @@ class Helm:
         """What became of the orders."""
         answers = self._post.take_answers()
         for one in answers:
-            log.event("order", cmd=one["cmd"], outcome=one["outcome"], reason=one.get("reason"), by=one.get("by"))
+            cmd, outcome, reason, detail = (one.get(name) for name in ("cmd", "outcome", "reason", "detail"))
+            by, cmd_seq = one.get("by"), one.get("cmd_seq")
+            log.event("order", cmd=cmd, outcome=outcome, reason=reason, detail=detail, by=by, cmd_seq=cmd_seq)
         return [reports.acknowledgement(head(), one) for one in answers]
 
     def news(self, head: Callable[[], Head], gasp: Callable[[], Message]) -> list[Message]:

@@ -89,6 +89,7 @@ def _told(uplink: UplinkStatus, now: Instant) -> Json:
         "for_s": round(max(0.0, now.boot_s - uplink.since_s), 1),
         "reason": uplink.reason,
         "protocol": uplink.protocol,
+        "waiting": uplink.live + uplink.in_flight + uplink.backlog,
         "denied": list(uplink.denied),
         "deaf": list(uplink.deaf),
         "no_subscribers": uplink.no_subscribers,

@@ -225,6 +225,13 @@ class Store:
         """Which sites are connected."""
         return {site: bool(online) for site, online, _ in self._rows(schema.PRESENCE)}
 
+    def newest(self) -> dict[str, int]:
+        """When the newest message of each site was made, Unix ms, by its own clock; left out where that was not set."""
+        found: dict[str, int] = {}
+        for site, ts_ms in self._rows(schema.NEWEST):
+            found[site] = max(found.get(site, 0), ts_ms)
+        return found
+
     def running(self) -> dict[str, str]:
         """Of the sites that are connected the epoch in which they run; "" where its birth did not say."""
         return {site: epoch for site, online, epoch in self._rows(schema.PRESENCE) if online}

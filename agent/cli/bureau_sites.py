@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
+from agent.cli.local_time import to_the_minute
 from agent.cli.speech import say
 from agent.clock import now
 from agent.load.periods import local_day
@@ -30,14 +31,19 @@ def listed(store: Store, lang: Language, wanted: Sites, *, as_json: bool) -> int
     described = {path: site for path, site in store.described().items() if path in wanted}
     online = {path: is_there for path, is_there in store.presence().items() if path in wanted}
     heard = {path for path in store.sites() if path in wanted}
+    newest = store.newest()
     sites = {path: described.get(path, {}) for path in sorted(heard | described.keys())}
     if as_json:
-        told = {path: dict(site) | {"online": online.get(path)} | _validity(site) for path, site in sites.items()}
+        told = {
+            path: dict(site) | {"online": online.get(path), "newest_ts_ms": newest.get(path)} | _validity(site)
+            for path, site in sites.items()
+        }
         print(json.dumps({"sites": told, "online": sum(online.values())}, ensure_ascii=False))
         return 0
     for path, site in sites.items():
         state = word("bureau_online" if online.get(path) else "bureau_offline", lang)
-        say("  ".join([path, state, *(_words(site, lang) if site else [word("bureau_undescribed", lang)])]))
+        at = [word("bureau_newest", lang, at=to_the_minute(newest[path] / 1000))] if path in newest else []
+        say("  ".join([path, state, *at, *(_words(site, lang) if site else [word("bureau_undescribed", lang)])]))
     say(word("bureau_sites", lang, online=sum(online.values()), sites=len(sites)))
     return 0
 

@@ -103,8 +103,13 @@ def in_force(shown: Mapping[str, Any], lang: Language) -> str:
     plan = [shown["plan"] or "–", *_until(shown["plan_to"], lang)]
     comma = word("comma", lang)
     said = word("mode_in_force", lang, mode=comma.join(parts), plan=comma.join(plan))
-    waiting = [f"{one['kind']} ({one['by']})" for one in shown["waiting"]]
+    waiting = [_waits(one, lang) for one in shown["waiting"]]
     return said + (word("mode_waiting", lang, orders=comma.join(waiting)) if waiting else "")
+
+
+def _waits(order: Mapping[str, str], lang: Language) -> str:
+    what = named("mode", order["mode"], lang) if "mode" in order else order.get("plan", "")
+    return word(f"waits_{order['kind']}", lang, what=what, by=order["by"])
 
 
 def _until(end_ms: int | None, lang: Language) -> list[str]:

@@ -62,7 +62,7 @@ def _rows(facts: Mapping[str, Any], steer: Mapping[str, Any], lang: Language) ->
     yield "bureau", bureau_in_words(facts["uplink"], lang)
     if refused := [*facts["uplink"]["denied"], *facts["uplink"]["deaf"]]:
         yield "refused", word("ready_denied", lang, topics=", ".join(refused))
-    yield "waiting", _waiting(facts["spool"], lang)
+    yield "waiting", waiting_in_words(facts, lang)
     yield "spool", _spool(facts["spool"], lang)
     yield "devices", devices_in_words(facts["devices"], lang)
     yield "counters", _counters(facts["counters"], lang)
@@ -81,10 +81,13 @@ def bureau_in_words(uplink: Mapping[str, Any], lang: Language) -> str:
     return word("status_away", lang, broker=uplink["broker"], reason=uplink["reason"], lasted=lasted)
 
 
-def _waiting(spool: Mapping[str, Any], lang: Language) -> str:
-    hours = spool["hours_left"]
+def waiting_in_words(facts: Mapping[str, Any], lang: Language) -> str:
+    """What the spool holds, how much of that only lacks the bureau's receipt, and for how long there is room."""
+    held, hours = facts["spool"]["held"], facts["spool"]["hours_left"]
     room = word("ready_hours_unknown", lang) if hours is None else word("ready_hours", lang, hours=hours)
-    return word("status_messages", lang, count=spool["held"], room=room)
+    said = word("status_messages", lang, count=held, room=room)
+    sent = held - facts["uplink"]["waiting"]
+    return said + (word("status_unreceipted", lang, count=sent) if facts["receipts"] and sent > 0 else "")
 
 
 def _spool(spool: Mapping[str, Any], lang: Language) -> str:

@@ -235,8 +235,8 @@ class CommandPost:
             return None
 
     def waiting(self) -> list[Told]:
-        """Orders that wait for the time: of which kind, and who gave them."""
-        return [{"kind": one.kind, "by": one.order.by} for one in self._book.waiting]
+        """Orders that wait for the time: of which kind, what they order, and who gave them."""
+        return [{"kind": one.kind, "by": one.order.by, **_ordered(one.order)} for one in self._book.waiting]
 
     def take_answers(self) -> list[Told]:
         """What is to be said on `cmd/ack`, oldest first."""
@@ -265,6 +265,15 @@ def trail_in(folder: Path, warn: Callable[..., None]) -> Trail | None:
     except OSError as error:
         warn("audit_unreadable", reason=error.strerror or error)
         return None
+
+
+def _ordered(order: Order) -> dict[str, object]:
+    match order:
+        case ModeOrder(mode=mode):
+            return {"mode": mode}
+        case PlanOrder(plan_id=plan):
+            return {"plan": plan}
+    return {}
 
 
 def _audited(mark: Mark | None) -> dict[str, object]:

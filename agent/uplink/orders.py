@@ -24,7 +24,7 @@ class Orders:
         self._lanes = lanes
         self._shipping = shipping
         self._kept: deque[Command] = deque(maxlen=KEPT)
-        self._refused_request = b""
+        self._refused: dict[str, bytes] = {}
         self.deaf: tuple[str, ...] = ()
 
     @property
@@ -57,24 +57,34 @@ class Orders:
         command = self._inbox.read(heard, now_s)
         if command is None:
             return
-        if command.name == "receipt" and command.fault:
-            log.warn("receipt_refused", reason=command.fault)
-        elif command.name == "receipt":
-            self._lanes.received(_watermarks(command.fields))
-            self._shipping.advise(command.fields.get("backlog_per_s"))
+        if command.name == "receipt":
+            self._receipt(command, heard.payload)
         elif command.name == "resend":
             self._resend(command, heard.payload)
         else:
             self._kept.append(command)
 
+    def _receipt(self, command: Command, payload: bytes) -> None:
+        """One that cannot be read frees nothing, and the advice of the last that could be stands."""
+        if command.fault:
+            self._refuse(command, payload, command.fault)
+            return
+        self._lanes.received(_watermarks(command.fields))
+        self._shipping.advise(command.fields.get("backlog_per_s"))
+
     def _resend(self, command: Command, payload: bytes) -> None:
-        """What is missed changes with the hour: a request that a broker keeps would come, outdated, at each connection.
-        It is refused, and that is said once."""
-        if not command.retained:
+        """What is missed changes with the hour: a request that a broker keeps would come outdated each time."""
+        if command.retained:
+            self._refuse(command, payload, RETAINED)
+        else:
             self._lanes.resends.ask(command.fields, command.fault)
-        elif payload != self._refused_request:
-            self._refused_request = payload
-            self._lanes.resends.refuse(RETAINED)
+
+    def _refuse(self, command: Command, payload: bytes, reason: str) -> None:
+        """Said once of what comes again and again, as what a broker keeps does."""
+        if self._refused.get(command.name) != payload:
+            self._refused[command.name] = payload
+            self._lanes.resends.refuse(reason, command.name)
+            log.warn(f"{command.name}_refused", reason=reason)
 
     def take(self) -> Sequence[Command]:
         """What was kept since the last call, oldest first."""

@@ -203,7 +203,7 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     """
     fields = head.fields() | {
         "up_s": round(up_s),
-        "beat_late_s_max": round(late_s, 3) or None,
+        "beat_late_s_max": round(late_s, 3),
         "clock_step_s": clock_step_s,
         "spool": {
             **asdict(books),

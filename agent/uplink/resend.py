@@ -16,7 +16,7 @@ MOST = 10_000
 _CHUNK = 64
 _EPOCH = re.compile(r"[0-9]{1,15}-[0-9a-f]{6}")
 
-FORM = '{"epoch":"7-7c16a4","from":310,"to":340}'
+FORM = '{"v":1,"epoch":"7-7c16a4","from":310,"to":340}'
 """As a refusal shows what a request looks like."""
 
 NOT_KEPT = "no longer kept"
@@ -57,9 +57,9 @@ class Resends:
         if wanted.range not in {one.range for one in self._wanted}:
             self._wanted.append(wanted)
 
-    def refuse(self, reason: str) -> None:
-        """Say why a request is none."""
-        self.answers.append({"cmd": "resend", "refused": reason})
+    def refuse(self, reason: str, cmd: str = "resend") -> None:
+        """Say why a request, or what was sent as `cmd`, is none."""
+        self.answers.append({"cmd": cmd, "refused": reason})
 
     def _read(self, fields: Json, fault: str) -> Wanted:
         if fault:

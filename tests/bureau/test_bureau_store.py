@@ -180,6 +180,20 @@ def test_of_a_loss_record_in_another_schema_nothing_is_taken_that_is_in_it() -> 
     assert found == []
 
 
+def test_that_a_site_refuses_a_receipt_is_kept_as_any_answer(store: Store) -> None:
+    refusal = {"v": 1, "epoch": "3-abcdef", "seq": 1, "cmd": "receipt", "refused": "`v` is not 1"}
+    said = list(read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(refusal).encode()))
+    store.take(said)
+    assert store.messages() == {SITE: 1}
+    assert [one.untold_from for one in said if isinstance(one, Arrival)] == [None]
+
+
+def test_a_site_s_newest_message_is_that_of_its_newest_number_where_its_clock_was_set(store: Store) -> None:
+    for seq, ts_ms, quality in ((2, 2_000, "ntp"), (1, 9_000, "ntp"), (3, 5, "none")):
+        store.take([*read(TELEMETRY, payload(seq, 10, v=1, ts=ts_ms, tsq=quality))])
+        assert store.newest() == ({} if seq == 3 else {SITE: 2_000})
+
+
 def test_a_kept_receipt_in_another_schema_is_no_receipt() -> None:
     """Read as one it could say that a restored store lacks nothing."""
     topic, receipt = f"hubpulse/v1/{SITE}/cmd/receipt", '{"v":%d,"epochs":{"3-abcdef":7}}'

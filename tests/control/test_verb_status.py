@@ -15,7 +15,7 @@ from ordered_site import OrderedSite
 
 from agent.__main__ import main
 from agent.cli.mode import in_force
-from agent.cli.status import bureau_in_words, devices_in_words, span
+from agent.cli.status import bureau_in_words, devices_in_words, span, waiting_in_words
 from agent.clock import wait
 from agent.control.remote import Remote
 from config import messages
@@ -77,6 +77,23 @@ def test_that_nobody_subscribes_is_told_though_the_broker_is_there() -> None:
     uplink = {"connected": True, "for_s": 9.0, "protocol": "5", "no_subscribers": True}
     assert "nobody subscribes to this site" in bureau_in_words(uplink, "en")
     assert "subscribes" not in bureau_in_words(uplink | {"no_subscribers": False}, "en")
+
+
+def test_what_the_broker_has_and_only_the_bureaus_receipt_lacks_is_told_where_receipts_are_awaited() -> None:
+    facts = {"spool": {"held": 3017, "hours_left": 1.1}, "uplink": {"waiting": 17}, "receipts": True}
+    assert "the broker has 3000 of them, no receipt" in waiting_in_words(facts, "en")
+    assert "其中 3000 条消息服务器已收到" in waiting_in_words(facts, "zh")
+    for other in ({"receipts": False}, {"uplink": {"waiting": 3017}}):
+        assert "receipt" not in waiting_in_words(facts | other, "en")
+
+
+def test_which_mode_and_which_plan_wait_for_the_time_is_told_in_the_technicians_language() -> None:
+    waiting = [{"kind": "mode", "by": "nu", "mode": "peak"}, {"kind": "plan", "by": "duty", "plan": "p7"}]
+    shown = dict.fromkeys(("suspended", "to", "exercise", "plan", "plan_to"))
+    shown |= {"mode": "normal", "by": "settings", "waiting": waiting}
+    english, chinese = (in_force(shown, lang) for lang in LANGUAGES)
+    assert english.endswith("waits for a time server: mode peak (nu), plan p7 (duty)")
+    assert chinese.endswith("等待校时后生效：模式“旺季”（nu），预案 p7（duty）")
 
 
 def test_no_agent_means_no_status_and_the_way_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,9 +32,16 @@ def test_a_receipt_that_cannot_be_read_frees_nothing_and_takes_back_no_advice(tm
     shipping = Shipping(lanes, 1500.0, lambda: Instant("boot", 1.0, 0.0, "none"))
     shipping.advise = advised.append  # type: ignore[method-assign]
     orders = Orders(str, lanes, shipping)
-    for payload in (b'{"v":1,"epochs":{"%s":4},"backlog_per_s":300}', b'{"v":2,"epochs":{"%s":10}}', b"%s"):
+    for payload in (
+        b'{"v":1,"epochs":{"%s":4},"backlog_per_s":300}',
+        b'{"v":2,"epochs":{"%s":10}}',
+        b'{"v":2,"epochs":{"%s":10}}',
+        b"%s",
+    ):
         orders.hear(Heard("cmd/receipt", payload % RUN.encode(), True), 1.0)
     assert (spool.acked, advised) == (4, [300])
+    refused = [one["refused"] for one in lanes.resends.answers if one["cmd"] == "receipt"]
+    assert len(refused) == 2, "each once, however often its broker sends it"
     spool.close()
 
 

@@ -142,9 +142,10 @@ class Scanners:
         return {line: dict(sorted(counts.items())) for line, counts in together.items()}
 
     def states(self) -> dict[str, dict[str, object]]:
-        """Each scanner: where it is reached, whether it is plugged, whether somebody hears it."""
+        """Each scanner: where it is reached, whether it is plugged, whether somebody hears it, and whether it has said
+        all there is to say."""
         return {
-            name: {"address": play.port.address, "plugged": play.port.plugged, "heard": play.heard}
+            name: {"address": play.port.address, "plugged": play.port.plugged, "heard": play.heard, "idle": play.idle}
             for name, play in self.plays.items()
         }
 

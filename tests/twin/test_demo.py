@@ -11,6 +11,7 @@ import sys
 import time
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from rich.console import Console
 import config
 from agent.bureau.view import SiteView
 from agent.twin.control import SOCKET, Remote
+from agent.twin.performance import Performance
 from agent.twin.screen import Screen
 from agent.twin.show import moment
 from config.messages import LANGUAGES, Language
@@ -101,6 +103,17 @@ def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_an
     assert books["written"] == books["acked"] + books["held"] + books["dropped"]
     assert not list(tmp_path.iterdir())
     assert not running_in(tmp_path)
+
+
+def test_a_demo_is_not_over_while_a_scanner_is_half_through_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the agent would cut it, and the bureau count a cut line that no scanner's truth has."""
+    idle = iter(((True, False), (True, True)))
+    performance, nothing = Performance(Path("hub.toml"), [], lambda: 0), ({}, {}, {})
+    state = SimpleNamespace(ask=lambda _: {"scanners": {name: {"idle": one} for name, one in enumerate(next(idle))}})
+    monkeypatch.setattr(performance, "_remote", state)
+    monkeypatch.setattr(performance, "_told", lambda: nothing)
+    monkeypatch.setattr(performance, "_heard", lambda: nothing)
+    assert [performance._has_arrived(), performance._has_arrived()] == [False, True]
 
 
 @pytest.mark.parametrize("moment", ["folder", "twin", "show"])

@@ -128,8 +128,7 @@ def truth(played: Played) -> dict[str, int]:
 
 def settled(played: Played) -> dict[str, int]:
     """The truth once nothing more is said."""
-    play = played.twin.scanners.plays["s"]
-    until(lambda: played.do(lambda: play.idle), "the scanner never fell silent")
+    until(lambda: played.say("state")["scanners"]["s"]["idle"], "the scanner never fell silent")
     return truth(played)
 
 

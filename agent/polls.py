@@ -46,17 +46,17 @@ def _step(took_ms: float) -> int:
 
 @dataclass(slots=True)
 class _Polled:
-    """Of one device: what was asked and brought no value since the report before; since the start of the agent the code
-    of its last refusal, and events of its counters."""
+    """Of one device: what was due and brought no value since the report before, sent or not; since the start of the
+    agent the code of its last refusal, and events of its counters."""
 
-    asked: int = 0
+    due: int = 0
     missed: int = 0
     exception: int | None = None
     events: dict[str, int] = field(default_factory=dict)
 
     def told(self) -> Json:
         """What is out of the ordinary."""
-        share = {"err_pct": math.ceil(1000 * self.missed / self.asked) / 10} if self.missed else {}
+        share = {"err_pct": math.ceil(1000 * self.missed / self.due) / 10} if self.missed else {}
         refusal = {} if self.exception is None else {"exc_code_last": self.exception}
         return {**share, **refusal, **self.events}
 
@@ -69,20 +69,20 @@ class Polls:
         self._delays = Delays()
 
     def answered(self, device: str, took_s: float | None, *, usable: bool) -> None:
-        """It was asked and answered, `took_s` after that where we asked; not `usable`: no value came of it."""
+        """What was due was answered, `took_s` after we asked; None where another did. Not `usable`: by no value."""
         polled = self._of(device)
-        polled.asked += 1
+        polled.due += 1
         polled.missed += not usable
         if took_s is not None:
             self._delays.add(took_s)
 
     def missed(self, device: str, reason: str) -> None:
-        """It was asked, and no answer came, or a refusal."""
+        """What was due brought no answer, or a refusal."""
         polled = self._of(device)
-        polled.asked += 1
+        polled.due += 1
         polled.missed += 1
-        if reason.startswith(_EXCEPTION):
-            polled.exception = int(reason.removeprefix(_EXCEPTION))
+        if reason.startswith(_EXCEPTION) and (code := int(reason.removeprefix(_EXCEPTION))):  # 0: it gives no number
+            polled.exception = code
 
     def noticed(self, device: str, kind: str) -> None:
         """A counter of the device told an event of that kind."""
@@ -91,15 +91,15 @@ class Polls:
             events[name] = events.get(name, 0) + 1
 
     def report(self) -> Json:
-        """`poll_ok_pct` and `poll_lat_p95_ms` since the report before, where anything was asked or answered; `devices`:
+        """`poll_ok_pct` and `poll_lat_p95_ms` since the report before, where anything was due or answered; `devices`:
         what of each is out of the ordinary."""
-        asked = sum(one.asked for one in self._devices.values())
+        due = sum(one.due for one in self._devices.values())
         missed = sum(one.missed for one in self._devices.values())
         told = {device: said for device, one in self._devices.items() if (said := one.told())}
         for one in self._devices.values():
-            one.asked = one.missed = 0
+            one.due = one.missed = 0
         return {
-            "poll_ok_pct": math.floor(1000 * (asked - missed) / asked) / 10 if asked else None,
+            "poll_ok_pct": math.floor(1000 * (due - missed) / due) / 10 if due else None,
             "poll_lat_p95_ms": self._delays.take(_P95),
             "devices": told or None,
         }

@@ -199,7 +199,7 @@ def _gone(fields: Mapping[str, object]) -> Iterable[Gone]:
 
 
 def _untold_from(fields: Mapping[str, object]) -> str | None:
-    if fields.get("cmd") != "receipt" or "refused" in fields:
+    if fields.get("cmd") != "receipt":
         return None
     return Report.from_fields({"epoch": fields.get("untold_from"), "seq": 1}).epoch
 

@@ -132,10 +132,11 @@ GONE = "SELECT site, epoch, first, last, reason FROM gone ORDER BY site, epoch, 
 
 PRESENCE = "SELECT site, online, epoch FROM presence ORDER BY site"
 
-# Of each epoch its newest message, where a clock told when it was made.
-NEWEST = """SELECT message.site, ts_ms FROM epoch JOIN message
-    ON message.site = epoch.site AND message.epoch = epoch.epoch AND seq = last
-    WHERE clock <> 'none' AND ts_ms IS NOT NULL ORDER BY message.site"""
+# Of each epoch its newest message that has arrived.
+NEWEST = """SELECT message.site, message.epoch, clock, ts_ms FROM epoch JOIN message
+    ON message.site = epoch.site AND message.epoch = epoch.epoch AND seq = (SELECT MAX(arrived.seq)
+        FROM message AS arrived WHERE arrived.site = epoch.site AND arrived.epoch = epoch.epoch)
+    ORDER BY message.site"""
 
 # When each message was made. What was stamped while no time server vouched for the clock is placed by the first message
 # of the same boot that one did vouch for; milliseconds since boot tell how far they lie apart. NULL: none has come yet.

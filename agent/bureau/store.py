@@ -227,10 +227,11 @@ class Store:
 
     def newest(self) -> dict[str, int]:
         """When the newest message of each site was made, Unix ms, by its own clock; left out where that was not set."""
-        found: dict[str, int] = {}
-        for site, ts_ms in self._rows(schema.NEWEST):
-            found[site] = max(found.get(site, 0), ts_ms)
-        return found
+        found: dict[str, tuple[int, int]] = {}
+        for site, epoch, clock, ts_ms in self._rows(schema.NEWEST):
+            vouched_ms = 0 if clock == "none" or ts_ms is None else ts_ms
+            found[site] = max(found.get(site, (0, 0)), (epoch_number(epoch), vouched_ms))
+        return {site: ts_ms for site, (_, ts_ms) in found.items() if ts_ms}
 
     def running(self) -> dict[str, str]:
         """Of the sites that are connected the epoch in which they run; "" where its birth did not say."""

@@ -108,8 +108,9 @@ def in_force(shown: Mapping[str, Any], lang: Language) -> str:
 
 
 def _waits(order: Mapping[str, str], lang: Language) -> str:
-    what = named("mode", order["mode"], lang) if "mode" in order else order.get("plan", "")
-    return word(f"waits_{order['kind']}", lang, what=what, by=order["by"])
+    if order["kind"] == "mode":
+        return word("waits_mode", lang, what=named("mode", order["mode"], lang), by=order["by"])
+    return word("waits_plan", lang, what=order["plan"], by=order["by"])
 
 
 def _until(end_ms: int | None, lang: Language) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from agent import clock
 from agent.helm import Helm
 from agent.load.instant import Instant
 from agent.machine import Machine
@@ -29,7 +28,7 @@ class OwnReport:
         machine: Machine,
         expiry: Expiry,
         head: Callable[[Instant], Head],
-        started_s: float,
+        started: Instant,
     ) -> None:
         self._site = site
         self._helm = helm
@@ -38,10 +37,9 @@ class OwnReport:
         self._machine = machine
         self._expiry = expiry
         self._head = head
-        self._started_s = started_s
+        self._started_s = started.boot_s
         self._late_s = 0.0
-        began = clock.now()
-        self._set_s = began.wall_s - began.boot_s
+        self._set_s = started.wall_s - started.boot_s
 
     def late(self, by_s: float) -> None:
         """A beat began so long after it was due."""

@@ -82,13 +82,14 @@ class Reporter:
         self._uplink = uplink
         self._notify = notify
         self._machine = machine
-        self._started_s = self._reported_s = self._health_s = self._lockers_s = clock.boot_seconds()
+        started = clock.now()
+        self._started_s = self._reported_s = self._health_s = self._lockers_s = started.boot_s
         self._head = head = numbering.head
         self._floor = FloorReport(settings, site, helm, head, self._started_s)
         self._lockers = _locker_report(site.lockers, head) if site.lockers else None
         self._equipment = EquipmentReport(site, head)
         expiry = Expiry(settings.bureau.tls)
-        self._own = OwnReport(site, helm, spool, commits, machine, expiry, head, self._started_s)
+        self._own = OwnReport(site, helm, spool, commits, machine, expiry, head, started)
         self._survey = Survey(settings, site, helm, spool, expiry, machine)
         self._thinning = Thinning(spool)
         self._counted: Json = {}

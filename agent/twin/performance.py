@@ -156,9 +156,8 @@ class Performance:
 
     def _has_arrived(self) -> bool:
         """Whether the bureau has it all; a scanner that is half through a line would be cut by the agent's end."""
-        return self._told() == self._heard() and all(
-            one["idle"] for one in self._twin.ask("state")["scanners"].values()
-        )
+        idle = all(one["idle"] for one in self._twin.ask("state")["scanners"].values())
+        return idle and self._told() == self._heard()
 
     def _told(self) -> tuple[Totals, Totals, Totals]:
         """What the devices counted, the scanners said, and people did at the lockers."""

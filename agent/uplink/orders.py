@@ -58,33 +58,35 @@ class Orders:
         if command is None:
             return
         if command.name == "receipt":
-            self._receipt(command, heard.payload)
+            self._receipt(command)
         elif command.name == "resend":
             self._resend(command, heard.payload)
         else:
             self._kept.append(command)
 
-    def _receipt(self, command: Command, payload: bytes) -> None:
-        """One that cannot be read frees nothing, and the advice of the last that could be stands."""
+    def _receipt(self, command: Command) -> None:
+        """One that cannot be read frees nothing, and the advice of the last that could be stands. It is answered by a
+        name of its own: a `receipt` of ours is a question to the bureau."""
         if command.fault:
-            self._refuse(command, payload, command.fault)
+            self._refuse("receipt_refused", command.fault, command.fault.encode())
             return
+        self._refused.pop("receipt_refused", None)
         self._lanes.received(_watermarks(command.fields))
         self._shipping.advise(command.fields.get("backlog_per_s"))
 
     def _resend(self, command: Command, payload: bytes) -> None:
         """What is missed changes with the hour: a request that a broker keeps would come outdated each time."""
         if command.retained:
-            self._refuse(command, payload, RETAINED)
+            self._refuse("resend", RETAINED, payload)
         else:
             self._lanes.resends.ask(command.fields, command.fault)
 
-    def _refuse(self, command: Command, payload: bytes, reason: str) -> None:
-        """Said once of what comes again and again, as what a broker keeps does."""
-        if self._refused.get(command.name) != payload:
-            self._refused[command.name] = payload
-            self._lanes.resends.refuse(reason, command.name)
-            log.warn(f"{command.name}_refused", reason=reason)
+    def _refuse(self, cmd: str, reason: str, mark: bytes) -> None:
+        """Said once of what comes again and again with the same mark: each answer moves the next receipt."""
+        if self._refused.get(cmd) != mark:
+            self._refused[cmd] = mark
+            self._lanes.resends.refuse(reason, cmd)
+            log.warn("bureau_refused", cmd=cmd, reason=reason)
 
     def take(self) -> Sequence[Command]:
         """What was kept since the last call, oldest first."""

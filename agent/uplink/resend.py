@@ -58,7 +58,7 @@ class Resends:
             self._wanted.append(wanted)
 
     def refuse(self, reason: str, cmd: str = "resend") -> None:
-        """Say why a request, or what was sent as `cmd`, is none."""
+        """Say, on `cmd/ack` as `cmd`, why what the bureau sent is none."""
         self.answers.append({"cmd": cmd, "refused": reason})
 
     def _read(self, fields: Json, fault: str) -> Wanted:

@@ -181,7 +181,7 @@ def test_of_a_loss_record_in_another_schema_nothing_is_taken_that_is_in_it() -> 
 
 
 def test_that_a_site_refuses_a_receipt_is_kept_as_any_answer(store: Store) -> None:
-    refusal = {"v": 1, "epoch": "3-abcdef", "seq": 1, "cmd": "receipt", "refused": "`v` is not 1"}
+    refusal = {"v": 1, "epoch": "3-abcdef", "seq": 1, "cmd": "receipt_refused", "refused": "`v` is not 1"}
     said = list(read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(refusal).encode()))
     store.take(said)
     assert store.messages() == {SITE: 1}
@@ -189,9 +189,20 @@ def test_that_a_site_refuses_a_receipt_is_kept_as_any_answer(store: Store) -> No
 
 
 def test_a_site_s_newest_message_is_that_of_its_newest_number_where_its_clock_was_set(store: Store) -> None:
-    for seq, ts_ms, quality in ((2, 2_000, "ntp"), (1, 9_000, "ntp"), (3, 5, "none")):
-        store.take([*read(TELEMETRY, payload(seq, 10, v=1, ts=ts_ms, tsq=quality))])
-        assert store.newest() == ({} if seq == 3 else {SITE: 2_000})
+    said = [
+        ("3-abcdef", 2, 2_000, "ntp", 2_000),
+        ("3-abcdef", 1, 9_000, "ntp", 2_000),
+        ("10-abcdef", 1, 1_000, "rtc", 1_000),
+        ("3-abcdef", 3, 9_000, "ntp", 1_000),
+        ("10-abcdef", 2, 5, "none", None),
+        ("10-abcdef", 4, 1_500, "ntp", 1_500),
+    ]
+    for epoch, seq, ts_ms, quality, newest_ms in said:
+        store.take([*read(TELEMETRY, payload(seq, 10, epoch=epoch, v=1, ts=ts_ms, tsq=quality))])
+        assert store.newest() == ({} if newest_ms is None else {SITE: newest_ms})
+    gone = {"epoch": "11-abcdef", "seq": 1, "cmd": "resend", "of": "10-abcdef", "gone": [[5, 9, "lost on the card"]]}
+    store.take([*read(f"hubpulse/v1/{SITE}/cmd/ack", json.dumps(gone | {"ts": 1_700, "tsq": "ntp"}).encode())])
+    assert store.newest() == {SITE: 1_700}
 
 
 def test_a_kept_receipt_in_another_schema_is_no_receipt() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,13 +108,21 @@ def test_the_totals_are_equal_through_pulled_cables_resets_torn_reads_garbage_an
 
 def test_a_demo_is_not_over_while_a_scanner_is_half_through_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of the agent would cut it, and the bureau count a cut line that no scanner's truth has."""
-    idle = iter(((True, False), (True, True)))
-    performance, nothing = Performance(Path("hub.toml"), [], lambda: 0), ({}, {}, {})
-    state = SimpleNamespace(ask=lambda _: {"scanners": {name: {"idle": one} for name, one in enumerate(next(idle))}})
-    monkeypatch.setattr(performance, "_remote", state)
-    monkeypatch.setattr(performance, "_told", lambda: nothing)
-    monkeypatch.setattr(performance, "_heard", lambda: nothing)
-    assert [performance._has_arrived(), performance._has_arrived()] == [False, True]
+    told, idle = Counter[str](), iter((False, True, True))
+
+    def ask(_: str) -> dict[str, object]:
+        """The line's end goes out while it is asked."""
+        told["scans"] = 1
+        return {"scanners": {"north": {"idle": True}, "south": {"idle": next(idle)}}}
+
+    performance, heard = Performance(Path("hub.toml"), [], lambda: 0), Counter[str]()
+    monkeypatch.setattr(performance, "_remote", SimpleNamespace(ask=ask))
+    monkeypatch.setattr(performance, "_told", lambda: dict(told))
+    monkeypatch.setattr(performance, "_heard", lambda: dict(heard))
+    assert not performance._has_arrived(), "half a line"
+    assert not performance._has_arrived(), "the bureau lacks it"
+    heard["scans"] = 1
+    assert performance._has_arrived()
 
 
 @pytest.mark.parametrize("moment", ["folder", "twin", "show"])

@@ -35,13 +35,16 @@ def test_a_receipt_that_cannot_be_read_frees_nothing_and_takes_back_no_advice(tm
     for payload in (
         b'{"v":1,"epochs":{"%s":4},"backlog_per_s":300}',
         b'{"v":2,"epochs":{"%s":10}}',
-        b'{"v":2,"epochs":{"%s":10}}',
+        b'{"v":2,"epochs":{"%s":9}}',
         b"%s",
     ):
         orders.hear(Heard("cmd/receipt", payload % RUN.encode(), True), 1.0)
     assert (spool.acked, advised) == (4, [300])
-    refused = [one["refused"] for one in lanes.resends.answers if one["cmd"] == "receipt"]
-    assert len(refused) == 2, "each once, however often its broker sends it"
+    refused = [one for one in lanes.resends.answers if one["cmd"] == "receipt_refused"]
+    assert len(refused) == 2, "once for each reason, however far the watermarks move"
+    orders.hear(Heard("cmd/receipt", b'{"v":1,"epochs":{},"backlog_per_s":300}', True), 1.0)
+    orders.hear(Heard("cmd/receipt", b"again", True), 1.0)
+    assert len(lanes.resends.answers) == 3
     spool.close()
 
 

@@ -29,6 +29,7 @@ class Machine:
         self._spool = spool
         self._directory = directory
         self._root = root
+        self._status, self._memory = root / "proc/self/status", root / "proc/meminfo"
         self._supply = Supply(root)
         self._cpu_s, self._told_s = clock.processor_seconds(), clock.boot_seconds()
 
@@ -55,9 +56,9 @@ class Machine:
         if (hottest := max(temperatures_c(self._root), default=None)) is not None:
             yield "temp_c", hottest
         with suppress(ValueError, LookupError):
-            yield "mem_mb", _kilobytes(self._root / "proc/self/status", "VmRSS") >> 10
+            yield "mem_mb", _kilobytes(self._status, "VmRSS") >> 10
         with suppress(ValueError, LookupError):
-            yield "mem_free_mb", _kilobytes(self._root / "proc/meminfo", "MemAvailable") >> 10
+            yield "mem_free_mb", _kilobytes(self._memory, "MemAvailable") >> 10
         if self._spool.condition.place == "disk":  # else another disk may stand in its place
             with suppress(OSError):
                 disk = os.statvfs(self._directory)

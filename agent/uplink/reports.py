@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import fields as fields_of
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.load.attendance import Attendance
 from agent.load.flow import Flow
@@ -206,8 +206,8 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
         "beat_late_s_max": round(late_s, 3),
         "clock_step_s": clock_step_s,
         "spool": {
-            **asdict(books),
-            **asdict(condition),
+            **_named(books),
+            **_named(condition),
             **_room(room, up_s),
             "commit_s_max": round(slowest_commit_s, 3),
         },
@@ -222,9 +222,14 @@ def health(  # noqa: PLR0913, PLR0917 - a report is these figures
     return Message("health", compact(fields), retain=True)
 
 
+def _named(one: Books | Condition | UplinkStatus) -> dict[str, Any]:
+    """Its fields by name; `dataclasses.asdict` copies all that is in them, and takes seven times as long."""
+    return {field.name: getattr(one, field.name) for field in fields_of(one)}
+
+
 def _uplink(uplink: UplinkStatus, now_s: float) -> Json:
     """How it stands, and for how long: seconds of this machine's clock mean nothing to others."""
-    fields = asdict(uplink)
+    fields = _named(uplink)
     return {"for_s": round(now_s - fields.pop("since_s"), 1), **fields}
 
 

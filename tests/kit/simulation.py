@@ -157,7 +157,7 @@ class Simulation:
 
     def old_card(self) -> None:
         """Somebody puts in the copy that was made of the card the last time."""
-        backup, self._backup = self._backup, ModelDisk(self.world.disk.now)
+        backup, self._backup = self._backup, ModelDisk(self.world.disk.now.copy())
         if backup is None:
             return
         self.world.disk = backup

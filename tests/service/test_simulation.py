@@ -51,6 +51,19 @@ def test_the_same_seed_makes_the_same_trace_and_another_seed_another(monkeypatch
     assert simulate(11, 0.2).trace == simulate(11, 0.2).trace != simulate(12, 0.2).trace
 
 
+def test_the_copy_of_a_card_does_not_follow_the_card() -> None:
+    """Else a power cut after it was put in would bring back what another history wrote."""
+    random = Random(5)
+    world = World.new(random)
+    with seeded(world):
+        played = Simulation(random, world)
+        played.old_card()
+        copy = played._backup
+        played.step()
+    assert copy is not None
+    assert copy.base == copy.now != world.disk.now
+
+
 def at_the_broker(spool: Lanes, epoch: str, by_receipt: bool) -> Lanes:
     """Messages leave the spool when the broker acknowledges them, though the bureau gives receipts."""
     return Lanes(spool, epoch=epoch, by_receipt=False)  # type: ignore[arg-type]

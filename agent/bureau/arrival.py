@@ -12,7 +12,7 @@ from agent.bureau.totals import Report, ended, join
 from agent.bureau.view import RECEIPT, Heard, read_messages
 from agent.load.reckoning import NOTHING, Reckoning
 from agent.uplink import thin
-from agent.uplink.contract import SCHEMA, demand_schema
+from agent.uplink.contract import demand_schema
 
 DEEPEST = 32
 """No message of an agent is nested so deeply, and what is can be read by nobody whose stack is nearly used up."""
@@ -154,7 +154,7 @@ def _presence(site: str, fields: Mapping[str, object]) -> Presence:
 
 
 def _receipt(site: str, fields: Mapping[str, object]) -> Receipt:
-    demand_schema(fields.get("v", SCHEMA))
+    demand_schema(fields)
     epochs = fields.get("epochs")
     if not isinstance(epochs, dict):
         raise ValueError("a receipt has `epochs`")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.load.reckoning import NOTHING, Reckoning
-from agent.uplink.contract import SCHEMA, demand_schema
+from agent.uplink.contract import demand_schema
 
 MAX_INTEGER = 2**53
 """Integers from here on are not exact in every JSON reader and never come from an agent."""
@@ -59,7 +59,7 @@ class Report:
         """
         if not isinstance(fields, dict):
             raise ValueError("a message is an object")
-        demand_schema(fields.get("v", SCHEMA))  # a total is only ever raised: one that was misread would stand for good
+        demand_schema(fields)  # a total is only ever raised: one that was misread would stand for good
         epoch = _epoch(fields.get("epoch"))
         counts = {name: _counted(value, fields.get("base")) for name, value in _streams(fields, "counts")}
         return cls(epoch, _whole(fields.get("seq"), 1), counts, dict(_events(fields)))

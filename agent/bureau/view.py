@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.bureau.totals import Report, Totals
 from agent.uplink import late, thin
-from agent.uplink.contract import ROOT, SCHEMA, demand_schema
+from agent.uplink.contract import ROOT, demand_schema
 from agent.uplink.inbox import COMMANDS
 
 MAX_PAYLOAD_BYTES = 1 << 20
@@ -179,7 +179,7 @@ def _expanded(site: str, tail: str, fields: dict[str, object]) -> Iterator[Heard
     """The message itself; behind a loss record the messages that stay of those it stands for."""
     stay = fields.pop("messages", ()) if tail == thin.TAIL else ()
     if stay:
-        demand_schema(fields.get("v", SCHEMA))
+        demand_schema(fields)
     yield Heard(site, tail, fields)
     yield from _sound(_of_loss(site, inner, one) for inner, one in late.each(stay))
 

@@ -97,9 +97,9 @@ class Head:
         return {name: value for name, value in said.items() if value}
 
 
-def demand_schema(version: object) -> None:
-    """ValueError where a `v` is not SCHEMA: what stands beside it may mean something else."""
-    if version != SCHEMA:
+def demand_schema(fields: Mapping[str, object]) -> None:
+    """ValueError where there is a `v` and it is not SCHEMA: what stands beside it may mean something else."""
+    if fields.get("v", SCHEMA) != SCHEMA:
         raise ValueError(f"`v` is not {SCHEMA}: a schema that is not known here")
 
 

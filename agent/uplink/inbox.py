@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.bucket import TokenBucket
-from agent.uplink.contract import SCHEMA, Json, demand_schema
+from agent.uplink.contract import Json, demand_schema
 from agent.uplink.hearing import Heard
 
 COMMANDS = ("mode", "plan", "baseline", "alarm", "resend", "receipt")
@@ -67,7 +67,7 @@ class Inbox:
         try:
             fields = parsed(heard.payload)
             if name in OF_DELIVERY:
-                demand_schema(fields.get("v", SCHEMA))
+                demand_schema(fields)
             return Command(name, fields, heard.retained)
         except ValueError as fault:
             return Command(name, {}, heard.retained, str(fault))

@@ -69,7 +69,7 @@ def unpacked(payload: bytes) -> Iterator[tuple[str, dict[str, object]]]:
 def _judge(name: object, value: object) -> None:
     """What a frame says of itself beside its messages."""
     if name == "v":
-        demand_schema(value)
+        demand_schema({"v": value})
 
 
 def each(messages: object) -> Iterator[tuple[str, dict[str, object]]]:
